@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that core asks of the machine besides guest execution (virt.h). Plain prototypes, resolved at link time; the unit
+ * tests link a fake (tests/unit/fake_arch.c). Unless said otherwise a function may be called on any core at any time
+ * outside the NMI handler, and returns within a few microseconds. */
+#ifndef BULKHEAD_ARCH_H
+#define BULKHEAD_ARCH_H
+
+#include "types.h"
+
+struct vcpu;
+struct partition;
+
+/* --- time: the TSC, the same on all cores ------------------------------------------------------------------------- */
+uint64_t arch_ticks(void);
+uint64_t arch_tsc_khz(void);        /* measured once at boot */
+uint64_t arch_apic_timer_khz(void); /* local APIC timer input clock, measured once at boot */
+uint64_t arch_boot_ticks(void);     /* arch_ticks() at the hypervisor's entry */
+uint64_t arch_wall_base(void);      /* seconds since 1970 UTC at arch_boot_ticks(), read from the RTC once */
+
+/* --- this core ------------------------------------------------------------------------------------------------------ */
+unsigned arch_core(void); /* index into plan.cores */
+void arch_pause(void);
+
+/* --- other cores ---------------------------------------------------------------------------------------------------- */
+/* Make `core` leave its guest soon and look at its requests: an NMI. Costs the sender one or two APIC writes. */
+void arch_kick(unsigned core);
+/* Raise `vector` (16..255) on `core`, which must belong to the partition on whose behalf this is done and whose gate lock
+ * the caller holds (partition_interrupt does). */
+void arch_ipi(unsigned core, uint8_t vector);
+
+/* --- memory --------------------------------------------------------------------------------------------------------- */
+/* Where this core can touch host-physical memory: hypervisor memory on every core; a partition's RAM only on its own
+ * cores; the image zone only between arch_zone_open() and arch_zone_close(). */
+void *arch_ptr(hpa_t hpa);
+hpa_t arch_hpa(const void *hypervisor_memory);
+/* Map the image zone read-only on this core, and unmap it again. */
+void arch_zone_open(void);
+void arch_zone_close(void);
+
+/* --- the board's UART, housekeeping core only once partitions run ---------------------------------------------------- */
+bool arch_uart_ready(void); /* can take 16 bytes now */
+void arch_uart_send(uint8_t byte);
+int arch_uart_receive(void); /* a byte, or -1: none */
+
+/* --- the board ------------------------------------------------------------------------------------------------------ */
+_Noreturn void arch_reset(void);
+_Noreturn void arch_poweroff(void);
+/* Hardware watchdog: both do nothing on a board without one. Fed only by the housekeeping core. */
+void arch_watchdog_start(void);
+void arch_watchdog_feed(void);
+
+/* --- policy that speaks x86, answered in arch/x86/virt and arch/x86/irq ----------------------------------------------- */
+/* What this vcpu's CPUID says; out = EAX, EBX, ECX, EDX. Costs one table look-up. */
+void guest_cpuid(struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4]);
+/* RDMSR and WRMSR that exited. False: not in the allow-list or a value that the architecture refuses; #GP is due. */
+bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value);
+bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value);
+/* MMIO of the local APIC page and of the emulated IO-APIC page. False: nothing is there. size 1, 2, 4 or 8. */
+bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value);
+bool guest_mmio_write(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t u_value);
+/* Edge on pin `pin` of the partition's emulated IO-APIC: sends the IPI that its entry names, if it is unmasked. */
+void guest_pin_pulse(struct partition *partition, unsigned pin);
+/* XSETBV: false if #GP is due; else it has been done. */
+bool guest_xsetbv(struct vcpu *vcpu, uint32_t u_index, uint64_t u_value);
+/* MOV to CR0/CR4, LMSW, CLTS that exited: decode, check, act. False: #GP is due. *length: of the instruction. */
+bool guest_cr_write(struct vcpu *vcpu, unsigned cr, unsigned *length);
+
+/* The MOV instruction that exited with a nested fault. */
+struct mmio_insn {
+    uint8_t length;
+    uint8_t size;     /* of the memory operand: 1, 2, 4, 8 */
+    bool write;
+    bool immediate;   /* write: value below instead of a register */
+    uint8_t reg;      /* 0..15 in encoding order; see high_byte */
+    uint8_t reg_size; /* read: width of the destination register, >= size */
+    bool high_byte;   /* AH, CH, DH, BH */
+    bool sign_extend; /* read: MOVSX */
+    uint64_t value;   /* immediate */
+};
+/* Fetch the code bytes once and decode them. False: not a MOV we accept, or its bytes cannot be read. */
+bool guest_mmio_decode(struct vcpu *vcpu, struct mmio_insn *insn);
+
+/* Local APIC of this core back to its state after reset: LVTs masked, timer stopped, IRR and ISR empty, TPR 0, enabled.
+ * Own core only, interrupts off. False: it could not be emptied. Bounded by 256 rounds. */
+bool arch_apic_reset(void);
+/* FPU, vector and debug registers and XCR0 of this core to their architectural reset state. */
+void arch_fpu_reset(void);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The console: per-partition output rings, one physical UART, focus and attention commands; and the hypervisor's own log. */
+#ifndef BULKHEAD_CONSOLE_H
+#define BULKHEAD_CONSOLE_H
+
+#include <stdarg.h>
+
+#include "partition.h"
+#include "types.h"
+
+/* Print into the hypervisor's log: seen on the UART as "[    3.141592] bulkhead| text". One line per call, no newline.
+ * Formats: %s %c %d %u %x %lx %lu %ld %zu %p with width, 0 and - flags; %lx takes 64 bits. Before console_live() it goes out at
+ * once; afterwards at the next tick. Any core, not from an NMI handler; bounded. */
+__attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
+/* The same into a buffer; always terminated; returns the length it has. */
+__attribute__((format(printf, 3, 4))) size_t format_text(char *out, size_t size, const char *format, ...);
+size_t format_list(char *out, size_t size, const char *format, va_list list);
+
+void console_init(void); /* before anything is logged */
+void console_live(void); /* partitions start: from now on only the housekeeping core drives the UART */
+
+/* Output of a partition, any of its cores. Returns how many bytes found room. _locked: gate held. */
+size_t console_write(struct partition *partition, const char *u_bytes, size_t size);
+size_t console_write_locked(struct partition *partition, const char *u_bytes, size_t size);
+bool console_full_locked(const struct partition *partition);
+
+/* Work of the housekeeping core at each tick and UART interrupt: take unikernels' rings, show output, read keys. Bounded:
+ * at most CONSOLE_BUDGET bytes per call. */
+void console_service(uint64_t now);
+/* Show everything that is still waiting, polling the UART for at most a second: before power off and reset, and for our own
+ * crash. */
+void console_flush(void);
+
+/* At a (re)start of a partition: input forgotten, its rings in the ABI area reset. On its first core. */
+void console_reset(struct partition *partition);
+
+/* Run the audit from the attention key; main.c. Runs on the housekeeping core. */
+void console_audit(void);
+
+#endif

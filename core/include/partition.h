@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Partitions and their virtual CPUs, and the life cycle
+ *
+ *   created -> loading -> running -> stopping -> stopped
+ *                 ^                      |
+ *                 +---- (back-off) ------+
+ *
+ * Field legend: (i) set once before the seal, then constant; (own) touched only by the vcpu's own core; (boot) touched only
+ * by the partition's first core; (hk) only by the housekeeping core; (a) atomic, any core; (g) under the gate lock. */
+#ifndef BULKHEAD_PARTITION_H
+#define BULKHEAD_PARTITION_H
+
+#include <stdatomic.h>
+
+#include "bulkhead_abi.h"
+#include "exit.h"
+#include "lock.h"
+#include "plan.h"
+#include "types.h"
+#include "uart16550.h"
+
+enum partition_state {
+    PARTITION_CREATED, /* never started */
+    PARTITION_LOADING, /* scrub, copy, hash on its first core */
+    PARTITION_RUNNING,
+    PARTITION_STOPPING, /* its cores are on their way to the parking state */
+    PARTITION_BACKOFF,  /* waits for restart.backoff_ms */
+    PARTITION_STOPPED,
+    PARTITION_STATE_COUNT
+};
+
+/* Why a partition stopped or was refused something. */
+enum cause {
+    CAUSE_NONE,
+    CAUSE_EXIT,     /* it ended itself: value = status */
+    CAUSE_TRAP,     /* its own trap handler ended it: value = vector */
+    CAUSE_ABORT,
+    CAUSE_REBOOT,
+    CAUSE_POWEROFF,
+    CAUSE_SHUTDOWN, /* triple fault */
+    CAUSE_WATCHDOG,
+    CAUSE_DENIED,   /* more denied accesses per second than the table tolerates */
+    CAUSE_MMIO,     /* fault outside its memory that cannot be answered: during delivery, in a page walk, not a MOV */
+    CAUSE_ENTRY,    /* the CPU refused its state */
+    CAUSE_INSTRUCTION,
+    CAUSE_MACHINE_CHECK,
+    CAUSE_IMAGE,    /* its payload no longer has the digest of the plan */
+    CAUSE_APIC,     /* its local APIC could not be emptied */
+    CAUSE_OPERATOR, /* by the console */
+    CAUSE_COUNT
+};
+const char *cause_name(enum cause cause);
+
+/* General registers in encoding order; rsp is kept in the vendor's block and unused here. */
+struct guest_regs {
+    uint64_t r[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+};
+enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8 };
+
+/* What a vcpu does when it has no guest code to run. */
+enum vcpu_mode {
+    VCPU_PARKED,    /* partition not running */
+    VCPU_WAIT_SIPI, /* after INIT */
+    VCPU_RUNNING,
+};
+
+/* Requests to a core: set by anybody, followed by arch_kick(). */
+enum {
+    REQUEST_STOP = 1u << 0,  /* park this vcpu */
+    REQUEST_START = 1u << 1, /* first core: load and start the partition */
+    REQUEST_INIT = 1u << 2,
+    REQUEST_SIPI = 1u << 3, /* vector in sipi_vector */
+    REQUEST_NMI = 1u << 4,
+    REQUEST_TICK = 1u << 5, /* housekeeping is due on this core */
+    REQUEST_UART = 1u << 6, /* the board's UART wants service on this core */
+};
+
+struct counters {
+    uint64_t exits[EXIT_KIND_COUNT];
+    uint64_t ticks; /* TSC ticks spent in the hypervisor */
+    uint64_t denied_port, denied_msr, denied_memory, denied_other;
+};
+
+/* Local APIC state that is not in hardware. (own) */
+struct apic_shadow {
+    uint64_t base_msr;
+    uint32_t lvt_lint0, lvt_lint1, lvt_thermal, lvt_perf, lvt_cmci; /* as last written, never let through */
+    uint32_t ldr, dfr, icr_high;
+    uint64_t icr;
+};
+
+struct vcpu {
+    struct guest_regs regs;       /* (own) first: the entry code knows it */
+    struct partition *partition;  /* (i) */
+    uint8_t index, core;          /* (i) in the partition; in plan.cores */
+    _Atomic uint32_t requests;    /* (a) */
+    _Atomic uint8_t sipi_vector;  /* (a) */
+    _Atomic uint8_t mode;         /* (own) written, (a) read: enum vcpu_mode */
+    bool nmi_pending, nmi_blocked; /* (own) the guest's own NMIs */
+    struct apic_shadow apic;      /* (own) */
+    struct counters counters;     /* (own) written; read torn by the console, which only shows it */
+    uint64_t left_guest;          /* (own) TSC at the last exit */
+    _Atomic uint64_t alive;       /* (a) TSC when this core last passed its run loop */
+    void *virt;                   /* (i) the back end's own */
+    uint64_t xcr0;                /* (own) what the guest set */
+    uint64_t pat;                 /* (own) where the back end has no field for it */
+};
+
+/* Record of a stop. */
+struct stop_record {
+    uint64_t time_us; /* since boot */
+    uint32_t sequence;
+    uint8_t partition, vcpu, cause, action;
+    uint64_t value;   /* status, vector, ... by cause */
+    uint64_t address; /* what it touched, where known */
+    uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer;
+    struct guest_regs regs;
+    uint64_t raw_code, raw_info1, raw_info2;
+};
+
+/* Emulated IO-APIC of a partition: 24 edge pins. */
+struct ioapic_shadow {
+    uint32_t index;
+    uint64_t pins[24];
+};
+
+/* Console ring of output not yet shown; the newest bytes are also the log ring. */
+#define CONSOLE_RING 32768u
+struct console_ring {
+    uint32_t produced, consumed; /* free-running (g) */
+    uint64_t dropped;
+    char bytes[CONSOLE_RING];
+};
+
+struct partition {
+    const struct plan_partition *plan; /* (i) */
+    uint8_t index;                     /* (i) */
+    struct vcpu *vcpus;                /* (i) plan->core_count of them */
+    _Atomic uint8_t state;             /* (a) enum partition_state; changed only as partition.c says */
+    struct lock gate;                  /* doorbells in, console state, devices */
+    bool gate_open;                    /* (g) virtual interrupts may be sent to its cores */
+    uint8_t vectors[BH_SOURCE_COUNT];  /* (g) registered vectors, 0: none */
+    uint64_t nested_root;              /* (i) host-physical root of its nested table, as the CPU wants it */
+    uint8_t *abi;                      /* (i) the ABI pages, 0 for kinds that have none */
+    struct console_ring *out;          /* (g) */
+    struct uart16550 uart;             /* (g) */
+    struct ioapic_shadow ioapic;       /* (g) */
+    uint8_t rtc_index;                 /* (g) */
+    uint64_t lives;                    /* (boot) */
+    _Atomic uint8_t stop_cause;        /* (a) first cause wins */
+    _Atomic uint8_t stop_action;       /* (a) action to take once all cores are parked */
+    struct {
+        uint32_t last;        /* heartbeat last seen (hk) */
+        uint64_t since;       /* TSC of the last sign of life (hk) */
+        uint64_t limit_ticks; /* boot grace, then period (hk) */
+        _Atomic uint32_t pets; /* (a) emulated ib700 */
+        bool off;             /* (hk) stopped, as the table allows */
+        uint64_t stop_refused; /* (own) */
+    } watchdog;
+    struct {
+        uint64_t times[16]; /* (boot) TSC of the last restarts */
+        uint32_t count;     /* (boot) */
+        uint64_t due;       /* (boot) end of back-off */
+    } restart;
+    struct {
+        _Atomic uint32_t count; /* (a) in the present second */
+        uint64_t total;
+    } denied;
+};
+
+extern struct partition partitions[MAX_PARTITIONS]; /* plan.partition_count of them */
+extern struct vcpu vcpus[MAX_CORES];                /* by core index */
+
+/* Create all partitions of the plan: vcpus, console rings, ABI pages. Once, before the seal. */
+void partitions_create(void);
+
+/* A partition's own RAM at [gpa, gpa + size), or 0 if that is not all RAM in one piece. On its own cores only. */
+void *partition_ram(const struct partition *partition, gpa_t gpa, uint64_t size);
+
+/* This vcpu's partition is to stop with this cause; the table gives the action. Fills the stop record from the vcpu and
+ * exit (may be 0), asks all its cores to park. Returns at once; the vcpu does not run again before a restart. */
+void partition_stop(struct vcpu *vcpu, enum cause cause, uint64_t value, uint64_t address, const struct exit *exit);
+
+/* The same from outside: console and watchdog. action ACTION_DEFAULT: by the table. Any core. */
+void partition_order(struct partition *partition, enum cause cause, enum action action);
+
+/* Start a partition that is created or stopped. Any core. */
+void partition_start(struct partition *partition);
+
+/* Count one denied access of this vcpu; over the table's rate the partition gets its action. */
+enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER };
+void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what);
+
+/* Send `vector` to a core of the partition if its gate is open. Caller must not hold the gate. */
+void partition_interrupt(struct partition *partition, unsigned vcpu_index, uint8_t vector);
+/* The same with the gate already held. */
+void partition_interrupt_locked(struct partition *partition, unsigned vcpu_index, uint8_t vector);
+
+const char *partition_state_name(enum partition_state state);
+/* Bounded log of stops, newest last: copies record `back` (0 = newest); false if there is none. */
+bool partition_stop_record(unsigned back, struct stop_record *record);
+
+/* Per-second work of the housekeeping core: denied rates, watchdogs, idle/power-off rule. */
+void partition_tick(uint64_t now);
+
+/* Run loop of a core: never returns. Its vcpu is vcpus[arch_core()]. */
+_Noreturn void vcpu_loop(void);
+void vcpu_request(struct vcpu *vcpu, uint32_t request); /* set and kick; any core */
+
+#endif
