@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+# The unit tests, one line each: unit_<x> := sources under test and fakes it links. The test is tests/unit/test_<x>.c.
