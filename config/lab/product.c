@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bench: `probe` tries the walls by hand, `witness` looks on. */
+#include "product.h"
+
+const struct product product = {
+    .abi = PRODUCT_ABI,
+    .name = "lab",
+    .description = "A probe to try the walls with, and a witness",
+    .housekeeping = "witness",
+    .partitions =
+        {
+            {
+                .name = "probe",
+                .kind = IMAGE_UNIKERNEL,
+                .cores = 1,
+                .memory = MIB(32),
+                .restart = {.limit = 16, .window_ms = 1000},
+                .on_crash = ACTION_STOP,
+                .on_reboot = ACTION_RESTART,
+            },
+            {
+                .name = "witness",
+                .kind = IMAGE_UNIKERNEL,
+                .cores = 1,
+                .memory = MIB(32),
+            },
+        },
+};
