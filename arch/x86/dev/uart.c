@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board's 16550 UART. */
+#include "arch.h"
+#include "dev.h"
+#include "plan.h"
+#include "x86.h"
+
+enum {
+    DATA = 0, /* and divisor low */
+    IER = 1,  /* and divisor high */
+    IIR = 2,  /* write: FIFO control */
+    LCR = 3,
+    MCR = 4,
+    LSR = 5,
+};
+#define IER_RECEIVE 1u
+#define IER_EMPTY 2u
+#define IIR_NONE 1u
+#define FCR_ON_CLEAR 7u /* enable, clear both; interrupt from the first byte on */
+#define LCR_8N1 3u
+#define LCR_DIVISOR 0x80u
+#define MCR_ON 0x0bu /* DTR, RTS, and OUT2, which gates the interrupt on a PC */
+#define LSR_READY 1u
+#define LSR_EMPTY 0x20u
+#define UART_CLOCK 115200u
+
+static uint16_t port_of(unsigned reg)
+{
+    return (uint16_t)(plan.board->uart.port + reg);
+}
+
+void uart_init(void)
+{
+    uint32_t baud = plan.board->uart.baud ? plan.board->uart.baud : UART_CLOCK;
+    uint32_t divisor = UART_CLOCK / baud ? UART_CLOCK / baud : 1;
+
+    if (plan.board->uart.port == 0)
+        return;
+    outb(port_of(IER), 0);
+    outb(port_of(LCR), LCR_DIVISOR);
+    outb(port_of(DATA), (uint8_t)divisor);
+    outb(port_of(IER), (uint8_t)(divisor >> 8));
+    outb(port_of(LCR), LCR_8N1);
+    outb(port_of(IIR), FCR_ON_CLEAR);
+    outb(port_of(MCR), MCR_ON);
+}
+
+void uart_interrupts_on(void)
+{
+    if (plan.board->uart.port != 0)
+        outb(port_of(IER), IER_RECEIVE | IER_EMPTY);
+}
+
+/* Empty FIFO: room for 16. A board without UART swallows everything. */
+bool arch_uart_ready(void)
+{
+    return plan.board->uart.port == 0 || (inb(port_of(LSR)) & LSR_EMPTY) != 0;
+}
+
+void arch_uart_send(uint8_t byte)
+{
+    if (plan.board->uart.port != 0)
+        outb(port_of(DATA), byte);
+}
+
+/* Before it says "none" it has read IIR as "no interrupt", so that the pin is low and its next edge is seen. */
+int arch_uart_receive(void)
+{
+    if (plan.board->uart.port == 0)
+        return -1;
+    for (unsigned tries = 0; tries < 4; tries++) {
+        if (inb(port_of(LSR)) & LSR_READY)
+            return inb(port_of(DATA));
+        if (inb(port_of(IIR)) & IIR_NONE)
+            return -1;
+    }
+    return -1;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board's few devices that the hypervisor keeps for itself. What core sees of them is in arch.h. */
+#ifndef BULKHEAD_DEV_H
+#define BULKHEAD_DEV_H
+
+#include "types.h"
+
+/* Map one 4 KiB page of device memory, uncached, at boot; it stays mapped. Supplied by mm. */
+void *arch_mmio(hpa_t page);
+
+/* UART: line settings and FIFO; no interrupts yet. Before anything else. */
+void uart_init(void);
+/* Raise the pin while there is input and once when the FIFO has run empty. The pin is edge-triggered: whoever serves it calls
+ * arch_uart_receive() until it says -1, which also acknowledges, and only then sends. */
+void uart_interrupts_on(void);
+
+/* IO-APIC and the two 8259: mask every pin. Returns 0, or what is wrong with the IO-APIC. */
+const char *ioapic_init(void);
+/* Deliver this pin's rising edges as NMI to one core. */
+void ioapic_route_nmi(uint32_t gsi, uint32_t apic_id);
+
+/* PIT channel 0: `hz` edges per second, 20..1000. */
+void pit_start(unsigned hz);
+/* PIT channel 2 as a free-running 16-bit counter, for boards without a PM timer. */
+void pit_reference_start(void);
+uint32_t pit_reference(void); /* counts up, 16 bits */
+#define PIT_HZ 1193182u
+
+/* ACPI PM timer: counts up, the lower 24 bits. */
+uint32_t pm_timer(void);
+#define PM_TIMER_HZ 3579545u
+
+/* Seconds since 1970 UTC from the RTC, or 0 if it does not answer sensibly. Waits for at most one update (2 ms). */
+uint64_t rtc_epoch(void);
+
+/* Measure TSC and local APIC timer against the board's reference clock: about 60 ms. lapic_init() comes first. boot_ticks: the TSC
+ * at the hypervisor's entry. Returns 0, or why there is no usable clock. */
+const char *clock_calibrate(uint64_t boot_ticks);
+
+/* The board's hardware watchdog: 0, or why it cannot be used. Starts nothing. */
+const char *watchdog_probe(void);
+
+#endif
