@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots an image in QEMU with the consoles in this terminal, as `make run` does.
+
+Leaves when the machine powers off, after Ctrl-] q, or with --seconds after that time. Status 0 only if nothing was refused,
+there was no crash record and each --partition has started; else 1, with the reasons on stderr."""
+import argparse
+import os
+import select
+import shlex
+import signal
+import sys
+import termios
+import time
+import tty
+
+from messages import Verdict
+from qemu import Qemu
+
+GRACE = 5  # seconds that the hypervisor has to power off after the attention key and q
+
+
+class Keyboard:
+    """Terminal input in raw mode; restored at the end, whatever ends us. Without a terminal: standard input as it is."""
+
+    def __init__(self, attention):
+        self.attention = attention
+        self.fd = sys.stdin.fileno()
+        self.saved = termios.tcgetattr(self.fd) if os.isatty(self.fd) else None
+        self.armed = False
+        self.leaving = None  # time of attention, q
+
+    def __enter__(self):
+        if self.saved:
+            tty.setraw(self.fd)
+        return self
+
+    def __exit__(self, *_):
+        if self.saved:
+            termios.tcsetattr(self.fd, termios.TCSADRAIN, self.saved)
+
+    def read(self):
+        data = os.read(self.fd, 4096)
+        for byte in data:
+            if self.armed and byte in b"qQ":
+                self.leaving = self.leaving or time.monotonic()
+            self.armed = byte == self.attention and not self.armed
+        return data
+
+
+def relay(qemu, keyboard, verdict, end):
+    """Bytes to and fro until QEMU ends or it is time to leave."""
+    output = sys.stdout.fileno()
+    sources = [qemu.serial, keyboard.fd] if keyboard.saved or end is None else [qemu.serial]
+    while True:
+        now = time.monotonic()
+        if (end and now >= end) or (keyboard.leaving and now >= keyboard.leaving + GRACE):
+            return
+        ready, _, _ = select.select(sources, [], [], 0.2)
+        if qemu.serial in ready:
+            data = qemu.serial.recv(65536)
+            if not data:
+                return
+            verdict.feed(data)
+            os.write(output, data if keyboard.saved else data.replace(b"\r\n", b"\n"))
+        if keyboard.fd in ready:
+            data = keyboard.read()
+            if data:
+                qemu.serial.sendall(data)
+            else:
+                sources.remove(keyboard.fd)
+
+
+def key_name(code):
+    return f"Ctrl-{chr(code + 64)}" if code < 32 else chr(code)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--command", required=True, help="file with the board's QEMU command line")
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--partition", action="append", default=[], help="must start")
+    parser.add_argument("--attention", type=int, default=0x1D, help="code of the attention key")
+    parser.add_argument("--seconds", type=float, help="end after this time")
+    parser.add_argument("--gdb", metavar="ELF", help="wait for a debugger on port 1234")
+    options = parser.parse_args()
+
+    with open(options.command, encoding="utf-8") as file:
+        command = shlex.split(file.read())
+    print(f"Leave with {key_name(options.attention)} q. {key_name(options.attention)} ? shows the other keys.")
+    if options.gdb:
+        print(f"Waiting for a debugger. In another terminal:\n    gdb {options.gdb} -ex 'target remote :1234'")
+    sys.stdout.flush()
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
+    verdict = Verdict(options.partition)
+    qemu = Qemu(command, options.image, ["-s", "-S"] if options.gdb else [])
+    try:
+        with Keyboard(options.attention) as keyboard:
+            relay(qemu, keyboard, verdict, time.monotonic() + options.seconds if options.seconds else None)
+    finally:
+        status = qemu.stop()
+    problems = verdict.report() + ([f"QEMU ended with status {status}"] if status > 0 else [])
+    for problem in problems:
+        print(f"make run: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
