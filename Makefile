@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bulkhead's build. `make help` lists the verbs. No recursion; everything made lies under build/:
-#   build/obj/               objects of the hypervisor, alike for every product and board
-#   build/host/              objects of the planner, unit tests
+#   build/obj/               the hypervisor's objects, alike for every product and board
+#   build/host/              the planner's objects
+#   build/unit/              unit tests
+#   build/newlib/ build/linux/ build/partitions/   what partitions are made of
 #   build/<board>/<product>/ what belongs to one image
-# A source file that is not named here is not in the image: the lists are written out so that they can be reviewed.
+# A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
 PRODUCT ?= demo
 BOARD ?= qemu-q35-amd
@@ -11,11 +13,11 @@ V ?= 0
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.DEFAULT_GOAL := all
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(2)')
 PYTHON := /usr/bin/python3
-
-.DEFAULT_GOAL := all
 goals := $(or $(MAKECMDGOALS),all)
 
 # A name without a slash is one of the tree's own; else it is the path of a folder.
@@ -30,76 +32,214 @@ $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a fol
 endif
 include $(board_dir)/board.mk
 
+.PHONY: all
+all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PRODUCT for BOARD, with map, listing and sizes
+	@cat $(out)/sizes.txt
+
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
 CORE_OBJS := main.o vcpu.o exit.o partition.o hypercall.o console.o log.o uart16550.o devices.o sha256.o memory.o pool.o crash.o
-BOOT_OBJS := start.o
-CPU_OBJS :=
-MM_OBJS :=
+
+BOOT_OBJS := start.S.o boot.o
+CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
+MM_OBJS := hostmap.o nested.o
+IRQ_OBJS := lapic.o
+DEV_OBJS := uart.o reset.o clock.o pit.o pm_timer.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS :=
-IRQ_OBJS :=
-DEV_OBJS :=
+# One CPU vendor's back end; the board says which.
+VIRT_svm_OBJS := svm_nested.o
 
-# One CPU vendor's back end, chosen by the board.
-VIRT_svm_OBJS :=
-
-HYPERVISOR_OBJS := $(addprefix core/,$(CORE_OBJS)) $(addprefix arch/x86/boot/,$(BOOT_OBJS)) $(addprefix arch/x86/cpu/,$(CPU_OBJS)) \
-	$(addprefix arch/x86/mm/,$(MM_OBJS)) $(addprefix arch/x86/virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS)) \
-	$(addprefix arch/x86/irq/,$(IRQ_OBJS)) $(addprefix arch/x86/dev/,$(DEV_OBJS))
-HYPERVISOR_OBJS := $(addprefix build/obj/,$(HYPERVISOR_OBJS))
+ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
+	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
+HYPERVISOR_OBJS := $(addprefix build/obj/core/,$(CORE_OBJS)) $(addprefix build/obj/arch/x86/,$(ARCH_OBJS))
+LDS := arch/x86/boot/bulkhead.lds
 
 INCLUDES := -Icore/abi -Icore/include -Iconfig/include -Iboard/include -Iarch/x86/include
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 TARGET_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
-	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= \
-	$(WARNINGS) $(INCLUDES)
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
+	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS) $(INCLUDES)
+TARGET_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
+compile = $(Q)mkdir -p $(@D) && gcc $(TARGET_CFLAGS) -MMD -MP -c -o $@ $<
 
-# --- unit tests ----------------------------------------------------------------------------------------------------------
+build/obj/%.o: %.c | build/.deps
+	$(call say,CC,$<)
+	$(compile)
+build/obj/%.S.o: %.S | build/.deps
+	$(call say,AS,$<)
+	$(compile)
+$(out)/board.o: $(board_dir)/board.c | build/.deps
+	$(call say,CC,$<)
+	$(compile)
+$(out)/plan.o: $(out)/plan.c
+	$(call say,CC,$<)
+	$(compile)
+
+$(out)/bulkhead.elf: $(HYPERVISOR_OBJS) $(out)/plan.o $(out)/board.o $(LDS)
+	$(call say,LD,$@)
+	$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) -Map $(out)/bulkhead.map -o $@ $(filter %.o,$^)
+$(out)/bulkhead.lst: $(out)/bulkhead.elf
+	$(call say,LIST,$@)
+	$(Q)objdump -d -S --no-show-raw-insn $< >$@
+$(out)/sizes.txt: $(out)/bulkhead.elf $(out)/plan.c config/tool/sizes.py
+	$(Q)$(PYTHON) config/tool/sizes.py $(out) >$@
+
+# --- the planner and its checks, on the host ---------------------------------------------------------------------------
+
+PLANNER_OBJS := config/tool/planner.o config/tool/plan_layout.o config/tool/plan_emit.o config/check/check.o core/sha256.o
+HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
+
+build/host/%.o: %.c | build/.deps
+	$(call say,CC-HOST,$<)
+	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+$(out)/host/product.o: $(product_dir)/product.c | build/.deps
+	$(call say,CC-HOST,$<)
+	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+$(out)/host/board.o: $(board_dir)/board.c | build/.deps
+	$(call say,CC-HOST,$<)
+	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+$(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
+	$(call say,LINK,$@)
+	$(Q)gcc -o $@ $^
+$(out)/makevars: build/host/config/tool/makevars.o $(out)/host/product.o $(out)/host/board.o
+	$(Q)gcc -o $@ $^
+
+# Names of partitions, programs and kernels, known only once the tables have passed their checks.
+$(out)/product.mk: $(out)/planner $(out)/makevars
+	$(Q)$(out)/planner --check
+	$(Q)$(out)/makevars >$@
+ifneq ($(filter all run image gdb bench payloads $(out)/%,$(goals)),)
+include $(out)/product.mk
+endif
+
+.PHONY: check-config report
+check-config: $(out)/planner ## all rules on PRODUCT and BOARD; every finding is printed
+	$(Q)$(out)/planner --check
+report: $(out)/planner ## memory, cores, who can reach whom, for a reviewer: build/<board>/<product>/report/
+	$(Q)mkdir -p $(out)/report && $(out)/planner --report $(out)/report
+
+# --- what partitions run ---------------------------------------------------------------------------------------------------
+
+-include partitions/unikernel.mk
+
+# A program is a folder under partitions/ of the product or of the tree; all its .c and .S files.
+program_dir = $(firstword $(wildcard $(product_dir)/partitions/$(1)) partitions/$(1))
+program_out = $(if $(wildcard $(product_dir)/partitions/$(1)),$(out),build)/partitions/$(1)
+program_elf = $(call program_out,$(PROGRAM_$(1)))/$(PROGRAM_$(1)).elf
+program_objs = $(patsubst $(call program_dir,$(1))/%,$(call program_out,$(1))/%.o,$(sort $(wildcard $(call program_dir,$(1))/*.[cS])))
+
+define program_rules
+$(call program_out,$(1))/%.o: $(call program_dir,$(1))/% | build/newlib/stamp
+	$$(call say,CC-PART,$$<)
+	$$(Q)mkdir -p $$(@D) && gcc $$(UNIKERNEL_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(call program_out,$(1))/$(1).elf: $(call program_objs,$(1)) $$(UNIKERNEL_LIB) $$(UNIKERNEL_LDS)
+	$$(call say,LD-PART,$$@)
+	$$(if $(call program_objs,$(1)),,$$(error no program "$(1)": $(call program_dir,$(1)) has no .c file))
+	$$(Q)ld $$(UNIKERNEL_LDFLAGS) -T $$(UNIKERNEL_LDS) -o $$@ $$(filter %.o,$$^) $$(UNIKERNEL_LIBS)
+-include $(patsubst %.o,%.d,$(call program_objs,$(1)))
+endef
+$(foreach program,$(sort $(foreach name,$(UNIKERNELS),$(PROGRAM_$(name)))),$(eval $(call program_rules,$(program))))
+
+build/newlib/stamp: partitions/port/newlib/build.sh | build/.deps
+	partitions/port/newlib/build.sh build/newlib
+build/linux/vmlinuz build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
+	partitions/linux/build.sh build/linux
+
+# --- plan and image ------------------------------------------------------------------------------------------------------------
+
+# A relative path in the product table starts at the product's folder.
+product_path = $(if $(filter /%,$(1)),$(1),$(product_dir)/$(1))
+linux_kernel = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/vmlinuz)
+linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
+image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
+	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
+image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name))) \
+	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
+payloads := $(PARTITIONS:%=$(out)/payloads/%.img)
+
+$(out)/plan.c $(out)/grub.cfg $(payloads) &: $(out)/planner $(image_files)
+	$(call say,PLAN,$(out)/plan.c)
+	$(Q)mkdir -p $(out)/payloads && $(out)/planner --plan $(out)/plan.c --payloads $(out)/payloads --grub $(out)/grub.cfg $(image_args)
+
+define make_iso
+	$(Q)rm -rf $(@D)/iso && mkdir -p $(@D)/iso/boot/grub
+	$(Q)cp $(payloads) $(@D)/iso/boot/ && cp $(@D)/grub.cfg $(@D)/iso/boot/grub/
+	$(Q)objcopy --strip-debug $(@D)/bulkhead.elf $(@D)/iso/boot/bulkhead.elf
+	$(Q)grub-mkrescue -o $@ $(@D)/iso >$(@D)/grub-mkrescue.log 2>&1 || { cat $(@D)/grub-mkrescue.log >&2; exit 1; }
+	$(Q)rm -rf $(@D)/iso
+endef
+$(out)/bulkhead.iso: $(out)/bulkhead.elf $(out)/grub.cfg $(payloads)
+	$(call say,ISO,$@)
+	$(make_iso)
+
+# --- running -----------------------------------------------------------------------------------------------------------------------
+
+$(out)/run.args: $(board_dir)/board.mk
+	$(Q)mkdir -p $(@D) && printf '%s\n' '$(QEMU) $(QEMU_FLAGS)' >$@
+run_qemu = $(if $(QEMU),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
+	$(Q)$(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
+.PHONY: run gdb
+run: $(out)/bulkhead.iso $(out)/run.args ## boot it in QEMU, consoles in this terminal; RUN_SECONDS=n ends it after n seconds
+	$(run_qemu) $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
+gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger
+	$(run_qemu) --gdb $(out)/bulkhead.elf
+
+# --- unit tests --------------------------------------------------------------------------------------------------------------------
 
 # unit_<x> := sources under test and fakes; the test itself is tests/unit/test_<x>.c.
 include tests/unit/units.mk
 UNITS := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
 	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check
-unit_objects = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
+unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
 
 build/unit/obj/%.o: %.c | build/.deps
 	$(call say,CC-UNIT,$<)
-	@mkdir -p $(@D)
-	$(Q)gcc $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
-
-.SECONDEXPANSION:
-$(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objects,$$*)
+	$(Q)mkdir -p $(@D) && gcc $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+$(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objs,$$*)
 	$(call say,LINK,$@)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ -lcmocka
-
-# One unit test: make unit-<x>
-.PHONY: $(UNITS:%=unit-%)
+.PHONY: units $(UNITS:%=unit-%)
+units: $(UNITS:%=build/unit/%)
 $(UNITS:%=unit-%): unit-%: build/unit/%
 	$(Q)$(PYTHON) tests/tier.py unit $*
-.PHONY: units
-units: $(UNITS:%=build/unit/%)
 
--include $(wildcard build/unit/obj/*/*.d build/unit/obj/*/*/*.d build/unit/obj/*/*/*/*.d)
-
-# --- Debian packages -------------------------------------------------------------------------------------------------------
+# --- Debian packages ---------------------------------------------------------------------------------------------------------------
 
 # Looked at again whenever dpkg's database has changed. These verbs install what is missing; the others say what to type.
 installing := $(filter run gdb bench deps check check-%,$(goals))
 build/.deps: config/packages.txt config/tool/deps.sh $(wildcard /var/lib/dpkg/status)
 	@config/tool/deps.sh $(if $(installing),install,print)
-	@mkdir -p build
-	@touch $@
+	@mkdir -p $(@D) && touch $@
 .PHONY: deps
-deps: build/.deps
+deps: build/.deps ## install the Debian packages that are missing, or say which
 
-# --- tests -------------------------------------------------------------------------------------------------------------------
+# --- tests ---------------------------------------------------------------------------------------------------------------------------
 
 TIERS := check-fast check check-mutants check-boards check-bochs check-long
 .PHONY: $(TIERS)
-$(TIERS): build/.deps
+check-fast: ## unit tests, rules and style; under 2 minutes
+check: ## check-fast and the default board in QEMU; up to 20 minutes
+check-mutants: ## each defence removed in turn: its test must fail
+check-boards: ## every board builds and boots
+check-bochs: ## VMX in Bochs
+check-long: ## full sweeps and 1,000 restarts
+$(TIERS): | build/.deps
 	@MAKE='$(MAKE)' $(PYTHON) tests/tier.py $@ $(UNITS)
 
-.PHONY: clean
-clean:
-	rm -rf build
+# --- looking at the code -------------------------------------------------------------------------------------------------------------
+
+.PHONY: lines compdb format clean help
+lines: $(HYPERVISOR_OBJS) ## privileged source lines of this board's image, against their budget
+	$(Q)$(PYTHON) config/tool/lines.py $(HYPERVISOR_OBJS:.o=.d) $(LDS)
+compdb: ## compile_commands.json for editors
+	$(Q)$(PYTHON) config/tool/compdb.py '$(TARGET_CFLAGS)' $(HYPERVISOR_OBJS) >compile_commands.json
+format: | build/.deps ## clang-format on every C file
+	$(Q)clang-format -i $$(config/tool/sources.sh)
+clean: ## remove build/
+	rm -rf build compile_commands.json
+help: ## this list
+	@echo 'make [PRODUCT=name or path] [BOARD=name or path] [V=1] VERB'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
+
+-include $(shell find build/obj build/host build/unit/obj $(out) -name '*.d' 2>/dev/null)

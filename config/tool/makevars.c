@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the Makefile must know of a product and its board, as make variables. Linked with both tables, like the planner; run
+ * only after the planner's checks have passed, so that every name is plain. */
+#include <stdio.h>
+
+#include "board.h"
+#include "product.h"
+
+static const char *text(const char *string)
+{
+    return string ? string : "";
+}
+
+int main(void)
+{
+    printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\n");
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && product.partitions[i].name; i++) {
+        const struct partition_spec *spec = &product.partitions[i];
+
+        printf("PARTITIONS += %s\n", spec->name);
+        if (!spec->stopped_at_boot)
+            printf("STARTED += %s\n", spec->name);
+        if (spec->kind == IMAGE_UNIKERNEL)
+            printf("UNIKERNELS += %s\nPROGRAM_%s := %s\n", spec->name, spec->name,
+                   text(spec->program ? spec->program : spec->name));
+        if (spec->kind == IMAGE_LINUX)
+            printf("LINUXES += %s\nKERNEL_%s := %s\nINITRD_%s := %s\n", spec->name, spec->name, text(spec->kernel), spec->name,
+                   text(spec->initrd));
+    }
+    printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
+    printf("NOT_FOR_RELEASE :=%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "");
+    return 0;
+}
