@@ -58,7 +58,7 @@ bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value);
 /* MMIO of the local APIC page and of the emulated IO-APIC page. False: nothing is there. size 1, 2, 4 or 8. */
 bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value);
 bool guest_mmio_write(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t u_value);
-/* Edge on pin `pin` of the partition's emulated IO-APIC: sends the IPI that its entry names, if it is unmasked. */
+/* Edge on pin `pin` of the partition's emulated IO-APIC: sends the IPI that its entry names, if it is unmasked. Gate held. */
 void guest_pin_pulse(struct partition *partition, unsigned pin);
 /* XSETBV: false if #GP is due; else it has been done. */
 bool guest_xsetbv(struct vcpu *vcpu, uint32_t u_index, uint64_t u_value);

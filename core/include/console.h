@@ -16,6 +16,18 @@ __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
 __attribute__((format(printf, 3, 4))) size_t format_text(char *out, size_t size, const char *format, ...);
 size_t format_list(char *out, size_t size, const char *format, va_list list);
 
+/* Microseconds from the hypervisor's entry to `ticks`; 0 until the TSC is measured. */
+uint64_t time_us(uint64_t ticks);
+
+/* For lines that a partition can cause: at most LOG_PER_SECOND of one cause, then silence until the next second, when the
+ * number left out is told. Zero-initialised, one per cause and partition. Any core. */
+#define LOG_PER_SECOND 5u
+struct log_limit {
+    uint64_t second;
+    uint32_t lines, left_out;
+};
+bool log_allow(struct log_limit *limit);
+
 void console_init(void); /* before anything is logged */
 void console_live(void); /* partitions start: from now on only the housekeeping core drives the UART */
 
@@ -30,6 +42,10 @@ void console_service(uint64_t now);
 /* Show everything that is still waiting, polling the UART for at most a second: before power off and reset, and for our own
  * crash. */
 void console_flush(void);
+/* Our own crash, any context: from now on log_line() goes out at once and no lock of the console is waited for. */
+void console_crash(void);
+/* Log the exit counters of every core: attention key, and before power off. */
+void console_counters(void);
 
 /* At a (re)start of a partition: input forgotten, its rings in the ABI area reset. On its first core. */
 void console_reset(struct partition *partition);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text formatting, time stamps and the hypervisor's own log: a ring of finished lines, written by any core, shown by the
+ * housekeeping core; until partitions run, and in our own crash, shown at once. AC-45: bounded, lossy and counted. */
+#include <stdatomic.h>
+
+#include "arch.h"
+#include "console_parts.h"
+#include "lock.h"
+#include "memory.h"
+
+#define WAIT_ROUNDS 100000u /* looks at a busy UART before it counts as stuck; each costs about a microsecond */
+#define UART_DEPTH 16u
+#define WIDTH_MAX 64u
+
+static struct {
+    struct lock lock;
+    uint32_t produced, consumed; /* free-running */
+    uint32_t lost;               /* lines that found no room, not yet told */
+    char bytes[LOG_RING];
+} ring;
+
+static atomic_bool live, crashing;
+static bool stuck; /* the UART did not get ready in time: wait no more until it is */
+
+struct sink {
+    char *out;
+    size_t size, length;
+};
+
+struct field {
+    bool zero, left, wide;
+    unsigned width;
+};
+
+struct arguments {
+    va_list list;
+};
+
+static void put(struct sink *sink, char c)
+{
+    if (sink->length + 1 < sink->size)
+        sink->out[sink->length++] = c;
+}
+
+static void put_field(struct sink *sink, const struct field *field, const char *text, size_t length)
+{
+    size_t pad = field->width > length ? field->width - length : 0;
+
+    for (size_t i = 0; i < pad && !field->left; i++)
+        put(sink, ' ');
+    for (size_t i = 0; i < length; i++)
+        put(sink, text[i]);
+    for (size_t i = 0; i < pad && field->left; i++)
+        put(sink, ' ');
+}
+
+static void put_number(struct sink *sink, const struct field *field, uint64_t value, unsigned base, bool negative)
+{
+    char text[WIDTH_MAX + 24];
+    size_t at = sizeof(text), zeros = field->zero && !field->left ? field->width : 0;
+
+    if (negative)
+        value = 0 - value;
+    do {
+        text[--at] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    while (sizeof(text) - at + negative < zeros)
+        text[--at] = '0';
+    if (negative)
+        text[--at] = '-';
+    put_field(sink, field, text + at, sizeof(text) - at);
+}
+
+/* Everything after '%'; returns what follows it. */
+static const char *put_conversion(struct sink *sink, const char *f, struct arguments *a)
+{
+    struct field field = {0};
+
+    for (; *f == '0' || *f == '-'; f++)
+        *(*f == '0' ? &field.zero : &field.left) = true;
+    for (; *f >= '0' && *f <= '9'; f++)
+        field.width = field.width * 10 + (unsigned)(*f - '0') < WIDTH_MAX ? field.width * 10 + (unsigned)(*f - '0') : WIDTH_MAX;
+    for (; *f == 'l' || *f == 'z'; f++)
+        field.wide = true;
+    if (*f == 'd') {
+        int64_t value = field.wide ? va_arg(a->list, int64_t) : va_arg(a->list, int);
+        put_number(sink, &field, (uint64_t)value, 10, value < 0);
+    } else if (*f == 'u' || *f == 'x') {
+        uint64_t value = field.wide ? va_arg(a->list, uint64_t) : va_arg(a->list, unsigned);
+        put_number(sink, &field, value, *f == 'u' ? 10 : 16, false);
+    } else if (*f == 'p') {
+        put(sink, '0');
+        put(sink, 'x');
+        put_number(sink, &field, (uintptr_t)va_arg(a->list, void *), 16, false);
+    } else if (*f == 's') {
+        const char *text = va_arg(a->list, const char *);
+        put_field(sink, &field, text == 0 ? "(none)" : text, strlen(text == 0 ? "(none)" : text));
+    } else if (*f == 'c') {
+        char c = (char)va_arg(a->list, int);
+        put_field(sink, &field, &c, 1);
+    } else if (*f != '\0') {
+        put(sink, *f);
+    }
+    return *f == '\0' ? f : f + 1;
+}
+
+size_t format_list(char *out, size_t size, const char *format, va_list list)
+{
+    struct sink sink = {.out = out, .size = size};
+    struct arguments arguments;
+
+    if (size == 0)
+        return 0;
+    va_copy(arguments.list, list);
+    while (*format != '\0') {
+        if (*format == '%')
+            format = put_conversion(&sink, format + 1, &arguments);
+        else
+            put(&sink, *format++);
+    }
+    va_end(arguments.list);
+    out[sink.length] = '\0';
+    return sink.length;
+}
+
+size_t format_text(char *out, size_t size, const char *format, ...)
+{
+    va_list list;
+    size_t length;
+
+    va_start(list, format);
+    length = format_list(out, size, format, list);
+    va_end(list);
+    return length;
+}
+
+uint64_t time_us(uint64_t ticks)
+{
+    uint64_t khz = arch_tsc_khz(), passed = ticks - arch_boot_ticks();
+
+    if (khz == 0 || (int64_t)passed < 0)
+        return 0;
+    return passed / khz * 1000 + passed % khz * 1000 / khz;
+}
+
+size_t log_prefix(char *out, size_t size, uint64_t now, const char *name)
+{
+    uint64_t us = time_us(now);
+
+    return format_text(out, size, "[%5lu.%06lu] %s| ", us / 1000000, us % 1000000, name);
+}
+
+static void ring_take(void)
+{
+    if (!log_crashing())
+        lock_take(&ring.lock);
+}
+
+static void ring_drop(void)
+{
+    if (!log_crashing())
+        lock_drop(&ring.lock);
+}
+
+/* Ring lock held. A line goes in whole or not at all. */
+static bool ring_put(const char *line, size_t length)
+{
+    if (LOG_RING - (ring.produced - ring.consumed) < length + 1)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        ring.bytes[ring.produced++ % LOG_RING] = line[i];
+    ring.bytes[ring.produced++ % LOG_RING] = '\n';
+    return true;
+}
+
+/* Ring lock held. */
+static size_t ring_next(char line[LOG_LINE])
+{
+    size_t length = 0;
+
+    while (ring.consumed != ring.produced) {
+        char c = ring.bytes[ring.consumed++ % LOG_RING];
+
+        if (c == '\n')
+            break;
+        if (length < LOG_LINE)
+            line[length++] = c;
+    }
+    return length;
+}
+
+size_t log_next(char line[LOG_LINE])
+{
+    size_t length;
+
+    ring_take();
+    length = ring_next(line);
+    ring_drop();
+    return length;
+}
+
+void log_send(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (i % UART_DEPTH == 0) {
+            uint32_t rounds = stuck ? 0 : WAIT_ROUNDS;
+
+            for (; !arch_uart_ready() && rounds > 0; rounds--)
+                arch_pause();
+            stuck = rounds == 0 && !arch_uart_ready();
+            if (stuck)
+                return;
+        }
+        arch_uart_send((uint8_t)bytes[i]);
+    }
+}
+
+/* Ring lock held: so lines of several cores come out whole. */
+static void ring_show(void)
+{
+    char line[LOG_LINE];
+
+    for (size_t length = ring_next(line); length != 0; length = ring_next(line)) {
+        log_send(line, length);
+        log_send("\r\n", 2);
+    }
+}
+
+static void ring_log(const char *line, size_t length)
+{
+    char note[LOG_LINE];
+
+    if (ring.lost != 0) {
+        size_t size = log_prefix(note, sizeof(note), arch_ticks(), "bulkhead");
+
+        size += format_text(note + size, sizeof(note) - size, "%u lines of this log found no room", ring.lost);
+        if (ring_put(note, size))
+            ring.lost = 0;
+    }
+    if (ring.lost != 0 || !ring_put(line, length))
+        ring.lost++;
+}
+
+void log_line(const char *format, ...)
+{
+    char line[LOG_LINE];
+    size_t length = log_prefix(line, sizeof(line), arch_ticks(), "bulkhead");
+    va_list list;
+
+    va_start(list, format);
+    length += format_list(line + length, sizeof(line) - length, format, list);
+    va_end(list);
+    for (size_t i = 0; i < length; i++)
+        line[i] = line[i] < ' ' || line[i] > '~' ? '.' : line[i]; /* no data can forge a line or speak to the terminal */
+    ring_take();
+    ring_log(line, length);
+    if (!atomic_load_explicit(&live, memory_order_relaxed) || log_crashing())
+        ring_show();
+    ring_drop();
+}
+
+bool log_allow(struct log_limit *limit)
+{
+    uint64_t second = time_us(arch_ticks()) / 1000000 + 1;
+    uint32_t left_out = 0;
+    bool allowed;
+
+    ring_take();
+    if (second != limit->second) {
+        left_out = limit->left_out;
+        *limit = (struct log_limit){.second = second};
+    }
+    allowed = limit->lines < LOG_PER_SECOND;
+    if (allowed)
+        limit->lines++;
+    else
+        limit->left_out++;
+    ring_drop();
+    if (left_out != 0)
+        log_line("%u lines like the next were left out", left_out);
+    return allowed;
+}
+
+bool log_crashing(void)
+{
+    return atomic_load_explicit(&crashing, memory_order_relaxed);
+}
+
+void log_live(void)
+{
+    atomic_store_explicit(&live, true, memory_order_relaxed);
+}
+
+void console_crash(void)
+{
+    atomic_store_explicit(&crashing, true, memory_order_relaxed);
+}
