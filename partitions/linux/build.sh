@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Debian's own kernel and a small initial RAM disk for the demo's Linux partition.
+#
+#   build.sh OUTDIR    writes OUTDIR/kernel (bzImage), OUTDIR/initrd (gzipped cpio), OUTDIR/version (package and version)
+#
+# The kernel is what Debian's linux-image-amd64 depends on today, fetched by apt without root into OUTDIR and kept there:
+# with OUTDIR/version in place nothing is fetched again (remove it to update). The initrd has the same bytes for the same
+# kernel, busybox and scripts, whenever and wherever it is made.
+set -eu
+
+[ $# = 1 ] || { echo "usage: build.sh OUTDIR" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+busybox=/bin/busybox
+modules="ib700wdt" # what the init script may load
+
+fail() {
+    echo "linux: $*" >&2
+    exit 1
+}
+
+for tool in apt-get apt-cache dpkg-deb cpio gzip; do
+    command -v $tool >/dev/null || fail "$tool is not installed"
+done
+"$busybox" true 2>/dev/null || fail "$busybox does not run: install busybox-static"
+! ldd "$busybox" >/dev/null 2>&1 || fail "$busybox is not static: install busybox-static instead of busybox"
+
+fetch() {
+    package=$(apt-cache depends --important linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1)
+    [ -n "$package" ] || fail "no package linux-image-amd64 is known: run apt-get update"
+    rm -rf "$out/fetch" "$out/root"
+    mkdir "$out/fetch"
+    echo "linux: fetching $package"
+    (cd "$out/fetch" && apt-get download -qq "$package" 2>"$out/fetch/errors") ||
+        fail "cannot fetch $package: $(tail -n 1 "$out/fetch/errors"); run apt-get update"
+    deb=$(ls "$out/fetch/"*.deb)
+    dpkg-deb -x "$deb" "$out/root"
+    echo "$package $(dpkg-deb -f "$deb" Version)" >"$out/version.new"
+    cp "$out/root/boot/vmlinuz-"* "$out/kernel.new"
+    mkdir -p "$out/modules"
+    for module in $modules; do
+        find "$out/root/" -name "$module.ko" -exec cp {} "$out/modules/" \;
+        [ -s "$out/modules/$module.ko" ] || fail "$package has no module $module"
+    done
+    rm -rf "$out/fetch" "$out/root"
+    mv "$out/kernel.new" "$out/kernel"
+    mv "$out/version.new" "$out/version"
+}
+
+# Everything a file in the archive shows is fixed: order, owner, times, inode numbers, gzip header.
+pack() {
+    tree=$out/tree
+    rm -rf "$tree"
+    mkdir -p "$tree/bin" "$tree/dev" "$tree/etc" "$tree/proc" "$tree/root" "$tree/run" "$tree/sys" "$tree/tmp" "$tree/lib/modules"
+    cp "$busybox" "$tree/bin/busybox"
+    "$busybox" --list | while read -r applet; do
+        [ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
+    done
+    cp "$out/modules/"*.ko "$tree/lib/modules/"
+    cp "$here/init" "$tree/init"
+    cp "$here/inittab" "$here/rc" "$here/profile" "$tree/etc/"
+    chmod -R u=rwX,go=rX "$tree"
+    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox"
+    find "$tree" -exec touch -h -d @0 {} +
+    (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | gzip -n -9 >"$out/initrd.new"
+    mv "$out/initrd.new" "$out/initrd"
+    rm -rf "$tree"
+}
+
+[ -s "$out/version" ] && [ -s "$out/kernel" ] && [ -d "$out/modules" ] || fetch
+pack
+echo "linux: $(cat "$out/version"), initrd $(wc -c <"$out/initrd") bytes"
