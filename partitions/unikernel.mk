@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unikernels: newlib, the library, one ELF per program. Included by the root Makefile, which has set
+#   O           the build folder of this board and product
+#   PRODUCT_DIR the product's folder; programs are looked for in its partitions/ first, then in ours
+#   PROGRAMS    names of the programs this product needs (empty: all of ours)
+# and may use: $(O)/programs/<name>.elf, $(UNIKERNEL_ELFS).
+
+NEWLIB := build/newlib
+UNIKERNEL_CC := gcc
+UNIKERNEL_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -fno-pic -no-pie -mno-red-zone -mcmodel=small -fno-stack-protector \
+	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-ffile-prefix-map=$(CURDIR)/= -U__linux__ -U__linux -Ulinux -U__unix__ -U__unix -Uunix -D_READ_WRITE_RETURN_TYPE=_ssize_t \
+	-nostdinc -isystem $(NEWLIB)/include -isystem $(shell gcc -print-file-name=include) -Icore/abi -Ipartitions/lib \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+UNIKERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+	-Wl,--gc-sections -Wl,-T,partitions/lib/unikernel.lds
+
+unilib_sources := \
+	partitions/lib/crt0.S \
+	partitions/lib/trap_entry.S \
+	partitions/lib/apic.c \
+	partitions/lib/args.c \
+	partitions/lib/call.c \
+	partitions/lib/console.c \
+	partitions/lib/line.c \
+	partitions/lib/paging.c \
+	partitions/lib/smp.c \
+	partitions/lib/start.c \
+	partitions/lib/time.c \
+	partitions/lib/trap.c \
+	partitions/port/newlib/locks.c \
+	partitions/port/newlib/syscalls.c
+
+# Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
+program_hello := partitions/hello/hello.c
+
+OUR_PROGRAMS := hello
+PROGRAMS ?=
+UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
+UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
+
+# Where one's sources are: the product's own folder wins.
+product_sources = $(sort $(wildcard $(PRODUCT_DIR)/partitions/$(1)/*.c $(PRODUCT_DIR)/partitions/$(1)/*.S))
+program_sources = $(or $(if $(PRODUCT_DIR),$(call product_sources,$(1))),$(program_$(1)))
+# Object of a source; a path outside the tree keeps its shape below outside/.
+unikernel_object = $(O)/programs/obj/$(basename $(patsubst /%,outside/%,$(1))).o
+unilib_objects := $(foreach s,$(unilib_sources),$(call unikernel_object,$(s)))
+
+$(NEWLIB)/stamp: partitions/port/newlib/build.sh
+	$(Q)$< $(NEWLIB)
+
+define unikernel_compile
+$(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1)"
+	$(Q)$(UNIKERNEL_CC) $(UNIKERNEL_CFLAGS) -MMD -MP -c -o $$@ $$<
+-include $(patsubst %.o,%.d,$(call unikernel_object,$(1)))
+endef
+
+define unikernel_link
+$(O)/programs/$(1).elf: $(foreach s,$(call program_sources,$(1)),$(call unikernel_object,$(s))) $(unilib_objects) partitions/lib/unikernel.lds
+	@mkdir -p $$(@D)
+	@echo "  LINK    $$@"
+	$(Q)$(UNIKERNEL_CC) $(UNIKERNEL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -L$(NEWLIB)/lib -lm -lc -lgcc
+endef
+
+$(foreach s,$(sort $(unilib_sources) $(foreach p,$(UNIKERNEL_PROGRAMS),$(call program_sources,$(p)))),$(eval $(call unikernel_compile,$(s))))
+$(foreach p,$(UNIKERNEL_PROGRAMS),$(eval $(call unikernel_link,$(p))))
+
+.PHONY: unikernels
+unikernels: $(UNIKERNEL_ELFS)
