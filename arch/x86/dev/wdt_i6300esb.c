@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Intel 6300ESB watchdog: two stages of half the timeout each, the second resets the board. 6300ESB data sheet 16. */
+#include "arch.h"
+#include "dev.h"
+#include "plan.h"
+#include "x86.h"
+
+#define PORT_CONFIG_ADDRESS 0xcf8u
+#define PORT_CONFIG_DATA 0xcfcu
+#define CONFIG_ENABLE 0x80000000u
+#define CONFIG_ID 0x00u
+#define ID_I6300ESB 0x25ab8086u
+#define CONFIG_COMMAND 0x04u
+#define COMMAND_MEMORY 2u
+#define CONFIG_BAR0 0x10u
+#define CONFIG_MODE 0x60u           /* 16 bits, and no other width works */
+#define MODE_NO_STAGE1_INTERRUPT 3u /* 1 kHz prescaler, output enabled */
+#define CONFIG_LOCK 0x68u           /* 8 bits */
+#define LOCK_ENABLE 2u
+
+#define TIMER1 0x00u
+#define TIMER2 0x04u
+#define TIMER_MAX 0xfffffu
+#define RELOAD 0x0cu
+#define RELOAD_NOW 0x100u
+#define RELOAD_TIMED_OUT 0x200u /* write one to clear */
+
+static volatile uint8_t *registers; /* set once at boot; 0: no watchdog */
+
+static void config_select(uint32_t offset)
+{
+    uint32_t function = (uint32_t)plan.board->watchdog.bus << 16 | (uint32_t)plan.board->watchdog.device << 11 |
+                        (uint32_t)plan.board->watchdog.function << 8;
+
+    outl(PORT_CONFIG_ADDRESS, CONFIG_ENABLE | function | offset);
+}
+
+static uint32_t config_read(uint32_t offset)
+{
+    config_select(offset);
+    return inl(PORT_CONFIG_DATA);
+}
+
+/* Each write to a timer or to RELOAD needs the two keys first. */
+static void unlock(void)
+{
+    *(volatile uint16_t *)(registers + RELOAD) = 0x80;
+    *(volatile uint16_t *)(registers + RELOAD) = 0x86;
+}
+
+static void timer_write(uint32_t reg, uint32_t value)
+{
+    unlock();
+    *(volatile uint32_t *)(registers + reg) = value;
+}
+
+static void reload_write(uint16_t value)
+{
+    unlock();
+    *(volatile uint16_t *)(registers + RELOAD) = value;
+}
+
+const char *watchdog_probe(void)
+{
+    uint32_t bar;
+
+    if (plan.board->watchdog.kind != WATCHDOG_I6300ESB)
+        return 0;
+    if (config_read(CONFIG_ID) != ID_I6300ESB)
+        return "there is no i6300esb (8086:25ab) at the PCI address of the board table";
+    bar = config_read(CONFIG_BAR0) & ~0xfu;
+    if (bar == 0)
+        return "the firmware gave the i6300esb no memory window";
+    outw(PORT_CONFIG_DATA, (uint16_t)(config_read(CONFIG_COMMAND) | COMMAND_MEMORY));
+    registers = (volatile uint8_t *)arch_mmio(HPA(bar & ~PAGE_MASK)) + (bar & PAGE_MASK);
+    return 0;
+}
+
+void arch_watchdog_start(void)
+{
+    uint32_t stage = plan.board->watchdog.timeout_ms / 2;
+
+    if (registers == 0)
+        return;
+    stage = stage == 0 ? 1 : stage > TIMER_MAX ? TIMER_MAX : stage;
+    config_select(CONFIG_MODE);
+    outw(PORT_CONFIG_DATA, MODE_NO_STAGE1_INTERRUPT);
+    timer_write(TIMER1, stage);
+    timer_write(TIMER2, stage);
+    reload_write(RELOAD_TIMED_OUT | RELOAD_NOW);
+    config_select(CONFIG_LOCK);
+    outb(PORT_CONFIG_DATA, LOCK_ENABLE);
+}
+
+void arch_watchdog_feed(void)
+{
+    if (registers != 0)
+        reload_write(RELOAD_NOW);
+}
