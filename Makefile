@@ -225,7 +225,7 @@ check-boards: ## every board builds and boots
 check-bochs: ## VMX in Bochs
 check-long: ## full sweeps and 1,000 restarts
 $(TIERS): | build/.deps
-	@MAKE='$(MAKE)' $(PYTHON) tests/tier.py $@ $(UNITS)
+	@$(PYTHON) tests/tier.py $@ $(UNITS)
 
 # --- looking at the code -------------------------------------------------------------------------------------------------------------
 

@@ -4,15 +4,21 @@
 
     tier.py check-fast UNIT...      as `make check-fast` calls it; likewise the other tiers
     tier.py unit NAME               one unit test, its whole output shown
+    tier.py shard HASH SECONDS      as much of check-mutants, check-boards and check-long as fits, chosen by the hash
 """
 import os
+import pathlib
+import random
 import re
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MAKE = os.environ.get("MAKE", "make").split()
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
+PRODUCTS = ["minimal", "hostile", "lab", "demo"]
+SYSTEM = ["tests/system", "tests/hostile"]
 passed = failed = 0
 
 
@@ -27,15 +33,16 @@ def count(ok, name, detail=""):
     sys.stdout.flush()
 
 
-def make(*args):
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
-    return subprocess.run(MAKE + ["-C", ROOT, "--no-print-directory", *args], env=environment, capture_output=True, text=True)
+def make(*args, folder=ROOT):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    return subprocess.run(["make", "-C", folder, "--no-print-directory", *args], env=clean, capture_output=True, text=True,
+                          errors="replace")
 
 
-def command(name, *args, **kwargs):
+def command(name, *args, timeout=300):
     """One command that must succeed."""
     try:
-        run = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, timeout=kwargs.get("timeout", 300))
+        run = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=timeout)
         count(run.returncode == 0, name, run.stdout + run.stderr)
     except (OSError, subprocess.TimeoutExpired) as error:
         count(False, name, str(error))
@@ -43,7 +50,7 @@ def command(name, *args, **kwargs):
 
 def unit(name):
     """Run one cmocka program; each of its tests counts. Returns its output."""
-    binary = f"{ROOT}/build/unit/{name}"
+    binary = ROOT / "build/unit" / name
     try:
         run = subprocess.run([binary], cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=120,
                              env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
@@ -64,6 +71,7 @@ def unit(name):
 
 
 def units(names):
+    """Build and run all unit tests; one that does not build counts as one failure and does not stop the others."""
     build = make("-j2", "-k", "units")
     for name in names:
         if build.returncode == 0 or make("-q", f"build/unit/{name}").returncode == 0:
@@ -72,8 +80,103 @@ def units(names):
             count(False, f"unit {name}: does not build", make(f"build/unit/{name}").stderr)
 
 
+def pytest(*arguments, timeout=None):
+    """Run pytest with its output shown, and count each test by its report."""
+    report = ROOT / "build/pytest.xml"
+    report.unlink(missing_ok=True)
+    try:
+        status = subprocess.run([*PYTEST, f"--junitxml={report}", *arguments], cwd=ROOT, timeout=timeout).returncode
+    except subprocess.TimeoutExpired:
+        print(f"cut off, not counted: {' '.join(arguments)}")
+        return
+    if not report.exists():
+        count(False, f"pytest {' '.join(arguments)}: status {status}")
+        return
+    cases = xml.etree.ElementTree.parse(report).getroot().findall(".//testcase")
+    for case in cases:
+        bad = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
+        count(not bad, f"{case.get('classname')}::{case.get('name')} ({', '.join(bad)})")
+    if status not in (0, 1, 5):
+        count(False, f"pytest {' '.join(arguments)}: status {status}")
+
+
 def check_fast(names):
     units(names)
+    command("include rules", "config/tool/check_includes.py")
+    command("format", "sh", "-c", "clang-format --dry-run -Werror $(config/tool/sources.sh)")
+    if (ROOT / "tests/fixtures/run.py").exists():
+        pytest("tests/fixtures")
+    for product in PRODUCTS:
+        build = make("-j2", f"PRODUCT={product}")
+        count(build.returncode == 0, f"build of {product}", build.stdout + build.stderr)
+    command("line budget", "make", "--no-print-directory", "lines")
+
+
+def check(names):
+    check_fast(names)
+    command("invariants matrix", "config/tool/check_ids.py")
+    pytest("-m", "not long and not boards", *SYSTEM)
+
+
+def mutants(_):
+    command_line = [sys.executable, ROOT / "tests/mutants/run.py", *sorted((ROOT / "tests/mutants").glob("*.patch"))]
+    mutant_results(command_line)
+
+
+def mutant_results(command_line, timeout=None):
+    """Count the verdict lines of the mutants' runner."""
+    try:
+        run = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=timeout)
+    except subprocess.TimeoutExpired:
+        print(f"cut off, not counted: {' '.join(map(str, command_line))}")
+        return
+    print(run.stdout, end="")
+    verdicts = re.findall(r"^(caught|FAILED) (\S+)", run.stdout, re.M)
+    for verdict, name in verdicts:
+        count(verdict == "caught", f"mutant {name}")
+    if run.returncode != 0 and all(verdict == "caught" for verdict, _ in verdicts):
+        count(False, f"mutants: status {run.returncode}", run.stderr)
+
+
+def boards(_):
+    """Every board of the tree builds, and boots if it is an emulator."""
+    pytest("-m", "boards", *SYSTEM)
+    for board in sorted((ROOT / "board").glob("*/board.c")):
+        name = board.parent.name
+        build = make("-j2", "PRODUCT=minimal", f"BOARD={name}")
+        count(build.returncode == 0, f"build for {name}", build.stdout + build.stderr)
+        if build.returncode == 0 and re.search(r"^QEMU :=", (board.parent / "board.mk").read_text(), re.M):
+            run = make("PRODUCT=minimal", f"BOARD={name}", "run", "RUN_SECONDS=45")
+            count(run.returncode == 0, f"boot on {name}", run.stdout[-4000:] + run.stderr)
+
+
+def bochs(_):
+    print("there is no board that runs in Bochs yet")
+
+
+def long(_):
+    pytest("-m", "long", *SYSTEM)
+
+
+def shard(arguments):
+    """What fits in the time, in an order that the hash decides."""
+    chosen, seconds = arguments[0], float(arguments[1])
+    end = time.monotonic() + seconds
+    listed = subprocess.run([*PYTEST, "--collect-only", "-m", "long or boards", *SYSTEM], cwd=ROOT, capture_output=True, text=True)
+    items = [("pytest", line) for line in listed.stdout.splitlines() if "::" in line]
+    items += [("mutant", path) for path in sorted((ROOT / "tests/mutants").glob("*.patch"))]
+    items.append(("boards", None))
+    random.Random(chosen).shuffle(items)
+    for kind, item in items:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        if kind == "pytest":
+            pytest(item, timeout=left + 300)
+        elif kind == "mutant":
+            mutant_results([sys.executable, ROOT / "tests/mutants/run.py", item], timeout=left + 300)
+        else:
+            boards(None)
 
 
 def main():
@@ -82,7 +185,8 @@ def main():
     if tier == "unit":
         print(unit(names[0]), end="")
     else:
-        {"check-fast": check_fast}[tier](names)
+        {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": boards, "check-bochs": bochs,
+         "check-long": long, "shard": shard}[tier](names)  # fmt: skip
     print(f"{tier}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

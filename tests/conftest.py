@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For all pytest tests: the serial transcript of a failed test is printed, no QEMU outlives its test, no test hangs for ever."""
+import pathlib
+import shutil
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "system"))
+import lib  # noqa: E402
+
+LIMIT = 300  # seconds for one test, unless it is marked limit(seconds)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: full sweeps and many repetitions, run by make check-long")
+    config.addinivalue_line("markers", "boards: needs another board than the default, run by make check-boards")
+    config.addinivalue_line("markers", "limit(seconds): how long this test may take")
+
+
+def pytest_sessionstart(session):
+    """Logs of earlier runs are not mistaken for this one's."""
+    shutil.rmtree(lib.LOGS, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    machine = lib.Machine.last
+    if report.when == "call" and report.failed and machine:
+        machine.close()
+        report.sections.append((f"serial port, its end; all of it: {machine.transcript.path}", machine.text[-6000:]))
+
+
+@pytest.fixture(autouse=True)
+def machine_ends(request):
+    """Ends the machine a test has left, and the test itself after its time."""
+    mark = request.node.get_closest_marker("limit")
+    seconds = int((mark.args[0] if mark else LIMIT) * lib.PATIENCE)
+
+    def late(*_):
+        raise TimeoutError(f"test took more than {seconds} s")
+
+    lib.Machine.last = None
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    if lib.Machine.last:
+        lib.Machine.last.close()

@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Removes one defence at a time: each PATCH is applied to a copy of the tree and the test that it names must then fail.
+
+    run.py PATCH...
+
+Header lines of a patch:
+    Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME
+    Why: one line, what is lost without the defence
+Prints "caught NAME" or "FAILED NAME: reason" for each. A patch that does not apply, a tree that no longer builds and a test
+that still passes are failures."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOP = ["Makefile", ".clang-format", "arch", "board", "config", "core", "partitions", "pvdrivers", "tests"]
+SHARED = ["newlib", "linux"]  # payload parts that no mutant changes
+CACHED = ["obj", "host", "unit", "partitions"]  # make sees by their times what a patch makes old
+
+
+def copy_tree(target):
+    """The tree with its times, and what has been built of it."""
+    for name in TOP:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy2(source, target / name)
+    (target / "build").mkdir()
+    for name in SHARED:
+        if (ROOT / "build" / name).exists():
+            (target / "build" / name).symlink_to(ROOT / "build" / name)
+    for name in CACHED:
+        if (ROOT / "build" / name).exists():
+            shutil.copytree(ROOT / "build" / name, target / "build" / name)
+    if (ROOT / "build/.deps").exists():
+        shutil.copy2(ROOT / "build/.deps", target / "build/.deps")
+
+
+def run(folder, *command, timeout=1200):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key not in ("MFLAGS", "PYTEST_CURRENT_TEST")}
+    result = subprocess.run(command, cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace", timeout=timeout)
+    return result.returncode, result.stdout
+
+
+def why_not_caught(patch):
+    """Empty if the named test fails without the defence; else the reason and the end of the output."""
+    header = patch.read_text().split("\n--- ", 1)[0]
+    test = re.search(r"^Test: (.+?)\s*$", header, re.M)
+    if not test or not re.search(r"^Why: \S", header, re.M):
+        return "has no Test: or no Why: line"
+    with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
+        folder = pathlib.Path(scratch)
+        copy_tree(folder)
+        status, output = run(folder, "patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", str(patch.resolve()))
+        if status != 0:
+            return f"does not apply\n{output}"
+        unit = re.fullmatch(r"unit (\w+)", test[1])
+        if unit:
+            status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit[1]}")
+            if status != 0:
+                return f"does not build\n{output[-2000:]}"
+            status, output = run(folder, f"build/unit/{unit[1]}", timeout=120)
+            return "" if status != 0 else f"unit {unit[1]} still passes"
+        status, output = run(folder, "/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test[1])
+        if "BuildFailed" in output:
+            return f"does not build\n{output[-2000:]}"
+        if status == 1:
+            return ""
+        return f"{test[1]} still passes" if status == 0 else f"{test[1]} did not run (status {status})\n{output[-1000:]}"
+
+
+def main():
+    bad = 0
+    for name in sys.argv[1:]:
+        patch = pathlib.Path(name)
+        try:
+            reason = why_not_caught(patch)
+        except subprocess.TimeoutExpired as error:
+            reason = f"took more than {error.timeout:.0f} s"
+        bad += reason != ""
+        print(f"FAILED {patch.stem}: {reason}" if reason else f"caught {patch.stem}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The system tests' machine: one image booted in QEMU, its serial port to expect on and type into.
+
+    with Machine("demo") as machine:
+        machine.running("control")
+        machine.focus("control")
+        machine.send("stats\\r")
+        machine.expect(r"jitter", 30)
+
+Time-outs are generous, and stretched by TEST_PATIENCE (a factor, default 1): the emulator is slow and noisy."""
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pexpect
+import pexpect.fdpexpect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "config/tool"))
+import messages  # noqa: E402
+from qemu import Qemu  # noqa: E402
+
+LOGS = ROOT / "build/test-logs"
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
+BOOT = 60  # seconds to the first line of the hypervisor, GRUB included
+DEFAULT_BOARD = "qemu-q35-amd"
+
+
+class BuildFailed(Exception):
+    """make refused; str() is its whole output."""
+
+
+def make(*arguments, timeout=1200):
+    """Run make in the tree; returns (status, output). For tests of what the build refuses."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    run = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, env=clean, timeout=timeout,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    return run.returncode, run.stdout
+
+
+class Build:
+    """The folder of a built image."""
+
+    def __init__(self, product, board):
+        name = pathlib.Path(product).name, pathlib.Path(board).name
+        self.folder = ROOT / "build" / name[1] / name[0]
+        self.image = self.folder / "bulkhead.iso"
+        self.partitions = []
+        self.started = []
+        for line in (self.folder / "product.mk").read_text().splitlines():
+            if line.startswith("PARTITIONS +="):
+                self.partitions.append(line.split()[-1])
+            if line.startswith("STARTED +="):
+                self.started.append(line.split()[-1])
+
+    @property
+    def command(self):
+        return shlex.split((self.folder / "run.args").read_text())
+
+
+_built = {}
+
+
+def build_product(product="demo", board=DEFAULT_BOARD):
+    """Build an image (once per test run) and return its Build. product, board: names or paths."""
+    key = str(product), str(board)
+    if key not in _built:
+        folder = f"build/{pathlib.Path(key[1]).name}/{pathlib.Path(key[0]).name}"
+        status, output = make(f"PRODUCT={key[0]}", f"BOARD={key[1]}", "all", f"{folder}/run.args")
+        if status != 0:
+            raise BuildFailed(output)
+        _built[key] = Build(*key)
+    return _built[key]
+
+
+def make_iso(build, folder, change):
+    """Another image from the same build: change(tree) alters its files (tree/boot/...) first. Returns the path."""
+    tree = pathlib.Path(folder) / "iso"
+    (tree / "boot/grub").mkdir(parents=True)
+    shutil.copy(build.folder / "grub.cfg", tree / "boot/grub/grub.cfg")
+    shutil.copy(build.folder / "bulkhead.elf", tree / "boot/bulkhead.elf")
+    for payload in (build.folder / "payloads").iterdir():
+        shutil.copy(payload, tree / "boot" / payload.name)
+    change(tree)
+    image = pathlib.Path(folder) / "changed.iso"
+    subprocess.run(["grub-mkrescue", "-o", image, tree], check=True, capture_output=True, timeout=60)
+    return image
+
+
+class Transcript:
+    """What came over the serial port, kept in a file and for the report of a failure."""
+
+    def __init__(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.file = open(path, "w", encoding="utf-8", newline="")
+        self.text = ""
+
+    def write(self, text):
+        self.file.write(text)
+        self.text += text
+
+    def flush(self):
+        self.file.flush()
+
+    def close(self):
+        self.file.close()
+
+
+class Machine:
+    """One boot. Ends QEMU at the end of its `with` block, or by close(), whatever happened."""
+
+    last = None  # for the report of a failure
+
+    def __init__(self, product="demo", board=DEFAULT_BOARD, *, image=None, extra=(), change_command=None, attention=b"\x1d"):
+        self.build = build_product(product, board)
+        command = self.build.command
+        if change_command:
+            command = change_command(list(command))
+        test = re.sub(r"[^\w.-]+", "_", os.environ.get("PYTEST_CURRENT_TEST", "machine").split(" ")[0].split("::", 1)[-1])
+        number = 1
+        while (LOGS / f"{test}.{number}.log").exists():
+            number += 1
+        self.attention_key = attention
+        self.transcript = Transcript(LOGS / f"{test}.{number}.log")
+        self.qemu = Qemu(command, str(image or self.build.image), extra)
+        self.transcript.write(f"# {self.qemu.command_line}\n")
+        self.serial = pexpect.fdpexpect.fdspawn(self.qemu.serial.fileno(), encoding="utf-8", codec_errors="replace", timeout=30)
+        self.serial.logfile_read = self.transcript
+        Machine.last = self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End QEMU; keep what it said last. May be called twice."""
+        if self.transcript.file.closed:
+            return
+        try:
+            self.drain(0.1)
+        except OSError:
+            pass
+        self.qemu.stop()
+        self.transcript.close()
+
+    # --- serial port ---
+
+    def expect(self, pattern, timeout=30):
+        """Wait for a regular expression (or the first of a list); returns the match object. Fails with what was seen instead."""
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        try:
+            self.serial.expect(patterns, timeout * PATIENCE)
+        except pexpect.TIMEOUT:
+            raise AssertionError(f"no {pattern!r} within {timeout * PATIENCE:g} s; last:\n{self.serial.before[-2000:]}") from None
+        except pexpect.EOF:
+            raise AssertionError(f"QEMU ended before {pattern!r}; last:\n{self.serial.before[-2000:]}") from None
+        return self.serial.match
+
+    def expect_not(self, pattern, seconds):
+        """The pattern must not come for that long."""
+        try:
+            self.serial.expect(pattern, seconds)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return
+        raise AssertionError(f"{pattern!r} came: {self.serial.match[0]!r}")
+
+    def drain(self, seconds=0.5):
+        """Read what comes for so long; returns the whole transcript."""
+        try:
+            self.serial.expect(r"(?!x)x", seconds)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            pass
+        return self.transcript.text
+
+    @property
+    def text(self):
+        return self.transcript.text
+
+    def send(self, data):
+        """Type bytes or text, in pieces that the emulated UART's input queue can take."""
+        data = data.encode() if isinstance(data, str) else data
+        for start in range(0, len(data), 8):
+            self.qemu.serial.sendall(data[start : start + 8])
+
+    # --- the hypervisor ---
+
+    def attention(self, key):
+        """The attention key, then `key`."""
+        self.send(self.attention_key + key.encode())
+
+    def focus(self, partition):
+        """Give a partition the keyboard and the raw screen: by its name or its number from 1."""
+        number = partition if isinstance(partition, int) else self.build.partitions.index(partition) + 1
+        self.attention(str(number))
+
+    def ours(self, pattern, timeout=30):
+        """Wait for a line of the hypervisor that has this pattern; returns the match object."""
+        return self.expect(messages.OURS + r"[^\r\n]*" + pattern, timeout)
+
+    def line(self, name, pattern, timeout=30):
+        """Wait for a line of a partition, in the view of all."""
+        return self.expect(messages.STAMP + re.escape(name) + r"\| [^\r\n]*" + pattern, timeout)
+
+    def running(self, *names, timeout=BOOT):
+        """Wait until these partitions (default: all that start at boot) run. Any order."""
+        for name in names or self.build.started:
+            pattern = messages.RUNNING.replace("NAME", re.escape(name))
+            if not re.search(pattern, self.transcript.text):
+                self.expect(pattern, timeout)
+
+    def refused(self, code, timeout=BOOT):
+        """Wait for the refusal with this code; returns its line."""
+        return self.expect(messages.OURS + r"[^\r\n]*refused: " + re.escape(code) + r"[^\r\n]*", timeout)[0]
+
+    # --- QEMU ---
+
+    def qmp(self, command, **arguments):
+        return self.qemu.qmp(command, **arguments)
+
+    def monitor(self, line):
+        return self.qemu.monitor(line)
+
+    def peek(self, address, size):
+        """Bytes of the machine's physical memory, seen from outside."""
+        text = self.monitor(f"xp /{size}xb {address:#x}")
+        return bytes(int(word, 16) for line in text.splitlines() for word in line.split(":", 1)[1].split())
+
+    def powered_off(self, timeout=60):
+        """Wait until QEMU has ended by itself; returns its status."""
+        try:
+            self.serial.expect(pexpect.EOF, timeout * PATIENCE)
+        except pexpect.TIMEOUT:
+            raise AssertionError(f"still running after {timeout * PATIENCE:g} s; last:\n{self.serial.before[-2000:]}") from None
+        self.qemu.process.wait(20)
+        return self.qemu.process.returncode
