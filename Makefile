@@ -3,7 +3,7 @@
 #   build/obj/               the hypervisor's objects, alike for every product and board
 #   build/host/              the planner's objects
 #   build/unit/              unit tests
-#   build/newlib/ build/linux/ build/partitions/   what partitions are made of
+#   build/newlib/ build/linux/ build/programs/   what partitions are made of
 #   build/<board>/<product>/ what belongs to one image
 # A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
@@ -38,16 +38,17 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
-CORE_OBJS := main.o vcpu.o exit.o partition.o hypercall.o console.o log.o uart16550.o devices.o sha256.o memory.o pool.o crash.o
+CORE_OBJS := main.o vcpu.o exit.o partition.o loader.o watchdog.o hypercall.o console.o log.o uart16550.o devices.o crash.o \
+	sha256.o memory.o pool.o
 
-BOOT_OBJS := start.S.o boot.o
+BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o
 DEV_OBJS := uart.o reset.o clock.o pit.o pm_timer.o rtc.o ioapic.o wdt_i6300esb.o
-VIRT_OBJS :=
+VIRT_OBJS := cpuid_policy.o xcr_policy.o
 # One CPU vendor's back end; the board says which.
-VIRT_svm_OBJS := svm_nested.o
+VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
@@ -86,8 +87,10 @@ $(out)/sizes.txt: $(out)/bulkhead.elf $(out)/plan.c config/tool/sizes.py
 
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
-PLANNER_OBJS := config/tool/planner.o config/tool/plan_layout.o config/tool/plan_emit.o config/check/check.o core/sha256.o
-HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
+RULES_OBJS := check.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_image.o rules_console.o rules_life.o rules_release.o
+PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_emit.o payload.o payload_elf.o payload_linux.o acpi.o report.o) \
+	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o
+HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
 
 build/host/%.o: %.c | build/.deps
 	$(call say,CC-HOST,$<)
@@ -120,36 +123,23 @@ report: $(out)/planner ## memory, cores, who can reach whom, for a reviewer: bui
 
 # --- what partitions run ---------------------------------------------------------------------------------------------------
 
--include partitions/unikernel.mk
+# unikernel.mk: newlib, the library, one ELF for each program. A program is a folder under partitions/ of the product or of the tree.
+# Products without programs of their own share one set of objects.
+O := $(if $(wildcard $(product_dir)/partitions),$(out),build)
+PRODUCT_DIR := $(product_dir)
+PROGRAMS := $(sort $(foreach name,$(UNIKERNELS),$(PROGRAM_$(name))))
+include partitions/unikernel.mk
+build/newlib/stamp: | build/.deps
+program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 
-# A program is a folder under partitions/ of the product or of the tree; all its .c and .S files.
-program_dir = $(firstword $(wildcard $(product_dir)/partitions/$(1)) partitions/$(1))
-program_out = $(if $(wildcard $(product_dir)/partitions/$(1)),$(out),build)/partitions/$(1)
-program_elf = $(call program_out,$(PROGRAM_$(1)))/$(PROGRAM_$(1)).elf
-program_objs = $(patsubst $(call program_dir,$(1))/%,$(call program_out,$(1))/%.o,$(sort $(wildcard $(call program_dir,$(1))/*.[cS])))
-
-define program_rules
-$(call program_out,$(1))/%.o: $(call program_dir,$(1))/% | build/newlib/stamp
-	$$(call say,CC-PART,$$<)
-	$$(Q)mkdir -p $$(@D) && gcc $$(UNIKERNEL_CFLAGS) -MMD -MP -c -o $$@ $$<
-$(call program_out,$(1))/$(1).elf: $(call program_objs,$(1)) $$(UNIKERNEL_LIB) $$(UNIKERNEL_LDS)
-	$$(call say,LD-PART,$$@)
-	$$(if $(call program_objs,$(1)),,$$(error no program "$(1)": $(call program_dir,$(1)) has no .c file))
-	$$(Q)ld $$(UNIKERNEL_LDFLAGS) -T $$(UNIKERNEL_LDS) -o $$@ $$(filter %.o,$$^) $$(UNIKERNEL_LIBS)
--include $(patsubst %.o,%.d,$(call program_objs,$(1)))
-endef
-$(foreach program,$(sort $(foreach name,$(UNIKERNELS),$(PROGRAM_$(name)))),$(eval $(call program_rules,$(program))))
-
-build/newlib/stamp: partitions/port/newlib/build.sh | build/.deps
-	partitions/port/newlib/build.sh build/newlib
-build/linux/vmlinuz build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
+build/linux/kernel build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
 	partitions/linux/build.sh build/linux
 
 # --- plan and image ------------------------------------------------------------------------------------------------------------
 
 # A relative path in the product table starts at the product's folder.
 product_path = $(if $(filter /%,$(1)),$(1),$(product_dir)/$(1))
-linux_kernel = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/vmlinuz)
+linux_kernel = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/kernel)
 linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
 image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
@@ -189,7 +179,7 @@ gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger
 # unit_<x> := sources under test and fakes; the test itself is tests/unit/test_<x>.c.
 include tests/unit/units.mk
 UNITS := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
-UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
+UNIT_CFLAGS := -std=gnu11 -Ulinux -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
 	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check
 unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
 
@@ -242,4 +232,4 @@ help: ## this list
 	@echo 'make [PRODUCT=name or path] [BOARD=name or path] [V=1] VERB'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
--include $(shell find build/obj build/host build/unit/obj $(out) -name '*.d' 2>/dev/null)
+-include $(shell find build/obj build/host build/unit/obj $(out) -name programs -prune -o -name '*.d' -print 2>/dev/null)

@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOP = ["Makefile", ".clang-format", "arch", "board", "config", "core", "partitions", "pvdrivers", "tests"]
 SHARED = ["newlib", "linux"]  # payload parts that no mutant changes
-CACHED = ["obj", "host", "unit", "partitions"]  # make sees by their times what a patch makes old
+CACHED = ["obj", "host", "unit", "programs"]  # make sees by their times what a patch makes old
 
 
 def copy_tree(target):
