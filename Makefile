@@ -38,7 +38,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
-CORE_OBJS := main.o vcpu.o exit.o partition.o loader.o watchdog.o hypercall.o console.o log.o uart16550.o devices.o crash.o \
+CORE_OBJS := main.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o log.o uart16550.o devices.o crash.o \
 	sha256.o memory.o pool.o
 
 BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
@@ -46,9 +46,9 @@ CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o
 DEV_OBJS := uart.o reset.o clock.o pit.o pm_timer.o rtc.o ioapic.o wdt_i6300esb.o
-VIRT_OBJS := cpuid_policy.o xcr_policy.o
+VIRT_OBJS := audit.o cpuid_policy.o xcr_policy.o
 # One CPU vendor's back end; the board says which.
-VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o
+VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
@@ -72,19 +72,6 @@ build/obj/%.S.o: %.S | build/.deps
 $(out)/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC,$<)
 	$(compile)
-$(out)/plan.o: $(out)/plan.c
-	$(call say,CC,$<)
-	$(compile)
-
-$(out)/bulkhead.elf: $(HYPERVISOR_OBJS) $(out)/plan.o $(out)/board.o $(LDS)
-	$(call say,LD,$@)
-	$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) -Map $(out)/bulkhead.map -o $@ $(filter %.o,$^)
-$(out)/bulkhead.lst: $(out)/bulkhead.elf
-	$(call say,LIST,$@)
-	$(Q)objdump -d -S --no-show-raw-insn $< >$@
-$(out)/sizes.txt: $(out)/bulkhead.elf $(out)/plan.c config/tool/sizes.py
-	$(Q)$(PYTHON) config/tool/sizes.py $(out) >$@
-
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
 RULES_OBJS := check.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_image.o rules_console.o rules_life.o rules_release.o
@@ -145,22 +132,35 @@ image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
 image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
-payloads := $(PARTITIONS:%=$(out)/payloads/%.img)
 
-$(out)/plan.c $(out)/grub.cfg $(payloads) &: $(out)/planner $(image_files)
-	$(call say,PLAN,$(out)/plan.c)
-	$(Q)mkdir -p $(out)/payloads && $(out)/planner --plan $(out)/plan.c --payloads $(out)/payloads --grub $(out)/grub.cfg $(image_args)
-
-define make_iso
-	$(Q)rm -rf $(@D)/iso && mkdir -p $(@D)/iso/boot/grub
-	$(Q)cp $(payloads) $(@D)/iso/boot/ && cp $(@D)/grub.cfg $(@D)/iso/boot/grub/
-	$(Q)objcopy --strip-debug $(@D)/bulkhead.elf $(@D)/iso/boot/bulkhead.elf
-	$(Q)grub-mkrescue -o $@ $(@D)/iso >$(@D)/grub-mkrescue.log 2>&1 || { cat $(@D)/grub-mkrescue.log >&2; exit 1; }
-	$(Q)rm -rf $(@D)/iso
+# An image in a folder: $(1) the folder, $(2) further planner options.
+define image_rules
+$(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
+	$$(call say,PLAN,$(1)/plan.c)
+	$$(Q)mkdir -p $(1)/payloads
+	$$(Q)$(out)/planner --plan $(1)/plan.c --payloads $(1)/payloads --grub $(1)/grub.cfg $(image_args) $(2)
+$(1)/plan.o: $(1)/plan.c
+	$$(call say,CC,$$<)
+	$$(compile)
+$(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(1)/plan.o $(out)/board.o $(LDS)
+	$$(call say,LD,$$@)
+	$$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) -Map $(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
+$(1)/bulkhead.lst: $(1)/bulkhead.elf
+	$$(call say,LIST,$$@)
+	$$(Q)objdump -d -S --no-show-raw-insn $$< >$$@
+$(1)/sizes.txt: $(1)/bulkhead.elf $(1)/plan.c config/tool/sizes.py
+	$$(Q)$(PYTHON) config/tool/sizes.py $(1) >$$@
+$(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) config/tool/mkimage.sh
+	$$(call say,ISO,$$@)
+	$$(Q)config/tool/mkimage.sh $(1) $$@
 endef
-$(out)/bulkhead.iso: $(out)/bulkhead.elf $(out)/grub.cfg $(payloads)
-	$(call say,ISO,$@)
-	$(make_iso)
+$(eval $(call image_rules,$(out)))
+$(eval $(call image_rules,$(out)/release,--release))
+
+.PHONY: image
+image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
+	@cat $(out)/release/sizes.txt
+	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick)'
 
 # --- running -----------------------------------------------------------------------------------------------------------------------
 
@@ -219,9 +219,18 @@ $(TIERS): | build/.deps
 
 # --- looking at the code -------------------------------------------------------------------------------------------------------------
 
-.PHONY: lines compdb format clean help
+# Every source of the tree's hypervisor that the lists above name, whichever board: check-fast compares this with the folders.
+.PHONY: sources
+sources:
+	@printf '%s\n' $(patsubst %.S.c,%.S,$(patsubst build/obj/%.o,%.c,$(HYPERVISOR_OBJS)) \
+		$(patsubst %.o,arch/x86/virt/%.c,$(foreach vendor,svm vmx,$(VIRT_$(vendor)_OBJS)))) | sort -u
+HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJS)))
+.PHONY: lines tidy compdb format clean help
 lines: $(HYPERVISOR_OBJS) ## privileged source lines of this board's image, against their budget
 	$(Q)$(PYTHON) config/tool/lines.py $(HYPERVISOR_OBJS:.o=.d) $(LDS)
+tidy: | build/.deps ## clang-tidy and cppcheck on what is in the image
+	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter -std% -f% -I% -D%,$(TARGET_CFLAGS))
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability $(INCLUDES) $(HYPERVISOR_C)
 compdb: ## compile_commands.json for editors
 	$(Q)$(PYTHON) config/tool/compdb.py '$(TARGET_CFLAGS)' $(HYPERVISOR_OBJS) >compile_commands.json
 format: | build/.deps ## clang-format on every C file

@@ -109,6 +109,9 @@ def check_fast(names):
     for product in PRODUCTS:
         build = make("-j2", f"PRODUCT={product}")
         count(build.returncode == 0, f"build of {product}", build.stdout + build.stderr)
+    listed = set(make("sources").stdout.split())
+    there = {str(path.relative_to(ROOT)) for top in ("core", "arch/x86") for path in (ROOT / top).rglob("*.[cS]")}
+    count(listed == there, "the Makefile's object lists name every source", f"{sorted(listed ^ there)}")
     lines = make("lines")
     count(lines.returncode == 0, "line budget", lines.stdout + lines.stderr)
 
