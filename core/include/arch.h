@@ -55,6 +55,8 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_
 /* RDMSR and WRMSR that exited. False: not in the allow-list or a value that the architecture refuses; #GP is due. */
 bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value);
 bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value);
+/* Is there a page that answers for this address: local APIC, IO-APIC? */
+bool guest_mmio_present(const struct vcpu *vcpu, gpa_t u_gpa);
 /* MMIO of the local APIC page and of the emulated IO-APIC page. False: nothing is there. size 1, 2, 4 or 8. */
 bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value);
 bool guest_mmio_write(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t u_value);
@@ -83,6 +85,10 @@ bool guest_mmio_decode(struct vcpu *vcpu, struct mmio_insn *insn);
 /* Local APIC of this core back to its state after reset: LVTs masked, timer stopped, IRR and ISR empty, TPR 0, enabled.
  * Own core only, interrupts off. False: it could not be emptied. Bounded by 256 rounds. */
 bool arch_apic_reset(void);
+/* The vcpu's local APIC shadow to its state at power on, in the mode its table names. Own core, or parked. */
+void guest_apic_reset(struct vcpu *vcpu);
+/* The partition's emulated IO-APIC: all pins masked. Gate held. */
+void guest_ioapic_reset(struct partition *partition);
 /* FPU, vector and debug registers and XCR0 of this core to their architectural reset state. */
 void arch_fpu_reset(void);
 

@@ -7,29 +7,31 @@
 
 struct vcpu;
 
-enum exit_kind {
-    EXIT_KICK,         /* NMI: a tick, a request of another core, or the board's */
-    EXIT_CPUID,
-    EXIT_HYPERCALL,
-    EXIT_MSR_READ,
-    EXIT_MSR_WRITE,
-    EXIT_IO,
-    EXIT_NESTED_FAULT, /* guest-physical address not mapped, or not so */
-    EXIT_CR_WRITE,
-    EXIT_XSETBV,
-    EXIT_EXCEPTION,    /* #DB and #AC, taken so that no loop of them can hold the core; given back */
-    EXIT_MACHINE_CHECK,
-    EXIT_NMI_UNBLOCKED, /* the guest's NMI handler has ended */
-    EXIT_CACHE,        /* WBINVD, INVD: nothing to do, nothing done */
-    EXIT_FORBIDDEN,    /* instruction no partition has: #UD */
-    EXIT_PRIVILEGED,   /* instruction refused with #GP: RDPMC */
-    EXIT_DEBUG_REG,    /* access to DR4..DR7 that is not allowed; see svm.c */
-    EXIT_TASK_SWITCH,
-    EXIT_SHUTDOWN,     /* triple fault */
-    EXIT_ENTRY_FAILED, /* the CPU refused the guest state */
-    EXIT_UNKNOWN,      /* a code this CPU should not produce */
-    EXIT_KIND_COUNT
-};
+/* One row per kind: enumerator, and the handler's and counter's name. A kind without a handler does not link. */
+#define EXIT_KINDS(X)                                                                                     \
+    X(EXIT_UNKNOWN, unknown)           /* a code this CPU should not produce */                           \
+    X(EXIT_KICK, kick)                 /* NMI: a tick, a request of another core, or the board's */       \
+    X(EXIT_CPUID, cpuid)                                                                                  \
+    X(EXIT_HYPERCALL, hypercall)                                                                          \
+    X(EXIT_MSR_READ, msr_read)                                                                            \
+    X(EXIT_MSR_WRITE, msr_write)                                                                          \
+    X(EXIT_IO, io)                                                                                        \
+    X(EXIT_NESTED_FAULT, nested_fault) /* guest-physical address not mapped, or not so */                 \
+    X(EXIT_CR_WRITE, cr_write)                                                                            \
+    X(EXIT_XSETBV, xsetbv)                                                                                \
+    X(EXIT_EXCEPTION, exception)       /* #DB, #AC: taken so that no loop of them holds the core */       \
+    X(EXIT_MACHINE_CHECK, machine_check)                                                                  \
+    X(EXIT_NMI_UNBLOCKED, nmi_unblocked) /* the guest's NMI handler has ended */                          \
+    X(EXIT_CACHE, cache)               /* WBINVD, INVD: nothing to do, nothing done */                    \
+    X(EXIT_FORBIDDEN, forbidden)       /* instruction no partition has: #UD */                            \
+    X(EXIT_PRIVILEGED, privileged)     /* instruction refused with #GP: RDPMC */                          \
+    X(EXIT_TASK_SWITCH, task_switch)                                                                      \
+    X(EXIT_SHUTDOWN, shutdown)         /* triple fault */                                                 \
+    X(EXIT_ENTRY_FAILED, entry_failed) /* the CPU refused the guest state */
+
+#define EXIT_ENUM(kind, name) kind,
+enum exit_kind { EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT };
+#undef EXIT_ENUM
 
 struct exit {
     enum exit_kind kind;

@@ -72,7 +72,7 @@ enum {
     REQUEST_SIPI = 1u << 3, /* vector in sipi_vector */
     REQUEST_NMI = 1u << 4,
     REQUEST_TICK = 1u << 5, /* housekeeping is due on this core */
-    REQUEST_UART = 1u << 6, /* the board's UART wants service on this core */
+    REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
 };
 
 struct counters {
@@ -85,7 +85,7 @@ struct counters {
 struct apic_shadow {
     uint64_t base_msr;
     uint32_t lvt_lint0, lvt_lint1, lvt_thermal, lvt_perf, lvt_cmci; /* as last written, never let through */
-    uint32_t ldr, dfr, icr_high;
+    uint32_t svr, ldr, dfr, icr_high; /* ldr: read by the partition's other cores, relaxed */
     uint64_t icr;
 };
 
@@ -99,6 +99,7 @@ struct vcpu {
     bool nmi_pending, nmi_blocked; /* (own) the guest's own NMIs */
     struct apic_shadow apic;      /* (own) */
     struct counters counters;     /* (own) written; read torn by the console, which only shows it */
+    uint64_t console_woken;       /* (own) TSC of the last call that woke the housekeeping core */
     uint64_t left_guest;          /* (own) TSC at the last exit */
     _Atomic uint64_t alive;       /* (a) TSC when this core last passed its run loop */
     void *virt;                   /* (i) the back end's own */
@@ -128,7 +129,7 @@ struct ioapic_shadow {
 #define CONSOLE_RING 32768u
 struct console_ring {
     uint32_t produced, consumed; /* free-running (g) */
-    uint64_t dropped;
+    uint64_t dropped;            /* bytes never shown: no room, or over the rate (g) */
     char bytes[CONSOLE_RING];
 };
 
@@ -147,6 +148,9 @@ struct partition {
     struct ioapic_shadow ioapic;       /* (g) */
     uint8_t rtc_index;                 /* (g) */
     uint64_t lives;                    /* (boot) */
+    hpa_t payload;                     /* (i) where its pristine module lies in the image zone */
+    _Atomic uint32_t parked;           /* (a) cores that have parked since the stop began */
+    _Atomic uint8_t stop_recorded;     /* (a) the present stop has its record */
     _Atomic uint8_t stop_cause;        /* (a) first cause wins */
     _Atomic uint8_t stop_action;       /* (a) action to take once all cores are parked */
     struct {
@@ -154,8 +158,8 @@ struct partition {
         uint64_t since;       /* TSC of the last sign of life (hk) */
         uint64_t limit_ticks; /* boot grace, then period (hk) */
         _Atomic uint32_t pets; /* (a) emulated ib700 */
-        bool off;             /* (hk) stopped, as the table allows */
-        uint64_t stop_refused; /* (own) */
+        _Atomic bool off;      /* (a) stopped, as the table allows */
+        uint64_t stop_refused; /* (g) */
     } watchdog;
     struct {
         uint64_t times[16]; /* (boot) TSC of the last restarts */
@@ -164,7 +168,8 @@ struct partition {
     } restart;
     struct {
         _Atomic uint32_t count; /* (a) in the present second */
-        uint64_t total;
+        _Atomic uint32_t kind;  /* (a) the last one, for the log */
+        _Atomic uint64_t what;
     } denied;
 };
 

@@ -36,8 +36,8 @@ void virt_skip(struct vcpu *vcpu, unsigned length);
 /* Deliver an exception at the next entry. */
 void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code);
 /* Deliver an NMI at the next entry, and exit with EXIT_NMI_UNBLOCKED when its handler ends. The caller keeps the pending and
- * blocked flags. */
-void virt_inject_nmi(struct vcpu *vcpu);
+ * blocked flags. False: another event is due at this entry; try again after it. */
+bool virt_inject_nmi(struct vcpu *vcpu);
 void virt_nmi_unblocked(struct vcpu *vcpu); /* disarm that exit */
 
 /* What the instruction fetcher and the policies need to know of the guest's state. */
@@ -47,6 +47,7 @@ struct guest_state {
     uint8_t cpl;
 };
 void virt_state(const struct vcpu *vcpu, struct guest_state *state);
+bool virt_privileged(const struct vcpu *vcpu); /* at privilege level 0: cheap, for hot paths */
 void virt_set_cr0(struct vcpu *vcpu, uint64_t value);
 void virt_set_cr4(struct vcpu *vcpu, uint64_t value);
 uint64_t virt_efer(const struct vcpu *vcpu); /* as the guest may see it */

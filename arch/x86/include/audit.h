@@ -23,16 +23,25 @@ struct audit_entry {
 };
 struct audit_entry audit_decode(uint64_t raw, unsigned level);
 
-/* Vendor part: the control block of core `core` as the hardware will use it. */
+/* Vendor part: the control block of core `core` as the hardware will use it. A core without partition has only a parking guest;
+ * its maps are given then. */
 struct audit_control {
-    uint64_t nested_root;   /* host-physical */
-    const uint8_t *io_map;  /* one bit per port, 1 = exits, 65,536 + the ports that a 4-byte access can reach */
-    const uint8_t *msr_map; /* vendor layout, see audit_msr_exits */
-    const char *missing;    /* a must-have intercept that is not set, or 0 */
-    bool idle_ok;           /* the parking control block has the same guarantees */
+    uint64_t nested_root;   /* host-physical; 0: the core runs no partition */
+    uint64_t idle_root;     /* of the parking guest, which must be as tightly held as the other */
+    uint64_t io_map;        /* host-physical; one bit per port, 1 = exits, 65,536 + the ports that a 4-byte access can reach */
+    uint64_t msr_map;       /* host-physical; vendor layout, see audit_msr_open */
+    const char *missing;    /* a must-have intercept or control that is not set, or 0 */
+    const char *idle_missing;
 };
 void audit_control(unsigned core, struct audit_control *control);
-/* Does this MSR exit on read / write according to the bitmap? */
+
+/* Vendor part: permissions in the MSR map, numbered 0 .. AUDIT_MSR_PERMISSIONS - 1. Find the first open one from *position on and
+ * leave *position behind it; false: no more. */
+#define AUDIT_MSR_PERMISSIONS (3u * 0x2000u * 2u)
+bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, bool *write);
+/* Does this MSR exit on read / write according to the map? */
 bool audit_msr_exits(const uint8_t *msr_map, uint32_t msr, bool write);
+/* Bytes that the hardware reads from each map. */
+extern const uint32_t audit_io_map_size, audit_msr_map_size;
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef BULKHEAD_POLICY_H
 #define BULKHEAD_POLICY_H
 
+#include "arch.h"
 #include "partition.h"
 #include "types.h"
 
@@ -53,7 +54,6 @@ unsigned guest_fetch(struct vcpu *vcpu, uint8_t code[15]);
 /* Guest local APIC, by x2APIC register number (0x00..0x3f). False: #GP (or, through the xAPIC page, ignored). */
 bool guest_apic_read(struct vcpu *vcpu, unsigned reg, uint64_t *value);
 bool guest_apic_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value);
-void guest_apic_reset(struct vcpu *vcpu);
 bool guest_apic_base_write(struct vcpu *vcpu, uint64_t u_value);
 
 /* An ICR command taken apart: pure, proven by exhaustive test. targets: bit per vcpu index of the own partition. */
@@ -68,6 +68,5 @@ struct icr_effect icr_expand(uint64_t u_icr, unsigned self, unsigned core_count,
 /* Emulated IO-APIC page at 0xfec00000. Gate held. */
 uint32_t guest_ioapic_read(struct partition *partition, unsigned offset);
 void guest_ioapic_write(struct partition *partition, unsigned offset, uint32_t u_value);
-void guest_ioapic_reset(struct partition *partition);
 
 #endif

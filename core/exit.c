@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done about each kind of exit: one handler per kind, each short, none looping on what a guest says (SEP-5, SEP-7). */
+#include "exit.h"
+
+#include "arch.h"
+#include "devices.h"
+#include "hypercall.h"
+#include "partition.h"
+#include "virt.h"
+
+enum { VECTOR_UD = 6, VECTOR_GP = 13, CR0_PE = 1 };
+
+/* In real mode exceptions have no error code: APM2 8.2. */
+static void inject_gp(struct vcpu *vcpu)
+{
+    struct guest_state state;
+
+    virt_state(vcpu, &state);
+    virt_inject_fault(vcpu, VECTOR_GP, (state.cr0 & CR0_PE) != 0, 0);
+}
+
+static void inject_ud(struct vcpu *vcpu)
+{
+    virt_inject_fault(vcpu, VECTOR_UD, false, 0);
+}
+
+static uint64_t pair(const struct vcpu *vcpu)
+{
+    return vcpu->regs.r[REG_RDX] << 32 | (uint32_t)vcpu->regs.r[REG_RAX];
+}
+
+/* Whatever was asked has been looked at in the run loop. */
+static void handle_kick(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+}
+
+/* Cost: one look-up, about 150 instructions for the round trip (make bench). */
+static void handle_cpuid(struct vcpu *vcpu, const struct exit *exit)
+{
+    uint32_t out[4];
+
+    guest_cpuid(vcpu, (uint32_t)vcpu->regs.r[REG_RAX], (uint32_t)vcpu->regs.r[REG_RCX], out);
+    vcpu->regs.r[REG_RAX] = out[0];
+    vcpu->regs.r[REG_RBX] = out[1];
+    vcpu->regs.r[REG_RCX] = out[2];
+    vcpu->regs.r[REG_RDX] = out[3];
+    virt_skip(vcpu, exit->length);
+}
+
+static void handle_hypercall(struct vcpu *vcpu, const struct exit *exit)
+{
+    if (!virt_privileged(vcpu)) {
+        inject_ud(vcpu);
+        return;
+    }
+    virt_skip(vcpu, exit->length); /* first: a call may end the partition */
+    vcpu->regs.r[REG_RAX] = hypercall(vcpu, vcpu->regs.r[REG_RAX], vcpu->regs.r[REG_RDI], vcpu->regs.r[REG_RSI], vcpu->regs.r[REG_RDX]);
+}
+
+static void handle_msr_read(struct vcpu *vcpu, const struct exit *exit)
+{
+    uint32_t u_msr = (uint32_t)vcpu->regs.r[REG_RCX];
+    uint64_t value = 0;
+
+    if (!guest_msr_read(vcpu, u_msr, &value)) {
+        partition_denied(vcpu, DENIED_MSR, u_msr);
+        inject_gp(vcpu);
+        return;
+    }
+    vcpu->regs.r[REG_RAX] = (uint32_t)value;
+    vcpu->regs.r[REG_RDX] = value >> 32;
+    virt_skip(vcpu, exit->length);
+}
+
+static void handle_msr_write(struct vcpu *vcpu, const struct exit *exit)
+{
+    uint32_t u_msr = (uint32_t)vcpu->regs.r[REG_RCX];
+
+    if (!guest_msr_write(vcpu, u_msr, pair(vcpu))) {
+        partition_denied(vcpu, DENIED_MSR, u_msr);
+        inject_gp(vcpu);
+        return;
+    }
+    virt_skip(vcpu, exit->length);
+}
+
+/* IN fills as much of RAX as its size says; a 32-bit one clears the upper half (SDM1 3.4.1.1). */
+static void port_result(struct vcpu *vcpu, unsigned size, uint32_t value)
+{
+    uint64_t *rax = &vcpu->regs.r[REG_RAX];
+
+    if (size == 4)
+        *rax = value;
+    else if (size == 2)
+        *rax = (*rax & ~0xffffull) | (value & 0xffff);
+    else
+        *rax = (*rax & ~0xffull) | (value & 0xff);
+}
+
+/* Denied ports read ones and drop writes. String forms would make us walk the guest's memory: no device of ours needs them. */
+static void handle_io(struct vcpu *vcpu, const struct exit *exit)
+{
+    uint32_t value = ~0u;
+    bool done;
+
+    if (exit->io.string) {
+        partition_denied(vcpu, DENIED_PORT, exit->io.port);
+        inject_gp(vcpu);
+        return;
+    }
+    if (exit->io.in)
+        done = device_read(vcpu, exit->io.port, exit->io.size, &value);
+    else
+        done = device_write(vcpu, exit->io.port, exit->io.size, (uint32_t)vcpu->regs.r[REG_RAX]);
+    if (!done)
+        partition_denied(vcpu, DENIED_PORT, exit->io.port);
+    if (exit->io.in)
+        port_result(vcpu, exit->io.size, value);
+    virt_skip(vcpu, exit->length);
+}
+
+static uint64_t *operand(struct vcpu *vcpu, const struct mmio_insn *insn, unsigned *shift)
+{
+    *shift = insn->high_byte ? 8 : 0;
+    return &vcpu->regs.r[insn->reg & 15];
+}
+
+static uint64_t width_mask(unsigned size)
+{
+    return size >= 8 ? ~0ull : (1ull << 8 * size) - 1;
+}
+
+static void mmio_result(struct vcpu *vcpu, const struct mmio_insn *insn, uint64_t value)
+{
+    unsigned shift;
+    uint64_t *reg = operand(vcpu, insn, &shift);
+    uint64_t mask = width_mask(insn->reg_size);
+
+    value &= width_mask(insn->size);
+    if (insn->sign_extend && (value >> (8 * insn->size - 1) & 1))
+        value |= ~width_mask(insn->size);
+    if (insn->reg_size == 4)
+        *reg = value & mask; /* clears the upper half */
+    else
+        *reg = (*reg & ~(mask << shift)) | (value & mask) << shift;
+}
+
+static bool mmio_do(struct vcpu *vcpu, gpa_t u_gpa, const struct mmio_insn *insn)
+{
+    unsigned shift;
+    uint64_t value = 0;
+
+    if (insn->write) {
+        value = insn->immediate ? insn->value : *operand(vcpu, insn, &shift) >> (insn->high_byte ? 8 : 0);
+        return guest_mmio_write(vcpu, u_gpa, insn->size, value & width_mask(insn->size));
+    }
+    if (!guest_mmio_read(vcpu, u_gpa, insn->size, &value))
+        return false;
+    mmio_result(vcpu, insn, value);
+    return true;
+}
+
+/* Outside its memory: #GP(0), counted. What cannot be answered so ends the partition, else it could fault for ever: a fault while
+ * an event is delivered or in a walk of its page tables. */
+static void handle_nested_fault(struct vcpu *vcpu, const struct exit *exit)
+{
+    struct mmio_insn insn;
+
+    if (exit->in_delivery || exit->fault.walk) {
+        partition_stop(vcpu, CAUSE_MMIO, 0, exit->fault.gpa.v, exit);
+        return;
+    }
+    if (!exit->fault.fetch && guest_mmio_present(vcpu, exit->fault.gpa)) {
+        if (!guest_mmio_decode(vcpu, &insn)) {
+            partition_stop(vcpu, CAUSE_MMIO, 1, exit->fault.gpa.v, exit);
+            return;
+        }
+        if (insn.write == exit->fault.write && mmio_do(vcpu, exit->fault.gpa, &insn)) {
+            virt_skip(vcpu, insn.length);
+            return;
+        }
+    }
+    partition_denied(vcpu, DENIED_MEMORY, exit->fault.gpa.v);
+    inject_gp(vcpu);
+}
+
+static void handle_cr_write(struct vcpu *vcpu, const struct exit *exit)
+{
+    unsigned length = 0;
+
+    if (!guest_cr_write(vcpu, exit->cr, &length)) {
+        partition_denied(vcpu, DENIED_OTHER, exit->cr);
+        inject_gp(vcpu);
+        return;
+    }
+    virt_skip(vcpu, length);
+}
+
+static void handle_xsetbv(struct vcpu *vcpu, const struct exit *exit)
+{
+    if (!virt_privileged(vcpu) || !guest_xsetbv(vcpu, (uint32_t)vcpu->regs.r[REG_RCX], pair(vcpu))) {
+        inject_gp(vcpu);
+        return;
+    }
+    virt_skip(vcpu, exit->length);
+}
+
+/* #DB or #AC, given back. One that hits while another event is delivered is the loop they are intercepted for. */
+static void handle_exception(struct vcpu *vcpu, const struct exit *exit)
+{
+    if (exit->in_delivery)
+        partition_stop(vcpu, CAUSE_INSTRUCTION, exit->exception.vector, 0, exit);
+    else
+        virt_inject_fault(vcpu, exit->exception.vector, exit->exception.has_code, exit->exception.code);
+}
+
+static void handle_machine_check(struct vcpu *vcpu, const struct exit *exit)
+{
+    partition_stop(vcpu, CAUSE_MACHINE_CHECK, 0, 0, exit);
+}
+
+static void handle_nmi_unblocked(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    virt_nmi_unblocked(vcpu);
+    vcpu->nmi_blocked = false;
+}
+
+/* No device of a partition is incoherent, so nothing needs to be written back; and nobody may empty a shared cache. */
+static void handle_cache(struct vcpu *vcpu, const struct exit *exit)
+{
+    virt_skip(vcpu, exit->length);
+}
+
+static void handle_forbidden(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    vcpu->counters.denied_other++;
+    inject_ud(vcpu);
+}
+
+static void handle_privileged(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    vcpu->counters.denied_other++;
+    inject_gp(vcpu);
+}
+
+static void handle_task_switch(struct vcpu *vcpu, const struct exit *exit)
+{
+    partition_stop(vcpu, CAUSE_INSTRUCTION, 0, 0, exit);
+}
+
+static void handle_shutdown(struct vcpu *vcpu, const struct exit *exit)
+{
+    partition_stop(vcpu, CAUSE_SHUTDOWN, 0, 0, exit);
+}
+
+static void handle_entry_failed(struct vcpu *vcpu, const struct exit *exit)
+{
+    partition_stop(vcpu, CAUSE_ENTRY, exit->raw_code, 0, exit);
+}
+
+static void handle_unknown(struct vcpu *vcpu, const struct exit *exit)
+{
+    partition_stop(vcpu, CAUSE_INSTRUCTION, exit->raw_code, 0, exit);
+}
+
+#define EXIT_HANDLER(kind, name) [kind] = handle_##name,
+static void (*const handlers[])(struct vcpu *, const struct exit *) = {EXIT_KINDS(EXIT_HANDLER)};
+_Static_assert(ARRAY_SIZE(handlers) == EXIT_KIND_COUNT, "a handler per kind");
+
+#define EXIT_NAME(kind, name) [kind] = #name,
+static const char *const names[] = {EXIT_KINDS(EXIT_NAME)};
+
+const char *exit_name(enum exit_kind kind)
+{
+    return (unsigned)kind < EXIT_KIND_COUNT ? names[kind] : "?";
+}
+
+void exit_handle(struct vcpu *vcpu, const struct exit *exit)
+{
+    vcpu->counters.exits[exit->kind]++;
+    handlers[exit->kind](vcpu, exit);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypercalls: register arguments only, identity from the calling core, checked first, then done so that doing cannot fail. */
+#include "hypercall.h"
+
+#include "arch.h"
+#include "vcpu.h"
+
+static uint64_t call_version(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
+{
+    (void)vcpu, (void)u_a, (void)u_b, (void)u_c;
+    return BH_ABI_VERSION;
+}
+
+static uint64_t call_end(struct vcpu *vcpu, uint64_t u_kind, uint64_t u_status, uint64_t u_address)
+{
+    static const uint8_t causes[BH_END_COUNT] = {
+        [BH_END_EXIT] = CAUSE_EXIT,     [BH_END_TRAP] = CAUSE_TRAP,         [BH_END_ABORT] = CAUSE_ABORT,
+        [BH_END_REBOOT] = CAUSE_REBOOT, [BH_END_POWEROFF] = CAUSE_POWEROFF,
+    };
+
+    if (u_kind >= BH_END_COUNT)
+        return BH_EINVAL;
+    partition_stop(vcpu, causes[u_kind], u_status, u_address, 0);
+    return 0;
+}
+
+#define WAKE_MS 5u /* a flood of calls kicks the housekeeping core at most this often (AC-46) */
+
+/* The housekeeping core takes the ring at its next look; this only asks it to look soon. */
+static uint64_t call_console(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
+{
+    uint64_t now = arch_ticks();
+
+    (void)u_a, (void)u_b, (void)u_c;
+    if (now - vcpu->console_woken >= WAKE_MS * arch_tsc_khz()) {
+        vcpu->console_woken = now;
+        vcpu_housekeeping_wake();
+    }
+    return 0;
+}
+
+static uint64_t call_vector(struct vcpu *vcpu, uint64_t u_source, uint64_t u_vector, uint64_t u_c)
+{
+    (void)u_c;
+    if (u_source >= BH_SOURCE_COUNT || u_vector > 255 || (u_vector != 0 && u_vector < 32))
+        return BH_EINVAL;
+    lock_take(&vcpu->partition->gate);
+    vcpu->partition->vectors[u_source] = (uint8_t)u_vector;
+    lock_drop(&vcpu->partition->gate);
+    return 0;
+}
+
+static uint64_t (*const calls[])(struct vcpu *, uint64_t, uint64_t, uint64_t) = {
+    [BH_CALL_VERSION] = call_version,
+    [BH_CALL_END] = call_end,
+    [BH_CALL_CONSOLE] = call_console,
+    [BH_CALL_VECTOR] = call_vector,
+};
+_Static_assert(ARRAY_SIZE(calls) == BH_CALL_COUNT, "a function per call");
+
+uint64_t hypercall(struct vcpu *vcpu, uint64_t u_number, uint64_t u_a, uint64_t u_b, uint64_t u_c)
+{
+    if (u_number >= BH_CALL_COUNT) {
+        partition_denied(vcpu, DENIED_OTHER, u_number);
+        return BH_ENOSYS;
+    }
+    return calls[u_number](vcpu, u_a, u_b, u_c);
+}

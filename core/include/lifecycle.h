@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a partition's life, each on the core that asks: called by the run loop only. */
+#ifndef BULKHEAD_LIFECYCLE_H
+#define BULKHEAD_LIFECYCLE_H
+
+#include "partition.h"
+
+/* REQUEST_STOP: this vcpu runs no guest code from here on; its local APIC is emptied. The last one to park tells the first core. */
+void partition_park(struct vcpu *vcpu);
+/* REQUEST_PARKED, first core: all are parked; do what the table says. */
+void partition_parked(struct vcpu *vcpu);
+/* REQUEST_START, first core, state loading: load and run. */
+void partition_bring_up(struct vcpu *vcpu);
+/* End of the whole machine's life: show what waits on the console, then reset or power off. Housekeeping or any core. */
+_Noreturn void machine_end(bool reset);
+/* Once per second, housekeeping core: denied accesses, and what to do when all have stopped. */
+void partition_second(void);
+/* Append to the bounded log of stops. */
+void stop_record_add(const struct stop_record *record);
+/* Registers and position of a vcpu that is on this core. */
+void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const struct exit *exit);
+
+#endif

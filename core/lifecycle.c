@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life cycle: stop, park, act, load, start; restart limits and back-off; the log of stops. A step touches only the cores,
+ * memory and devices of its own partition (SEP-4). */
+#include "lifecycle.h"
+
+#include "arch.h"
+#include "console.h"
+#include "devices.h"
+#include "loader.h"
+#include "memory.h"
+#include "plan.h"
+#include "virt.h"
+#include "watchdog.h"
+
+#define STOP_RECORDS 32u
+#define RESTART_TIMES ARRAY_SIZE(((struct partition *)0)->restart.times)
+
+static struct lock records_lock;
+static struct stop_record records[STOP_RECORDS];
+static uint32_t records_made;
+
+/* --- the log of stops --------------------------------------------------------------------------------------------------------- */
+
+void stop_record_add(const struct stop_record *record)
+{
+    lock_take(&records_lock);
+    records[records_made % STOP_RECORDS] = *record;
+    records[records_made % STOP_RECORDS].sequence = records_made;
+    records_made++;
+    lock_drop(&records_lock);
+}
+
+bool partition_stop_record(unsigned back, struct stop_record *record)
+{
+    bool found;
+
+    lock_take(&records_lock);
+    found = back < records_made && back < STOP_RECORDS;
+    if (found)
+        *record = records[(records_made - 1 - back) % STOP_RECORDS];
+    lock_drop(&records_lock);
+    return found;
+}
+
+void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const struct exit *exit)
+{
+    struct guest_state state;
+
+    virt_state(vcpu, &state);
+    record->time_us = (arch_ticks() - arch_boot_ticks()) * 1000 / arch_tsc_khz();
+    record->partition = vcpu->partition->index;
+    record->vcpu = vcpu->index;
+    record->rip = state.rip;
+    record->rsp = state.rsp;
+    record->rflags = state.rflags;
+    record->cr0 = state.cr0;
+    record->cr2 = state.cr2;
+    record->cr3 = state.cr3;
+    record->cr4 = state.cr4;
+    record->efer = state.efer;
+    record->regs = vcpu->regs;
+    if (exit) {
+        record->raw_code = exit->raw_code;
+        record->raw_info1 = exit->raw_info1;
+        record->raw_info2 = exit->raw_info2;
+    }
+}
+
+static const char *action_name(enum action action)
+{
+    static const char *const names[] = {
+        [ACTION_DEFAULT] = "none", [ACTION_LOG] = "log", [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart", [ACTION_RESET] = "reset the board",
+    };
+
+    return (unsigned)action < ARRAY_SIZE(names) ? names[action] : "?";
+}
+
+static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
+{
+    struct partition *partition = vcpu->partition;
+    struct stop_record record = {
+        .value = value,
+        .address = address,
+        .cause = atomic_load(&partition->stop_cause),
+        .action = atomic_load(&partition->stop_action),
+    };
+
+    if (atomic_exchange(&partition->stop_recorded, 1))
+        return; /* the vcpu that caused the stop was first */
+    stop_record_fill(&record, vcpu, exit);
+    stop_record_add(&record);
+    log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s", partition->plan->name,
+             cause_name(record.cause), value, address, vcpu->index, record.rip, action_name(record.action));
+}
+
+/* --- stop --------------------------------------------------------------------------------------------------------------------------- */
+
+static enum action table_action(const struct partition *partition, enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_EXIT:
+        return partition->plan->on_exit;
+    case CAUSE_REBOOT:
+        return partition->plan->on_reboot;
+    case CAUSE_POWEROFF:
+        return partition->plan->on_poweroff;
+    case CAUSE_WATCHDOG:
+        return partition->plan->watchdog.action;
+    case CAUSE_DENIED:
+        return partition->plan->denied.action;
+    case CAUSE_IMAGE:
+    case CAUSE_APIC:
+    case CAUSE_OPERATOR:
+        return ACTION_STOP;
+    default:
+        return partition->plan->on_crash;
+    }
+}
+
+/* The first cause wins: later ones find the state changed. From here on nothing is sent to the partition's cores. */
+static bool stop_begin(struct partition *partition, enum cause cause, enum action action)
+{
+    uint8_t running = PARTITION_RUNNING;
+
+    if (!atomic_compare_exchange_strong(&partition->state, &running, PARTITION_STOPPING))
+        return false;
+    atomic_store(&partition->stop_cause, (uint8_t)cause);
+    atomic_store(&partition->stop_action, (uint8_t)(action == ACTION_DEFAULT ? table_action(partition, cause) : action));
+    atomic_store(&partition->stop_recorded, 0);
+    atomic_store(&partition->parked, 0);
+    lock_take(&partition->gate);
+    partition->gate_open = false;
+    lock_drop(&partition->gate);
+    return true;
+}
+
+static void stop_spread(struct partition *partition)
+{
+    for (uint32_t i = 0; i < partition->plan->core_count; i++)
+        vcpu_request(&partition->vcpus[i], REQUEST_STOP);
+}
+
+void partition_stop(struct vcpu *vcpu, enum cause cause, uint64_t value, uint64_t address, const struct exit *exit)
+{
+    if (!stop_begin(vcpu->partition, cause, ACTION_DEFAULT))
+        return;
+    stop_record_make(vcpu, value, address, exit);
+    stop_spread(vcpu->partition);
+}
+
+void partition_order(struct partition *partition, enum cause cause, enum action action)
+{
+    if (stop_begin(partition, cause, action))
+        stop_spread(partition);
+}
+
+void partition_park(struct vcpu *vcpu)
+{
+    struct partition *partition = vcpu->partition;
+
+    atomic_store(&vcpu->mode, VCPU_PARKED);
+    vcpu->nmi_pending = vcpu->nmi_blocked = false;
+    if (vcpu->index == 0)
+        stop_record_make(vcpu, 0, 0, 0);
+    if (!arch_apic_reset()) {
+        log_line("partition %s: the local APIC of vcpu %u would not empty; it stays stopped", partition->plan->name, vcpu->index);
+        atomic_store(&partition->stop_action, ACTION_STOP);
+    }
+    if (atomic_fetch_add(&partition->parked, 1) + 1 == partition->plan->core_count)
+        vcpu_request(&partition->vcpus[0], REQUEST_PARKED);
+}
+
+/* --- restart --------------------------------------------------------------------------------------------------------------------------- */
+
+/* A restart is counted against restart.limit unless the operator asked for it. */
+static bool restart_allowed(struct partition *partition, uint64_t now)
+{
+    const struct restart_spec *spec = &partition->plan->restart;
+    uint64_t window = (uint64_t)spec->window_ms * arch_tsc_khz();
+    unsigned recent = 0;
+
+    if (atomic_load(&partition->stop_cause) == CAUSE_OPERATOR)
+        return true;
+    for (unsigned i = 0; i < RESTART_TIMES && i < partition->restart.count; i++)
+        recent += now - partition->restart.times[i] < window;
+    if (recent >= spec->limit)
+        return false;
+    partition->restart.times[partition->restart.count++ % RESTART_TIMES] = now;
+    return true;
+}
+
+static void restart_begin(struct vcpu *vcpu)
+{
+    struct partition *partition = vcpu->partition;
+    uint64_t now = arch_ticks();
+
+    if (!restart_allowed(partition, now)) {
+        log_line("partition %s: stopped: %u restarts within %u ms are the table's limit", partition->plan->name,
+                 partition->plan->restart.limit, partition->plan->restart.window_ms);
+        atomic_store(&partition->state, PARTITION_STOPPED);
+        return;
+    }
+    if (partition->plan->restart.backoff_ms != 0 && atomic_load(&partition->stop_cause) != CAUSE_OPERATOR) {
+        partition->restart.due = now + (uint64_t)partition->plan->restart.backoff_ms * arch_tsc_khz();
+        atomic_store(&partition->state, PARTITION_BACKOFF);
+        return;
+    }
+    atomic_store(&partition->state, PARTITION_LOADING);
+    partition_bring_up(vcpu);
+}
+
+_Noreturn void machine_end(bool reset)
+{
+    console_flush();
+    if (reset)
+        arch_reset();
+    arch_poweroff();
+}
+
+void partition_parked(struct vcpu *vcpu)
+{
+    struct partition *partition = vcpu->partition;
+
+    switch ((enum action)atomic_load(&partition->stop_action)) {
+    case ACTION_RESTART:
+        restart_begin(vcpu);
+        break;
+    case ACTION_RESET:
+        log_line("partition %s: its table resets the board", partition->plan->name);
+        machine_end(true);
+        break;
+    default:
+        atomic_store(&partition->state, PARTITION_STOPPED);
+        log_line("partition %s: stopped", partition->plan->name);
+        break;
+    }
+}
+
+/* --- start -------------------------------------------------------------------------------------------------------------------------------- */
+
+void partition_start(struct partition *partition)
+{
+    uint8_t created = PARTITION_CREATED, stopped = PARTITION_STOPPED, backoff = PARTITION_BACKOFF;
+
+    if (atomic_compare_exchange_strong(&partition->state, &stopped, PARTITION_LOADING) ||
+        atomic_compare_exchange_strong(&partition->state, &backoff, PARTITION_LOADING) ||
+        atomic_compare_exchange_strong(&partition->state, &created, PARTITION_LOADING))
+        vcpu_request(&partition->vcpus[0], REQUEST_START);
+}
+
+void partition_bring_up(struct vcpu *vcpu)
+{
+    struct partition *partition = vcpu->partition;
+
+    /* The first life was verified at boot, and nothing can write the image zone since. */
+    if (!partition_load(partition, partition->lives > 0)) {
+        struct stop_record record = {.cause = CAUSE_IMAGE, .action = ACTION_STOP};
+
+        stop_record_fill(&record, vcpu, 0);
+        stop_record_add(&record);
+        atomic_store(&partition->state, PARTITION_STOPPED);
+        log_line("partition %s: refused: its payload does not have the SHA-256 of the plan any more", partition->plan->name);
+        return;
+    }
+    for (uint32_t i = 0; i < partition->plan->core_count; i++) {
+        guest_apic_reset(&partition->vcpus[i]);
+        atomic_store(&partition->vcpus[i].mode, VCPU_WAIT_SIPI);
+    }
+    arch_fpu_reset();
+    watchdog_start(partition, arch_ticks());
+    lock_take(&partition->gate);
+    partition->gate_open = true;
+    lock_drop(&partition->gate);
+    atomic_store(&vcpu->mode, VCPU_RUNNING);
+    atomic_store(&partition->state, PARTITION_RUNNING);
+    log_line("partition %s: running, life %lu, %u cores, %lu MiB", partition->plan->name, partition->lives, partition->plan->core_count,
+             partition->plan->memory >> 20);
+}
+
+/* --- the housekeeping core's part ---------------------------------------------------------------------------------------------------------- */
+
+static void backoff_end(struct partition *partition, uint64_t now)
+{
+    uint8_t backoff = PARTITION_BACKOFF;
+
+    if (atomic_load(&partition->state) == PARTITION_BACKOFF && (int64_t)(now - partition->restart.due) >= 0 &&
+        atomic_compare_exchange_strong(&partition->state, &backoff, PARTITION_LOADING))
+        vcpu_request(&partition->vcpus[0], REQUEST_START);
+}
+
+void partition_tick(uint64_t now)
+{
+    static uint64_t second;
+
+    for (unsigned i = 0; i < plan.partition_count; i++) {
+        watchdog_tick(&partitions[i], now);
+        backoff_end(&partitions[i], now);
+    }
+    if (now - second >= 1000 * arch_tsc_khz()) {
+        second = now;
+        partition_second();
+    }
+}

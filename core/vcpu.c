@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run loop of a core: serve requests, run the guest or park, look at the exit, again. */
+#include "vcpu.h"
+
+#include "arch.h"
+#include "console.h"
+#include "lifecycle.h"
+#include "plan.h"
+#include "virt.h"
+#include "watchdog.h"
+
+static struct vcpu *vcpu_here(void)
+{
+    return &vcpus[arch_core()];
+}
+
+void vcpu_request(struct vcpu *vcpu, uint32_t request)
+{
+    atomic_fetch_or_explicit(&vcpu->requests, request, memory_order_release);
+    if (vcpu->core != arch_core())
+        arch_kick(vcpu->core); /* our own are seen before the next entry */
+}
+
+void vcpu_housekeeping_wake(void)
+{
+    vcpu_request(&vcpus[plan.housekeeping], REQUEST_TICK);
+}
+
+/* Bounded by CONSOLE_BUDGET bytes and one look at each partition. */
+static void housekeeping(struct vcpu *vcpu)
+{
+    uint64_t now = arch_ticks();
+
+    atomic_store_explicit(&vcpu->alive, now, memory_order_relaxed);
+    console_service(now);
+    partition_tick(now);
+    watchdog_board(now);
+}
+
+void vcpu_breathe(void)
+{
+    struct vcpu *vcpu = vcpu_here();
+
+    atomic_store_explicit(&vcpu->alive, arch_ticks(), memory_order_relaxed);
+    if (atomic_fetch_and_explicit(&vcpu->requests, ~(uint32_t)REQUEST_TICK, memory_order_acquire) & REQUEST_TICK)
+        housekeeping(vcpu);
+}
+
+static bool partition_running(const struct vcpu *vcpu)
+{
+    return vcpu->partition && atomic_load_explicit(&vcpu->partition->state, memory_order_acquire) == PARTITION_RUNNING;
+}
+
+static void vcpu_init_received(struct vcpu *vcpu)
+{
+    atomic_store(&vcpu->mode, VCPU_WAIT_SIPI);
+    vcpu->nmi_pending = vcpu->nmi_blocked = false;
+    guest_apic_reset(vcpu);
+    if (!arch_apic_reset())
+        partition_stop(vcpu, CAUSE_APIC, 0, 0, 0);
+}
+
+static void vcpu_sipi_received(struct vcpu *vcpu)
+{
+    if (atomic_load(&vcpu->mode) != VCPU_WAIT_SIPI)
+        return; /* the second one of the usual two */
+    arch_fpu_reset();
+    virt_reset_sipi(vcpu, atomic_load(&vcpu->sipi_vector));
+    atomic_store(&vcpu->mode, VCPU_RUNNING);
+}
+
+static void vcpu_serve(struct vcpu *vcpu, uint32_t requests)
+{
+    if (requests & REQUEST_TICK)
+        housekeeping(vcpu);
+    if (requests & REQUEST_STOP)
+        partition_park(vcpu);
+    if (requests & REQUEST_PARKED)
+        partition_parked(vcpu);
+    if (requests & REQUEST_START)
+        partition_bring_up(vcpu);
+    if (!partition_running(vcpu) || (requests & REQUEST_STOP))
+        return; /* what follows concerns a running guest */
+    if (requests & REQUEST_INIT)
+        vcpu_init_received(vcpu);
+    if (requests & REQUEST_SIPI)
+        vcpu_sipi_received(vcpu);
+    if (requests & REQUEST_NMI)
+        vcpu->nmi_pending = true;
+}
+
+static void vcpu_nmi_deliver(struct vcpu *vcpu)
+{
+    if (vcpu->nmi_blocked || !virt_inject_nmi(vcpu))
+        return;
+    vcpu->nmi_pending = false;
+    vcpu->nmi_blocked = true;
+}
+
+_Noreturn void vcpu_loop(void)
+{
+    struct vcpu *vcpu = vcpu_here();
+    struct exit exit;
+
+    vcpu->left_guest = arch_ticks();
+    for (;;) {
+        if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) != 0)
+            vcpu_serve(vcpu, atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel));
+        atomic_store_explicit(&vcpu->alive, vcpu->left_guest, memory_order_relaxed);
+        if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) == VCPU_RUNNING) {
+            if (vcpu->nmi_pending)
+                vcpu_nmi_deliver(vcpu);
+            virt_run(vcpu, &exit);
+            exit_handle(vcpu, &exit);
+        } else {
+            virt_idle(vcpu);
+            vcpu->left_guest = arch_ticks();
+        }
+    }
+}
