@@ -26,11 +26,11 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level);
 /* Vendor part: the control block of core `core` as the hardware will use it. A core without partition has only a parking guest;
  * its maps are given then. */
 struct audit_control {
-    uint64_t nested_root;   /* host-physical; 0: the core runs no partition */
-    uint64_t idle_root;     /* of the parking guest, which must be as tightly held as the other */
-    uint64_t io_map;        /* host-physical; one bit per port, 1 = exits, 65,536 + the ports that a 4-byte access can reach */
-    uint64_t msr_map;       /* host-physical; vendor layout, see audit_msr_open */
-    const char *missing;    /* a must-have intercept or control that is not set, or 0 */
+    uint64_t nested_root; /* host-physical; 0: the core runs no partition */
+    uint64_t idle_root;   /* of the parking guest, which must be as tightly held as the other */
+    uint64_t io_map;      /* host-physical; one bit per port, 1 = exits, 65,536 + the ports that a 4-byte access can reach */
+    uint64_t msr_map;     /* host-physical; vendor layout, see audit_msr_open */
+    const char *missing;  /* a must-have intercept or control that is not set, or 0 */
     const char *idle_missing;
 };
 void audit_control(unsigned core, struct audit_control *control);
