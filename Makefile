@@ -31,6 +31,17 @@ ifeq ($(wildcard $(board_dir)/board.c),)
 $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ or a path with a slash)
 endif
 include $(board_dir)/board.mk
+image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
+needs_tables := $(filter-out check-config report,$(image_goals))
+
+# A folder made from another product or board of the same name is of no use.
+origin := $(product_dir) $(board_dir)
+ifneq ($(image_goals),)
+ifneq ($(file <$(out)/origin),$(origin))
+$(shell rm -rf $(out) && mkdir -p $(out))
+$(file >$(out)/origin,$(origin))
+endif
+endif
 
 .PHONY: all
 all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PRODUCT for BOARD, with map, listing and sizes
@@ -38,7 +49,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
-CORE_OBJS := main.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o log.o uart16550.o devices.o crash.o \
+CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o log.o uart16550.o devices.o crash.o \
 	sha256.o memory.o pool.o
 
 BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
@@ -61,12 +72,18 @@ TARGET_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-pic -no-pie -mno-red-zone -
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
 	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS) $(INCLUDES)
 TARGET_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
+# Objects made with other flags are made again.
+flags := $(filter-out -ffile-prefix-map=%,$(TARGET_CFLAGS))
+ifneq ($(file <build/obj/flags),$(flags))
+$(shell mkdir -p build/obj)
+$(file >build/obj/flags,$(flags))
+endif
 compile = $(Q)mkdir -p $(@D) && gcc $(TARGET_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/obj/%.o: %.c | build/.deps
+build/obj/%.o: %.c build/obj/flags | build/.deps
 	$(call say,CC,$<)
 	$(compile)
-build/obj/%.S.o: %.S | build/.deps
+build/obj/%.S.o: %.S build/obj/flags | build/.deps
 	$(call say,AS,$<)
 	$(compile)
 $(out)/board.o: $(board_dir)/board.c | build/.deps
@@ -98,7 +115,7 @@ $(out)/makevars: build/host/config/tool/makevars.o $(out)/host/product.o $(out)/
 $(out)/product.mk: $(out)/planner $(out)/makevars
 	$(Q)$(out)/planner --check
 	$(Q)$(out)/makevars >$@
-ifneq ($(filter all run image gdb bench payloads $(out)/%,$(goals)),)
+ifneq ($(needs_tables),)
 include $(out)/product.mk
 endif
 

@@ -9,9 +9,39 @@
 #include "plan.h"
 
 #define VERSION "0.1"
+#define PHASES 12u
+
+static struct {
+    const char *name;
+    uint64_t ticks;
+} phases[PHASES];
+static unsigned phase_count;
+static uint64_t phase_last;
+
+void launch_phase(const char *name)
+{
+    uint64_t now = arch_ticks();
+
+    if (phase_count == PHASES)
+        return;
+    phases[phase_count].name = name;
+    phases[phase_count++].ticks = now - phase_last;
+    phase_last = now;
+}
+
+void launch_phases(void)
+{
+    char line[200];
+    size_t used = 0;
+
+    for (unsigned i = 0; i < phase_count && used < sizeof(line); i++)
+        used += format_text(line + used, sizeof(line) - used, " %s %lu", phases[i].name, phases[i].ticks);
+    log_line("launch in ticks:%s", line);
+}
 
 void launch_banner(void)
 {
+    phase_last = arch_ticks();
     log_line("Bulkhead " VERSION ", %s image: product %s on board %s", plan.release ? "release" : "development", plan.product,
              plan.board_name);
 }

@@ -114,11 +114,14 @@ static void start_info_write(struct partition *partition)
 bool partition_load(struct partition *partition, bool verify)
 {
     const struct plan_partition *plan_row = partition->plan;
+    uint64_t start = arch_ticks(), scrubbed, verified;
 
     for (uint32_t i = 0; i < plan_row->ram_count; i++)
         ram_scrub(&plan_row->ram[i]);
+    scrubbed = arch_ticks();
     if (verify && !payload_verify(partition))
         return false;
+    verified = arch_ticks();
     arch_zone_open();
     for (uint32_t i = 0; i < plan_row->payload.segment_count; i++)
         segment_copy(partition, &plan_row->payload.segments[i]);
@@ -134,5 +137,7 @@ bool partition_load(struct partition *partition, bool verify)
     memset(partition->vectors, 0, sizeof(partition->vectors));
     lock_drop(&partition->gate);
     virt_reset_entry(&partition->vcpus[0], &plan_row->payload.entry);
+    log_line("partition %s: loaded in ticks: scrub %lu, verify %lu, copy %lu", plan_row->name, scrubbed - start, verified - scrubbed,
+             arch_ticks() - verified);
     return true;
 }

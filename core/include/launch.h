@@ -9,6 +9,9 @@
 void launch_banner(void);
 /* All payloads against the plan's SHA-256; prints one line for each that differs. False: the launch is to be refused. */
 bool launch_verify_payloads(void);
+/* A phase of the launch has ended: remembered, and printed in one line by launch_phases(), in TSC ticks. */
+void launch_phase(const char *name);
+void launch_phases(void);
 /* Ask every partition that starts at boot to start: takes effect when its core enters its run loop. */
 void launch_start_partitions(void);
 

@@ -199,18 +199,25 @@ static void launch(void)
     cpu_init();
     refuse_if(ioapic_init());
     lapic_init();
+    launch_phase("tables");
     refuse_if(clock_calibrate(boot_tsc));
+    launch_phase("clocks");
     crash_report();
     refuse_if(virt_check());
     partitions_build();
     core_prepare(0);
+    launch_phase("partitions");
     cores_start();
+    launch_phase("cores");
     refuse_if(watchdog_probe());
     if (!launch_verify_payloads())
         halt();
+    launch_phase("hash");
     pool_seal();
     log_line("memory: %u of %u pool pages used, sealed", pool_used(), plan.pool_pages);
     console_audit();
+    launch_phase("audit");
+    launch_phases();
     console_live();
     arch_watchdog_start();
     launch_start_partitions();
@@ -227,6 +234,7 @@ _Noreturn void boot_main(uint64_t magic, uint64_t information)
     console_init();
     launch_banner();
     facts_find(magic, information);
+    launch_phase("facts");
     hostmap_build();
     write_cr3(hostmap_root(0));
     stack_switch(STACK_TOP(MAIN_STACK), launch);
