@@ -227,6 +227,13 @@ static void ring_show(void)
     }
 }
 
+void log_show(void)
+{
+    ring_take();
+    ring_show();
+    ring_drop();
+}
+
 static void ring_log(const char *line, size_t length)
 {
     char note[LOG_LINE];
@@ -255,7 +262,7 @@ void log_line(const char *format, ...)
         line[i] = line[i] < ' ' || line[i] > '~' ? '.' : line[i]; /* no data can forge a line or speak to the terminal */
     ring_take();
     ring_log(line, length);
-    if (!atomic_load_explicit(&live, memory_order_relaxed) || log_crashing())
+    if (!log_is_live() || log_crashing())
         ring_show();
     ring_drop();
 }
@@ -285,6 +292,11 @@ bool log_allow(struct log_limit *limit)
 bool log_crashing(void)
 {
     return atomic_load_explicit(&crashing, memory_order_relaxed);
+}
+
+bool log_is_live(void)
+{
+    return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
 void log_live(void)
