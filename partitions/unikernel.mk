@@ -33,8 +33,13 @@ unilib_sources := \
 
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c
+program_control := partitions/control/control.c partitions/control/jitter.c
+program_probe := partitions/probe/probe.c partitions/probe/parse.c
+program_witness := partitions/witness/witness.c
+program_victim := partitions/victim/victim.c partitions/victim/registers.S
+program_bench := partitions/bench/bench.c
 
-OUR_PROGRAMS := hello
+OUR_PROGRAMS := hello control probe witness victim bench
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
