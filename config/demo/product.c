@@ -12,9 +12,10 @@ const struct product product = {
             {
                 .name = "linux",
                 .kind = IMAGE_LINUX,
-                .args = "console=ttyS0",
+                .args = "console=ttyS0 bulkhead.watchdog=10",
                 .cores = 2,
                 .memory = MIB(512),
+                .watchdog = {.period_ms = 60000, .boot_grace_ms = 180000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
                 .on_reboot = ACTION_RESTART,
                 .on_poweroff = ACTION_STOP,
