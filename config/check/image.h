@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rules want to know of an image file. The facts only: the rules judge. */
+#ifndef BULKHEAD_IMAGE_H
+#define BULKHEAD_IMAGE_H
+
+#include <stdio.h>
+
+#include "types.h"
+
+#define ELF_MAX_SEGMENTS 32u
+
+struct elf_segment {
+    uint64_t address, memory; /* guest-physical, bytes in memory */
+    bool write, execute;
+};
+
+struct elf_facts {
+    bool readable;
+    const char *defect; /* not an x86 ELF executable, whole: why; else 0 */
+    bool dynamic;       /* wants a dynamic loader */
+    uint64_t entry;
+    struct elf_segment segments[ELF_MAX_SEGMENTS]; /* the loadable, non-empty ones */
+    unsigned segment_count;
+};
+
+struct bzimage_facts {
+    bool readable, bzimage;
+    uint16_t protocol;
+    uint32_t command_size; /* longest command line, without its end */
+    uint64_t init_size;    /* RAM it needs from its load address on */
+    uint64_t load_address;
+};
+
+struct initrd_facts {
+    bool readable, known;
+    uint64_t size;
+};
+
+void elf_read(const char *path, struct elf_facts *facts);
+void bzimage_read(const char *path, struct bzimage_facts *facts);
+void initrd_read(const char *path, struct initrd_facts *facts);
+bool file_readable(const char *path);
+
+#endif

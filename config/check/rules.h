@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every rule's function, for the table in rules.c. */
+#ifndef BULKHEAD_RULES_H
+#define BULKHEAD_RULES_H
+
+#include "check.h"
+
+#define RULE(name) void name(struct check *check)
+
+/* rules_product.c: names and references */
+RULE(rule_abi);
+RULE(rule_empty);
+RULE(rule_gap);
+RULE(rule_product_name);
+RULE(rule_partition_name);
+RULE(rule_name_unique);
+RULE(rule_name_reserved);
+RULE(rule_housekeeping);
+RULE(rule_kind);
+RULE(rule_apic_mode);
+RULE(rule_action_range);
+RULE(rule_all_stopped_range);
+RULE(rule_description);
+
+/* rules_cpu.c */
+RULE(rule_cores_one);
+RULE(rule_cores_sum);
+RULE(rule_cores_smt);
+
+/* rules_memory.c */
+RULE(rule_memory_multiple);
+RULE(rule_memory_unikernel);
+RULE(rule_memory_linux);
+RULE(rule_memory_limit);
+RULE(rule_memory_sum);
+RULE(rule_memory_payloads);
+
+/* rules_life.c: watchdogs, restarts, actions */
+RULE(rule_watchdog_period);
+RULE(rule_watchdog_grace);
+RULE(rule_watchdog_long);
+RULE(rule_watchdog_none);
+RULE(rule_restart_limit);
+RULE(rule_restart_many);
+RULE(rule_restart_unlimited);
+RULE(rule_restart_backoff);
+RULE(rule_restart_window);
+RULE(rule_restart_unused);
+RULE(rule_denied_rate);
+RULE(rule_action_log);
+RULE(rule_all_waiting);
+
+/* rules_console.c */
+RULE(rule_tick);
+RULE(rule_console_rate);
+RULE(rule_attention);
+
+/* rules_image.c: what the table says of images */
+RULE(rule_unikernel_files);
+RULE(rule_linux_program);
+RULE(rule_program_name);
+RULE(rule_unikernel_args);
+RULE(rule_linux_args);
+RULE(rule_args_printable);
+RULE(rule_args_reserved);
+RULE(rule_path_empty);
+
+/* rules_file.c: the image files themselves */
+RULE(rule_image_stray);
+RULE(rule_image_missing);
+RULE(rule_elf_kind);
+RULE(rule_elf_dynamic);
+RULE(rule_elf_wx);
+RULE(rule_elf_memory);
+RULE(rule_elf_overlap);
+RULE(rule_elf_entry);
+RULE(rule_bzimage);
+RULE(rule_bzimage_protocol);
+RULE(rule_bzimage_command);
+RULE(rule_initrd_format);
+RULE(rule_linux_fits);
+RULE(rule_payload);
+
+/* rules_board.c */
+RULE(rule_board_name);
+RULE(rule_board_vendor);
+RULE(rule_board_core_count);
+RULE(rule_board_apic_unique);
+RULE(rule_board_apic_range);
+RULE(rule_board_smt_package);
+RULE(rule_board_ram_count);
+RULE(rule_board_ram_range);
+RULE(rule_board_ram_order);
+RULE(rule_board_pci_hole);
+RULE(rule_board_ram_hole);
+RULE(rule_board_hypervisor);
+RULE(rule_board_baud);
+RULE(rule_board_uart_port);
+RULE(rule_board_ioapic_base);
+RULE(rule_board_ioapic_pins);
+RULE(rule_board_pin_range);
+RULE(rule_board_pin_distinct);
+RULE(rule_board_pm_timer);
+RULE(rule_board_reset_port);
+RULE(rule_board_reset_value);
+RULE(rule_board_poweroff);
+RULE(rule_board_port_overlap);
+RULE(rule_board_watchdog_kind);
+RULE(rule_board_watchdog_address);
+RULE(rule_board_watchdog_timeout);
+
+/* rules_release.c: product and board together */
+RULE(rule_release_board);
+RULE(rule_release_switches);
+RULE(rule_linux_clock);
+
+#endif

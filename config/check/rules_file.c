@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of the image files. They look only at files they were given: `planner --check` has none. */
+#include <string.h>
+
+#include "image.h"
+#include "rules.h"
+
+#define HEX(x) ((unsigned long long)(x))
+#define LINUX_SPARE MIB(32) /* beside kernel and initrd: unpacking the initrd, page tables, first processes */
+
+static const struct image_files *files_of(const struct check *check, const struct partition_spec *p)
+{
+    return &check->images[p - check->product->partitions];
+}
+
+/* The file of a partition of this kind, or 0: then there is nothing to look at. */
+static const char *elf_of(const struct check *check, const struct partition_spec *p)
+{
+    return check->images && p->kind == IMAGE_UNIKERNEL ? files_of(check, p)->elf : 0;
+}
+
+static const char *kernel_of(const struct check *check, const struct partition_spec *p)
+{
+    return check->images && p->kind == IMAGE_LINUX ? files_of(check, p)->kernel : 0;
+}
+
+static const char *initrd_of(const struct check *check, const struct partition_spec *p)
+{
+    return check->images && p->kind == IMAGE_LINUX ? files_of(check, p)->initrd : 0;
+}
+
+/* A partition's ELF if it can be judged at all. */
+static bool sound_elf(const struct check *check, const struct partition_spec *p, struct elf_facts *facts)
+{
+    const char *path = elf_of(check, p);
+    if (!path)
+        return false;
+    elf_read(path, facts);
+    return facts->readable && !facts->defect;
+}
+
+static bool sound_kernel(const struct check *check, const struct partition_spec *p, struct bzimage_facts *facts)
+{
+    const char *path = kernel_of(check, p);
+    if (!path)
+        return false;
+    bzimage_read(path, facts);
+    return facts->readable && facts->bzimage;
+}
+
+void rule_image_stray(struct check *check)
+{
+    const char *reason = "no partition of this kind uses it: it would be left out silently";
+    if (check->stray_image)
+        found(check, (struct place){"product", "", "partitions"}, reason, "name a partition of the product, as NAME=FILE", "%s",
+              check->stray_image);
+    if (!check->images)
+        return;
+    EACH_PARTITION(p, check)
+    {
+        const struct image_files *files = files_of(check, p);
+        const char *stray = p->kind == IMAGE_LINUX ? files->elf : 0;
+        if (p->kind == IMAGE_UNIKERNEL && !p->kernel && !p->initrd)
+            stray = files->kernel ? files->kernel : files->initrd;
+        if (stray)
+            found(check, (struct place){"product", p->name, "kind"}, reason,
+                  "--image is for unikernels, --kernel and --initrd for Linux", "%s", stray);
+    }
+}
+
+static void missing(struct check *check, const struct partition_spec *p, const char *field, const char *path)
+{
+    if (!file_readable(path))
+        found(check, (struct place){path ? path : "product", p->name, field}, "the image file is not there or cannot be read",
+              "build it, or correct the path", "%s", path ? path : "not given");
+}
+
+void rule_image_missing(struct check *check)
+{
+    if (!check->images)
+        return;
+    EACH_PARTITION(p, check)
+    {
+        if (p->kind == IMAGE_UNIKERNEL)
+            missing(check, p, "program", files_of(check, p)->elf);
+        if (p->kind == IMAGE_LINUX) {
+            missing(check, p, "kernel", files_of(check, p)->kernel);
+            missing(check, p, "initrd", files_of(check, p)->initrd);
+        }
+    }
+}
+
+void rule_elf_kind(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    {
+        struct elf_facts elf;
+        const char *path = elf_of(check, p);
+        if (!path)
+            continue;
+        elf_read(path, &elf);
+        if (elf.readable && elf.defect)
+            found(check, (struct place){path, p->name, "program"}, "the image is not a whole x86 ELF executable",
+                  "link it with the rules in partitions/lib", "%s", elf.defect);
+    }
+}
+
+void rule_elf_dynamic(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    if (sound_elf(check, p, &elf) && elf.dynamic)
+        found(check, (struct place){elf_of(check, p), p->name, "program"}, "nothing in a partition loads shared libraries",
+              "link with -static", "dynamic");
+}
+
+void rule_elf_wx(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
+        if (elf.segments[i].write && elf.segments[i].execute)
+            found(check, (struct place){elf_of(check, p), p->name, "program"},
+                  "a segment that can be written and executed invites injected code", "keep code and data in sections of their own",
+                  "segment at 0x%llx", HEX(elf.segments[i].address));
+}
+
+void rule_elf_memory(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    {
+        uint64_t end = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole;
+        for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
+            if (!range_inside(elf.segments[i].address, elf.segments[i].memory, 0, end))
+                found(check, (struct place){elf_of(check, p), p->name, "memory"}, "the program does not fit the partition's memory",
+                      "give the partition more memory or make the program smaller",
+                      "segment 0x%llx + 0x%llx, memory ends at 0x%llx", HEX(elf.segments[i].address), HEX(elf.segments[i].memory),
+                      HEX(end));
+    }
+}
+
+static bool wraps(const struct elf_segment *segment)
+{
+    return segment->address + segment->memory < segment->address;
+}
+
+void rule_elf_overlap(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
+        for (unsigned j = 0; j < i; j++) {
+            const struct elf_segment *a = &elf.segments[i], *b = &elf.segments[j];
+            if (!wraps(a) && !wraps(b) && range_overlap(a->address, a->memory, b->address, b->memory))
+                found(check, (struct place){elf_of(check, p), p->name, "program"},
+                      "two segments claim the same memory: one would overwrite the other", "correct the linker script",
+                      "segments at 0x%llx and 0x%llx", HEX(b->address), HEX(a->address));
+        }
+}
+
+void rule_elf_entry(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    {
+        if (!sound_elf(check, p, &elf))
+            continue;
+        bool inside = false;
+        for (unsigned i = 0; i < elf.segment_count; i++)
+            inside = inside || (elf.segments[i].execute && elf.entry >= elf.segments[i].address &&
+                                elf.entry - elf.segments[i].address < elf.segments[i].memory);
+        if (!inside)
+            found(check, (struct place){elf_of(check, p), p->name, "program"}, "the entry point is not in an executable segment",
+                  "link with the library's crt0 and its linker script", "entry 0x%llx", HEX(elf.entry));
+    }
+}
+
+void rule_bzimage(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    {
+        struct bzimage_facts kernel;
+        const char *path = kernel_of(check, p);
+        if (!path)
+            continue;
+        bzimage_read(path, &kernel);
+        if (kernel.readable && !kernel.bzimage)
+            found(check, (struct place){path, p->name, "kernel"}, "it has no bzImage header",
+                  "name the file arch/x86/boot/bzImage or /boot/vmlinuz-*, not vmlinux", "%s", path);
+    }
+}
+
+void rule_bzimage_protocol(struct check *check)
+{
+    struct bzimage_facts kernel;
+    EACH_PARTITION(p, check)
+    if (sound_kernel(check, p, &kernel) && kernel.protocol < 0x20a)
+        found(check, (struct place){kernel_of(check, p), p->name, "kernel"},
+              "older kernels do not say how much memory they need to unpack", "use Linux 2.6.31 or later", "boot protocol %u.%02u",
+              kernel.protocol >> 8, kernel.protocol & 0xff);
+}
+
+void rule_bzimage_command(struct check *check)
+{
+    struct bzimage_facts kernel;
+    EACH_PARTITION(p, check)
+    if (sound_kernel(check, p, &kernel) && kernel.protocol >= 0x20a && p->args &&
+        strlen(p->args) + LINUX_TSC_ROOM > kernel.command_size)
+        found(check, (struct place){kernel_of(check, p), p->name, "args"}, "the kernel would cut the command line",
+              "shorten it: it needs 32 bytes more than its text", "%zu bytes, this kernel takes %u", strlen(p->args),
+              kernel.command_size);
+}
+
+void rule_initrd_format(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    {
+        struct initrd_facts initrd;
+        const char *path = initrd_of(check, p);
+        if (!path)
+            continue;
+        initrd_read(path, &initrd);
+        if (initrd.readable && !initrd.known)
+            found(check, (struct place){path, p->name, "initrd"},
+                  "Linux would panic without a root: this is no cpio archive, compressed or not",
+                  "make it with `cpio -o -H newc`, and gzip if you like", "%s", path);
+    }
+}
+
+void rule_linux_fits(struct check *check)
+{
+    struct bzimage_facts kernel;
+    struct initrd_facts initrd;
+    EACH_PARTITION(p, check)
+    {
+        if (!sound_kernel(check, p, &kernel) || kernel.protocol < 0x20a || check_has(check, "CFG-203"))
+            continue;
+        initrd_read(initrd_of(check, p), &initrd);
+        uint64_t low = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole;
+        uint64_t needed = kernel.load_address + kernel.init_size + initrd.size + LINUX_SPARE;
+        if (kernel.load_address > low || needed > low)
+            found(check, (struct place){"product", p->name, "memory"},
+                  "kernel, initrd and 32 MiB to work with do not fit below the PCI hole",
+                  "give the partition more memory or make the initrd smaller", "%llu MiB, needs %llu MiB", HEX(low >> 20),
+                  HEX(needed >> 20));
+    }
+}
+
+void rule_payload(struct check *check)
+{
+    (void)check; /* found while payloads are made: check_payload() */
+}
+
+void check_payload(struct check *check, const struct partition_spec *spec, const char *file, const char *why)
+{
+    check->rule = "CFG-540";
+    found(check, (struct place){file, spec->name, spec->kind == IMAGE_LINUX ? "kernel" : "program"}, why,
+          "the reason says what to change in the image", "%s", file);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan as C text: constant, readable, every default resolved, so that the hypervisor decides nothing. */
+#include "plan_emit.h"
+
+#include <inttypes.h>
+
+#include "check.h"
+
+const char *action_text(enum action action)
+{
+    static const char *const text[] = {"ACTION_DEFAULT", "ACTION_LOG", "ACTION_STOP", "ACTION_RESTART", "ACTION_RESET"};
+    return text[action];
+}
+
+const char *kind_text(enum image_kind kind)
+{
+    static const char *const text[] = {"IMAGE_NONE", "IMAGE_UNIKERNEL", "IMAGE_LINUX"};
+    return text[kind];
+}
+
+static const char *all_stopped_text(enum all_stopped all_stopped)
+{
+    static const char *const text[] = {"ALL_STOPPED_IDLE", "ALL_STOPPED_POWEROFF", "ALL_STOPPED_RESET"};
+    return text[all_stopped];
+}
+
+static const char *bool_text(bool value)
+{
+    return value ? "true" : "false";
+}
+
+/* A C string literal. The rules allow printable ASCII only; a trigraph cannot arise because every '?' is escaped. */
+static void emit_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const char *c = text ? text : ""; *c; c++)
+        if (*c == '"' || *c == '\\' || *c == '?')
+            fprintf(out, "\\%c", *c);
+        else
+            fputc(*c, out);
+    fputc('"', out);
+}
+
+static void emit_arrays(FILE *out, unsigned i, const struct layout_partition *place, const struct payload *payload)
+{
+    fprintf(out, "static const uint8_t cores_%u[] = {", i);
+    for (uint32_t c = 0; c < place->core_count; c++)
+        fprintf(out, "%s%u", c ? ", " : "", place->cores[c]);
+    fprintf(out, "};\nstatic const struct plan_ram ram_%u[] = {\n", i);
+    for (uint32_t r = 0; r < place->ram_count; r++)
+        fprintf(out, "    {.hpa = {0x%" PRIx64 "}, .gpa = {0x%" PRIx64 "}, .size = 0x%" PRIx64 "}, /* %" PRIu64 " MiB */\n",
+                place->ram[r].hpa.v, place->ram[r].gpa.v, place->ram[r].size, place->ram[r].size >> 20);
+    fprintf(out, "};\nstatic const struct plan_segment segments_%u[] = {\n", i);
+    for (uint32_t s = 0; s < payload->segment_count; s++)
+        fprintf(out, "    {.offset = 0x%" PRIx64 ", .gpa = {0x%" PRIx64 "}, .size = 0x%" PRIx64 "},\n", payload->segments[s].offset,
+                payload->segments[s].gpa.v, payload->segments[s].size);
+    fprintf(out, "};\n\n");
+}
+
+static void emit_payload(FILE *out, unsigned i, const char *name, const struct planned_payload *planned)
+{
+    const struct payload *p = &planned->payload;
+    fprintf(out, "            {\n                .module = ");
+    emit_string(out, name);
+    fprintf(out, ",\n                .size = 0x%zx,\n                .sha256 = {", p->size);
+    for (unsigned b = 0; b < 32; b++)
+        fprintf(out, "%s0x%02x", b == 0 ? "" : b % 16 ? ", " : ",\n                           ", planned->sha256[b]);
+    fprintf(out, "},\n                .segments = segments_%u,\n                .segment_count = %u,\n", i, p->segment_count);
+    fprintf(out, "                .entry = {.eip = 0x%x, .eax = 0x%x, .ebx = 0x%x, .esi = 0x%x},\n", p->entry.eip, p->entry.eax,
+            p->entry.ebx, p->entry.esi);
+    fprintf(out, "                .tsc_khz_text = {0x%" PRIx64 "},\n                .tsc_khz_width = %u,\n            },\n",
+            p->tsc_khz_text.v, p->tsc_khz_width);
+}
+
+static void emit_life(FILE *out, const struct partition_spec *spec)
+{
+    const struct watchdog_spec *w = &spec->watchdog;
+    fprintf(out, "        .apic = %s,\n", spec->apic == APIC_XAPIC ? "APIC_XAPIC" : "APIC_X2APIC");
+    fprintf(out, "        .watchdog = {.period_ms = %u, .boot_grace_ms = %u, .action = %s, .may_stop = %s},\n", w->period_ms,
+            w->boot_grace_ms, action_text(action_resolve(w->action, ACTION_STOP)), bool_text(w->may_stop));
+    fprintf(out, "        .restart = {.limit = %u, .window_ms = %u, .backoff_ms = %u},\n", spec->restart.limit,
+            restart_window_ms(spec), spec->restart.backoff_ms);
+    fprintf(out, "        .denied = {.per_second = %u, .action = %s},\n", denied_per_second(spec),
+            action_text(action_resolve(spec->denied.action, ACTION_LOG)));
+    fprintf(out, "        .console = {.bytes_per_second = %u, .hidden = %s},\n", console_bytes_per_second(spec),
+            bool_text(spec->console.hidden));
+    fprintf(out, "        .on_crash = %s,\n", action_text(action_resolve(spec->on_crash, ACTION_STOP)));
+    fprintf(out, "        .on_exit = %s,\n", action_text(action_resolve(spec->on_exit, ACTION_STOP)));
+    fprintf(out, "        .on_reboot = %s,\n", action_text(reboot_resolve(spec)));
+    fprintf(out, "        .on_poweroff = %s,\n", action_text(action_resolve(spec->on_poweroff, ACTION_STOP)));
+    fprintf(out, "        .stopped_at_boot = %s,\n", bool_text(spec->stopped_at_boot));
+}
+
+static void emit_partition(FILE *out, unsigned i, const struct partition_spec *spec, const struct layout_partition *place,
+                           const struct planned_payload *payload)
+{
+    fprintf(out, "    {\n        .name = ");
+    emit_string(out, spec->name);
+    fprintf(out, ",\n        .kind = %s,\n        .args = ", kind_text(spec->kind));
+    emit_string(out, spec->args);
+    fprintf(out, ",\n        .cores = cores_%u,\n        .core_count = %u,\n", i, place->core_count);
+    fprintf(out, "        .ram = ram_%u,\n        .ram_count = %u,\n        .memory = 0x%" PRIx64 ",\n        .payload =\n", i,
+            place->ram_count, spec->memory);
+    emit_payload(out, i, spec->name, payload);
+    emit_life(out, spec);
+    fprintf(out, "    },\n");
+}
+
+static void emit_cores(FILE *out, const struct product *product, const struct board *board, const struct layout *layout)
+{
+    fprintf(out, "static const struct plan_core cores[] = {\n");
+    for (uint32_t i = 0; i < board->core_count; i++) {
+        const struct plan_core *core = &layout->cores[i];
+        fprintf(out, "    {.apic_id = %u, .partition = 0x%02x, .vcpu = %u}, /* %u: %s */\n", core->apic_id, core->partition,
+                core->vcpu, i, core->partition == 0xff ? "not used" : product->partitions[core->partition].name);
+    }
+    fprintf(out, "};\n\n");
+}
+
+static void emit_top(FILE *out, const struct product *product, const struct board *board, const struct layout *layout, bool release)
+{
+    fprintf(out, "const struct plan plan = {\n    .version = PLAN_VERSION,\n    .product = ");
+    emit_string(out, product->name);
+    fprintf(out, ",\n    .board_name = ");
+    emit_string(out, board->name);
+    fprintf(out, ",\n    .board = &board,\n");
+    fprintf(out, "    .hypervisor = {0x%" PRIx64 "},\n    .hypervisor_room = 0x%" PRIx64 ",\n", layout->hypervisor, layout->room);
+    fprintf(out, "    .zone = {0x%" PRIx64 "},\n    .zone_size = 0x%" PRIx64 ",\n", layout->zone, layout->zone_size);
+    fprintf(out, "    .crash = {0x%" PRIx64 "},\n    .crash_size = 0x%" PRIx64 ",\n", layout->crash, CRASH_SIZE);
+    fprintf(out, "    .partitions = partitions_planned,\n    .partition_count = %u,\n", layout->partition_count);
+    fprintf(out, "    .cores = cores,\n    .core_count = %u,\n    .housekeeping = %u,\n", board->core_count, layout->housekeeping);
+    fprintf(out, "    .tick_hz = %u,\n    .all_stopped = %s,\n    .release = %s,\n    .pool_pages = %u,\n};\n",
+            product_tick_hz(product), all_stopped_text(product->all_stopped), bool_text(release), layout->pool_pages);
+}
+
+void plan_emit(FILE *out, const struct product *product, const struct board *board, const struct layout *layout,
+               const struct planned_payload *payloads, bool release)
+{
+    fprintf(out, "/* SPDX-License-Identifier: Apache-2.0 */\n");
+    fprintf(out, "/* Plan of product %s on board %s (%s image). Made by the planner: change the tables, not this file. */\n",
+            product->name, board->name, release ? "release" : "development");
+    fprintf(out, "#include \"plan.h\"\n\n#include \"board.h\"\n\n");
+    fprintf(out, "uint8_t plan_pool[%uu * PAGE_SIZE] __attribute__((aligned(4096)));\n\n", layout->pool_pages);
+    for (uint32_t i = 0; i < layout->partition_count; i++) {
+        fprintf(out, "/* %s */\n", product->partitions[i].name);
+        emit_arrays(out, i, &layout->partitions[i], &payloads[i].payload);
+    }
+    fprintf(out, "static const struct plan_partition partitions_planned[] = {\n");
+    for (uint32_t i = 0; i < layout->partition_count; i++)
+        emit_partition(out, i, &product->partitions[i], &layout->partitions[i], &payloads[i]);
+    fprintf(out, "};\n\n");
+    emit_cores(out, product, board, layout);
+    emit_top(out, product, board, layout, release);
+}
+
+void grub_emit(FILE *out, const struct product *product, const struct board *board)
+{
+    unsigned count = product_partitions(product);
+    fprintf(out, "# Boot menu of product %s on board %s. Made by the planner.\n", product->name, board->name);
+    if (board->uart.port) {
+        fprintf(out, "serial --port=0x%x --speed=%u\n", board->uart.port, board->uart.baud);
+        fprintf(out, "terminal_input serial\nterminal_output serial\n");
+    }
+    fprintf(out, "set timeout=0\nmultiboot2 /boot/bulkhead.elf\n");
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "module2 /boot/%s.img %s\n", product->partitions[i].name, product->partitions[i].name);
+    fprintf(out, "boot\n");
+}
