@@ -91,8 +91,9 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 	$(compile)
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
-RULES_OBJS := check.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_image.o rules_console.o rules_life.o rules_release.o
-PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_emit.o payload.o payload_elf.o payload_linux.o acpi.o report.o) \
+RULES_OBJS := check.o image.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_life.o rules_console.o rules_image.o \
+	rules_file.o rules_board.o rules_release.o
+PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_emit.o payload.o payload_elf.o payload_linux.o acpi.o report.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o
 HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
 
