@@ -75,7 +75,7 @@ struct mmio_insn {
     bool immediate;   /* write: value below instead of a register */
     uint8_t reg;      /* 0..15 in encoding order; see high_byte */
     uint8_t reg_size; /* read: width of the destination register, >= size */
-    bool high_byte;   /* AH, CH, DH, BH */
+    bool high_byte;   /* AH, CH, DH, BH: bits 15..8 of reg, which is then 0..3 */
     bool sign_extend; /* read: MOVSX */
     uint64_t value;   /* immediate */
 };

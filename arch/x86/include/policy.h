@@ -30,12 +30,15 @@ enum msr_access msr_policy(uint32_t msr, bool write);
 
 /* Fill the CPUID results this vcpu will see, from the processor's own and the policy table (default zero). Before the seal. */
 void cpuid_policy_init(struct vcpu *vcpu);
+/* Registers that are open and that no entry loads: back to their reset values. Own core, at a vcpu's reset (SEP-9). */
+void msr_policy_reset(struct vcpu *vcpu);
 /* Legal XCR0 bits for guests on this CPU. */
 uint64_t xcr0_allowed(void);
 
 /* CR0 and CR4: bits a guest may set on this CPU; the rest #GP (CR4) or are dropped (CR0.CD, CR0.NW). */
 uint64_t cr4_allowed(void);
 uint64_t efer_allowed(void);
+bool guest_efer_write(struct vcpu *vcpu, uint64_t u_value);
 
 /* Control-register instruction that exited, decoded from its code bytes. */
 struct cr_insn {
