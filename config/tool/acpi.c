@@ -14,6 +14,7 @@
 #define FADT_SIZE 276u
 #define LAPIC_GPA 0xfee00000u
 #define IOAPIC_GPA 0xfec00000u
+#define RTC_CENTURY 0x32u /* index of the century in the clock */
 
 /* FADT, IA-PC boot architecture flags. CMOS RTC present: its bit is "absent". */
 #define BOOT_LEGACY_DEVICES (1u << 0)
@@ -130,7 +131,8 @@ static uint32_t fadt_build(struct writer *w, uint32_t dsdt)
     emit_zero_until(w, start + 96);
     emit16(w, 101);  /* no C2: a latency above 100 us */
     emit16(w, 1001); /* no C3: above 1,000 us */
-    emit_zero_until(w, start + 109);
+    emit_zero_until(w, start + 108);
+    emit8(w, RTC_CENTURY);
     emit16(w, BOOT_LEGACY_DEVICES | BOOT_NO_VGA); /* no 8042 */
     emit_zero_until(w, start + 112);
     emit32(w, FADT_WBINVD | FADT_PROC_C1 | FADT_NO_PWR_BUTTON | FADT_NO_SLP_BUTTON | FADT_NO_FIXED_RTC | FADT_RESET_REGISTER |
