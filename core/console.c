@@ -422,12 +422,6 @@ void console_flush(void)
 {
     uint64_t start = time_us(arch_ticks()), now;
 
-    if (log_crashing()) {
-        log_send(screen.stage + screen.sent, screen.length - screen.sent);
-        log_send("\r\n", 2);
-        log_show();
-        return;
-    }
     if (!log_is_live())
         return; /* all has been shown at once */
     lock_take(&screen.lock);

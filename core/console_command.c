@@ -83,12 +83,11 @@ void console_counters(void)
 static void restart(void)
 {
     struct partition *partition = &partitions[console_keys()];
-    uint8_t state = atomic_load(&partition->state);
 
-    if (state == PARTITION_CREATED || state == PARTITION_STOPPED)
-        partition_start(partition);
-    else
+    if (atomic_load(&partition->state) == PARTITION_RUNNING)
         partition_order(partition, CAUSE_OPERATOR, ACTION_RESTART);
+    else
+        partition_start(partition); /* does nothing while it is on its way down or up */
 }
 
 static void help(void)

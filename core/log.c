@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text formatting, time stamps and the hypervisor's own log: a ring of finished lines, written by any core, shown by the
- * housekeeping core; until partitions run, and in our own crash, shown at once. AC-45: bounded, lossy and counted. */
+ * housekeeping core; until partitions run, shown at once. AC-45: bounded, lossy and counted. */
 #include <stdatomic.h>
 
 #include "arch.h"
@@ -19,7 +19,7 @@ static struct {
     char bytes[LOG_RING];
 } ring;
 
-static atomic_bool live, crashing;
+static atomic_bool live;
 static bool stuck; /* the UART did not get ready in time: wait no more until it is */
 
 struct sink {
@@ -151,18 +151,6 @@ size_t log_prefix(char *out, size_t size, uint64_t now, const char *name)
     return format_text(out, size, "[%5lu.%06lu] %s| ", us / 1000000, us % 1000000, name);
 }
 
-static void ring_take(void)
-{
-    if (!log_crashing())
-        lock_take(&ring.lock);
-}
-
-static void ring_drop(void)
-{
-    if (!log_crashing())
-        lock_drop(&ring.lock);
-}
-
 /* Ring lock held. A line goes in whole or not at all. */
 static bool ring_put(const char *line, size_t length)
 {
@@ -194,13 +182,14 @@ size_t log_next(char line[LOG_LINE])
 {
     size_t length;
 
-    ring_take();
+    lock_take(&ring.lock);
     length = ring_next(line);
-    ring_drop();
+    lock_drop(&ring.lock);
     return length;
 }
 
-void log_send(const char *bytes, size_t size)
+/* By polling, each wait bounded; bytes that find no room in time are lost. */
+static void send(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (i % UART_DEPTH == 0) {
@@ -222,16 +211,9 @@ static void ring_show(void)
     char line[LOG_LINE];
 
     for (size_t length = ring_next(line); length != 0; length = ring_next(line)) {
-        log_send(line, length);
-        log_send("\r\n", 2);
+        send(line, length);
+        send("\r\n", 2);
     }
-}
-
-void log_show(void)
-{
-    ring_take();
-    ring_show();
-    ring_drop();
 }
 
 static void ring_log(const char *line, size_t length)
@@ -260,11 +242,11 @@ void log_line(const char *format, ...)
     va_end(list);
     for (size_t i = 0; i < length; i++)
         line[i] = line[i] < ' ' || line[i] > '~' ? '.' : line[i]; /* no data can forge a line or speak to the terminal */
-    ring_take();
+    lock_take(&ring.lock);
     ring_log(line, length);
-    if (!log_is_live() || log_crashing())
+    if (!log_is_live())
         ring_show();
-    ring_drop();
+    lock_drop(&ring.lock);
 }
 
 bool log_allow(struct log_limit *limit)
@@ -273,7 +255,7 @@ bool log_allow(struct log_limit *limit)
     uint32_t left_out = 0;
     bool allowed;
 
-    ring_take();
+    lock_take(&ring.lock);
     if (second != limit->second) {
         left_out = limit->left_out;
         *limit = (struct log_limit){.second = second};
@@ -283,15 +265,10 @@ bool log_allow(struct log_limit *limit)
         limit->lines++;
     else
         limit->left_out++;
-    ring_drop();
+    lock_drop(&ring.lock);
     if (left_out != 0)
         log_line("%u lines like the next were left out", left_out);
     return allowed;
-}
-
-bool log_crashing(void)
-{
-    return atomic_load_explicit(&crashing, memory_order_relaxed);
 }
 
 bool log_is_live(void)
@@ -302,9 +279,4 @@ bool log_is_live(void)
 void log_live(void)
 {
     atomic_store_explicit(&live, true, memory_order_relaxed);
-}
-
-void console_crash(void)
-{
-    atomic_store_explicit(&crashing, true, memory_order_relaxed);
 }

@@ -39,11 +39,8 @@ bool console_full_locked(const struct partition *partition);
 /* Work of the housekeeping core at each tick and UART interrupt: take unikernels' rings, show output, read keys. Bounded:
  * at most CONSOLE_BUDGET bytes per call. */
 void console_service(uint64_t now);
-/* Show everything that is still waiting, polling the UART for at most a second: before power off and reset, and for our own
- * crash. */
+/* Show everything that is still waiting, polling the UART for at most a second: before power off and reset. */
 void console_flush(void);
-/* Our own crash, any context: from now on log_line() goes out at once and no lock of the console is waited for. */
-void console_crash(void);
 /* Log the exit counters of every core: attention key, and before power off. */
 void console_counters(void);
 

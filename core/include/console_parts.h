@@ -15,12 +15,8 @@
 size_t log_prefix(char *out, size_t size, uint64_t now, const char *name);
 /* Take the oldest line that was not shown, without its newline; 0 if there is none. */
 size_t log_next(char line[LOG_LINE]);
-void log_show(void); /* all lines that wait, now, by polling */
-bool log_crashing(void);
 bool log_is_live(void);
 void log_live(void);
-/* Send by polling, each wait bounded; bytes that find no room in time are lost. */
-void log_send(const char *bytes, size_t size);
 
 /* --- console.c --- */
 /* Partition `index` gets keyboard and raw screen; VIEW_ALL: the view of all, keys stay where they are. */

@@ -3,3 +3,7 @@
 unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/jitter.c partitions/probe/parse.c
 unit_payload := config/tool/payload.c config/tool/payload_elf.c config/tool/payload_linux.c config/tool/acpi.c
 unit_acpi := config/tool/acpi.c
+unit_memory :=
+unit_pool := core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c
+unit_sha256 := core/sha256.c
+unit_log := core/log.c tests/unit/fake_arch.c

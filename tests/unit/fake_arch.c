@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See fake_arch.h. */
+#include "fake_arch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crash.h"
+
+#define WEAK __attribute__((weak))
+
+struct fake_arch fake;
+
+void fake_reset(void)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.khz = 1000000;
+    fake.apic_khz = 100000;
+    fake.boot_ticks = 5000000;
+    fake.ticks = fake.boot_ticks;
+    fake.wall = 1700000000;
+    fake.uart_room = -1;
+}
+
+void fake_ms(uint64_t ms)
+{
+    fake.ticks += ms * fake.khz;
+}
+
+void fake_key(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size && fake.key_count < FAKE_KEYS; i++)
+        fake.keys[fake.key_count++] = (uint8_t)bytes[i];
+}
+
+const char *fake_uart_text(void)
+{
+    static char text[FAKE_UART + 1];
+
+    memcpy(text, fake.uart, fake.uart_length);
+    text[fake.uart_length] = '\0';
+    fake.uart_length = 0;
+    return text;
+}
+
+static _Noreturn void end(unsigned *counter, const char *what)
+{
+    ++*counter;
+    if (fake.end_armed) {
+        fake.end_armed = false;
+        longjmp(fake.end, 1);
+    }
+    fprintf(stderr, "unexpected end of the machine: %s\n", what);
+    abort();
+}
+
+/* --- time ------------------------------------------------------------------------------------------------------------- */
+
+WEAK uint64_t arch_ticks(void)
+{
+    fake.ticks += fake.step;
+    return fake.ticks;
+}
+
+WEAK uint64_t arch_tsc_khz(void)
+{
+    return fake.khz;
+}
+
+WEAK uint64_t arch_apic_timer_khz(void)
+{
+    return fake.apic_khz;
+}
+
+WEAK uint64_t arch_boot_ticks(void)
+{
+    return fake.boot_ticks;
+}
+
+WEAK uint64_t arch_wall_base(void)
+{
+    return fake.wall;
+}
+
+/* --- cores ------------------------------------------------------------------------------------------------------------ */
+
+WEAK unsigned arch_core(void)
+{
+    return fake.core;
+}
+
+WEAK void arch_pause(void)
+{
+}
+
+WEAK void arch_kick(unsigned core)
+{
+    fake.kicks[core]++;
+}
+
+WEAK void arch_ipi(unsigned core, uint8_t vector)
+{
+    if (fake.ipi_count < FAKE_IPIS)
+        fake.ipis[fake.ipi_count++] = (struct fake_ipi){core, vector};
+}
+
+/* --- memory: host-physical is the address itself ------------------------------------------------------------------------ */
+
+WEAK void *arch_ptr(hpa_t hpa)
+{
+    return (void *)(uintptr_t)hpa.v;
+}
+
+WEAK hpa_t arch_hpa(const void *hypervisor_memory)
+{
+    return HPA((uintptr_t)hypervisor_memory);
+}
+
+WEAK void arch_zone_open(void)
+{
+    fake.zone_open = true;
+}
+
+WEAK void arch_zone_close(void)
+{
+    fake.zone_open = false;
+}
+
+/* --- UART ------------------------------------------------------------------------------------------------------------- */
+
+WEAK bool arch_uart_ready(void)
+{
+    fake.uart_asked++;
+    return !fake.uart_busy && fake.uart_room != 0;
+}
+
+WEAK void arch_uart_send(uint8_t byte)
+{
+    if (fake.uart_length < FAKE_UART)
+        fake.uart[fake.uart_length++] = (char)byte;
+    if (fake.uart_room > 0)
+        fake.uart_room--;
+}
+
+WEAK int arch_uart_receive(void)
+{
+    return fake.keys_taken < fake.key_count ? fake.keys[fake.keys_taken++] : -1;
+}
+
+/* --- board ------------------------------------------------------------------------------------------------------------ */
+
+WEAK _Noreturn void arch_reset(void)
+{
+    end(&fake.resets, "reset");
+}
+
+WEAK _Noreturn void arch_poweroff(void)
+{
+    end(&fake.poweroffs, "power off");
+}
+
+WEAK void arch_watchdog_start(void)
+{
+    fake.watchdog_starts++;
+}
+
+WEAK void arch_watchdog_feed(void)
+{
+    fake.feeds++;
+}
+
+WEAK _Noreturn void crash(const struct crash_state *state, const char *text)
+{
+    (void)state;
+    snprintf(fake.crash_text, sizeof(fake.crash_text), "%s", text);
+    end(&fake.crashes, text);
+}
+
+WEAK _Noreturn void crash_here(const char *text)
+{
+    crash(0, text);
+}
+
+/* --- guest side --------------------------------------------------------------------------------------------------------- */
+
+WEAK void guest_pin_pulse(struct partition *partition, unsigned pin)
+{
+    (void)partition;
+    fake.pulses[pin % 24]++;
+}
+
+WEAK bool arch_apic_reset(void)
+{
+    return true;
+}
+
+WEAK void arch_fpu_reset(void)
+{
+}
