@@ -71,4 +71,5 @@ pack() {
 
 [ -s "$out/version" ] && [ -s "$out/kernel" ] && [ -d "$out/modules" ] || fetch
 pack
+touch "$out/kernel" # newer than these scripts, as make wants it
 echo "linux: $(cat "$out/version"), initrd $(wc -c <"$out/initrd") bytes"
