@@ -162,7 +162,7 @@ $(1)/plan.o: $(1)/plan.c
 	$$(compile)
 $(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
-	$$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) -Map $(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
+	$$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) --defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Map $(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf
 	$$(call say,LIST,$$@)
 	$$(Q)objdump -d -S --no-show-raw-insn $$< >$$@

@@ -28,7 +28,7 @@ const struct rule rules[] = {
     {"CFG-612", rule_board_ram_order, "RAM ranges are ascending and disjoint"},
     {"CFG-613", rule_board_pci_hole, "pci_hole is a multiple of 2 MiB from 16 MiB up to the ABI area at 0xf0000000"},
     {"CFG-614", rule_board_ram_hole, "no RAM range reaches into the PCI hole, from pci_hole to 4 GiB"},
-    {"CFG-615", rule_board_hypervisor, "one RAM range holds the hypervisor at 2 MiB, its image zone and the crash record"},
+    {"CFG-615", rule_board_hypervisor, "one RAM range holds the hypervisor at 1 MiB, its image zone and the crash record"},
     {"CFG-620", rule_board_baud, "the UART's speed is 1,200 to 115,200 and divides 115,200"},
     {"CFG-621", rule_board_uart_port, "the UART's port is a multiple of 8 and at 0x200 or above"},
     {"CFG-622", rule_board_ioapic_base, "the IO-APIC is page-aligned in 0xfec00000 .. 0xfedfffff"},

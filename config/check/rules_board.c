@@ -152,8 +152,8 @@ void rule_board_hypervisor(struct check *check)
             return;
     if (!layout_hypervisor(check->product, check->board, 0, &layout))
         found(check, (struct place){"board", "", "ram"},
-              "the hypervisor, its image zone and the crash record lie in one range from 2 MiB on",
-              "such a board has too little RAM at 2 MiB: check the ranges", "no range holds 0x%llx .. 0x%llx",
+              "the hypervisor, its image zone and the crash record lie in one range from 1 MiB on",
+              "such a board has too little RAM at 1 MiB: check the ranges", "no range holds 0x%llx .. 0x%llx",
               HEX(layout.hypervisor), HEX(layout.free - 1));
 }
 

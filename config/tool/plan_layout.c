@@ -60,24 +60,26 @@ bool layout_cores(const struct product *product, const struct board *board, stru
     return true;
 }
 
-/* What the hypervisor takes before the seal: page tables and stacks of each core; rings, maps and the ABI area of each
- * partition; its nested tables, one page for each GiB and two for the levels above. */
-static uint32_t pool_pages(const struct product *product)
+/* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core; rings, maps and the ABI area of
+ * each partition; its nested tables, one page for each GiB and two for the levels above. */
+static uint32_t pool_pages(const struct product *product, const struct board *board)
 {
-    uint64_t pages = 64;
+    uint64_t pages = 64 + 40 * (uint64_t)board->core_count;
     unsigned count = product_partitions(product);
     for (unsigned i = 0; i < count; i++) {
         const struct partition_spec *spec = &product->partitions[i];
-        pages += 56 * (uint64_t)spec->cores + 48 + align_up(spec->memory, GIB(1)) / GIB(1) + 2;
+        pages += 8 * (uint64_t)spec->cores + 48 + align_up(spec->memory, GIB(1)) / GIB(1) + 2;
     }
     return (uint32_t)pages;
 }
 
 bool layout_hypervisor(const struct product *product, const struct board *board, uint64_t payload_bytes, struct layout *layout)
 {
-    layout->pool_pages = pool_pages(product);
+    layout->pool_pages = pool_pages(product, board);
     layout->hypervisor = HYPERVISOR_BASE;
-    layout->room = align_up(HYPERVISOR_IMAGE + (uint64_t)layout->pool_pages * PAGE_SIZE, LARGE_SIZE);
+    /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
+    layout->room =
+        align_up(HYPERVISOR_BASE + HYPERVISOR_IMAGE + (uint64_t)layout->pool_pages * PAGE_SIZE, LARGE_SIZE) - HYPERVISOR_BASE;
     layout->zone = layout->hypervisor + layout->room;
     layout->zone_size = align_up(2 * payload_bytes + ZONE_SLACK, LARGE_SIZE);
     layout->crash = layout->zone + layout->zone_size;

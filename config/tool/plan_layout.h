@@ -8,8 +8,8 @@
 #include "plan.h"
 #include "product.h"
 
-#define HYPERVISOR_BASE MIB(2)  /* load address of bulkhead.elf */
-#define HYPERVISOR_IMAGE MIB(1) /* text, data and stacks of bulkhead.elf without plan_pool; the build checks it */
+#define HYPERVISOR_BASE MIB(1)   /* load address of bulkhead.elf */
+#define HYPERVISOR_IMAGE KIB(512) /* text, data and bss of bulkhead.elf without plan_pool; the linker checks it */
 #define ZONE_SLACK MIB(32)      /* the boot loader puts modules where it likes: room beyond twice their size */
 #define CRASH_SIZE KIB(64)
 /* One host range more for each board range it spans, and one more where guest-physical space jumps over the PCI hole. */

@@ -197,18 +197,19 @@ void virt_vcpu_init(struct vcpu *vcpu)
 
     if (io_map == 0)
         maps_build();
-    s->guest = pool_take(1);
     s->idle = pool_take(1);
     s->host = pool_take(1);
     s->save = pool_take(1);
     vcpu->virt = s;
-    s->guest_hpa = arch_hpa(s->guest).v;
     s->idle_hpa = arch_hpa(s->idle).v;
     s->host_hpa = arch_hpa(s->host).v;
     control_fill(s->idle, idle_root.v, ASID_IDLE);
     real_mode_fill(s->idle, 0);
-    if (vcpu->partition)
-        real_mode_fill(guest_rebuild(vcpu), 0);
+    if (vcpu->partition == 0)
+        return; /* a core that no partition owns only ever parks */
+    s->guest = pool_take(1);
+    s->guest_hpa = arch_hpa(s->guest).v;
+    real_mode_fill(guest_rebuild(vcpu), 0);
 }
 
 /* --- the CPU ------------------------------------------------------------------------------------------------------------------ */
