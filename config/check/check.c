@@ -135,6 +135,7 @@ void check_print(const struct check *check, FILE *out, const char *product_file,
         const char *file = strcmp(f->file, "product") == 0 ? product_file : strcmp(f->file, "board") == 0 ? board_file : f->file;
         fprintf(out, "%s %s: ", f->id, file);
         if (f->where[0]) {
+            fputs("partition ", out);
             print_safe(out, f->where);
             fputs(": ", out);
         }

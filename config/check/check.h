@@ -21,7 +21,7 @@ struct image_files {
 struct finding {
     char id[8];     /* CFG-nnn */
     char file[200]; /* "product", "board", or the path of an image */
-    char where[40]; /* partition, core or range; may be empty */
+    char where[40]; /* name of the partition, or empty */
     char field[40];
     char value[FINDING_TEXT];
     char reason[FINDING_TEXT];

@@ -142,7 +142,7 @@ void rule_board_ram_hole(struct check *check)
 
 void rule_board_hypervisor(struct check *check)
 {
-    static const char *const needed[] = {"CFG-102", "CFG-204", "CFG-610", "CFG-611", "CFG-612", "CFG-613", "CFG-614"};
+    static const char *const needed[] = {"CFG-102", "CFG-204", "CFG-603", "CFG-610", "CFG-611", "CFG-612", "CFG-613", "CFG-614"};
     struct layout layout = {0};
     for (unsigned i = 0; i < ARRAY_SIZE(needed); i++)
         if (check_has(check, needed[i]))

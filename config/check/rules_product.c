@@ -23,7 +23,7 @@ void rule_empty(struct check *check)
         if (entry_used(&check->product->partitions[i]))
             return;
     found(check, (struct place){"product", "", "partitions"}, "a product without a partition does nothing",
-          "add a partition, or use `make survey` to look at a board", "empty");
+          "add a partition: docs/howto-product.md shows how", "empty");
 }
 
 void rule_gap(struct check *check)

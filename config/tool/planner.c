@@ -276,8 +276,8 @@ int main(int argc, char **argv)
     if (refused(&check, &options))
         return 1;
     if (options.plan || options.report || options.images_given)
-        return plan_and_report(&check, &options);
-    if (options.check)
+        status = plan_and_report(&check, &options);
+    if (options.check && !status)
         printf("product %s on board %s: %u rules, no findings\n", product.name, board.name, rule_count);
-    return 0;
+    return status;
 }
