@@ -131,8 +131,8 @@ bool partition_load(struct partition *partition, bool verify)
     if (partition->abi)
         start_info_write(partition);
     console_reset(partition);
-    lock_take(&partition->gate);
     devices_reset(partition);
+    lock_take(&partition->gate);
     guest_ioapic_reset(partition);
     memset(partition->vectors, 0, sizeof(partition->vectors));
     lock_drop(&partition->gate);

@@ -24,7 +24,7 @@ def main():
         room = int(re.search(r"\.hypervisor_room = (0x[0-9a-f]+|\d+)", file.read())[1], 0)
 
     pool = symbols["plan_pool"][1]
-    total = symbols["hv_end"][0] - symbols["hv_start"][0]
+    total = symbols["hv_end"][0] - symbols["hv_start"][0]  # the rest of its room is kept so that no module is loaded into it
     loaded = sum(sections.get(name, 0) for name in ("text", "rodata", "data"))
     for name, size in sections.items():
         print(f"{name:24}{size:12,}")
