@@ -7,3 +7,6 @@ unit_memory :=
 unit_pool := core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_sha256 := core/sha256.c
 unit_log := core/log.c tests/unit/fake_arch.c
+unit_uart16550 := core/uart16550.c tests/unit/fake_arch.c
+unit_devices := core/devices.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
+unit_watchdog := core/watchdog.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
