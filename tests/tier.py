@@ -103,7 +103,9 @@ def pytest(*arguments, timeout=None):
 def check_fast(names):
     units(names)
     command("include rules", "config/tool/check_includes.py")
-    command("format", "sh", "-c", "clang-format --dry-run -Werror $(config/tool/sources.sh)")
+    command("format", "sh", "-c",
+            "for f in $(config/tool/sources.sh); do clang-format --dry-run -Werror $f 2>/dev/null || { echo make format: $f; bad=1; }; "
+            "done; exit $bad")
     if (ROOT / "tests/fixtures/run.py").exists():
         pytest("tests/fixtures")
     for product in PRODUCTS:
