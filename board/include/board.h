@@ -10,44 +10,51 @@
 #define BOARD_MAX_CORES 32u
 #define BOARD_MAX_RAM 16u
 
-enum virt_vendor { VIRT_NONE, VIRT_SVM, VIRT_VMX };
+enum virt_vendor {
+    VIRT_NONE, /* refused: every board names one */
+    VIRT_SVM,  /* AMD */
+    VIRT_VMX,  /* Intel */
+};
 
-enum board_watchdog { WATCHDOG_NONE, WATCHDOG_I6300ESB };
+enum board_watchdog {
+    WATCHDOG_NONE,     /* the board has none that we know */
+    WATCHDOG_I6300ESB, /* Intel 6300ESB, also QEMU's */
+};
 
 struct board_core {
-    uint32_t apic_id;
-    uint32_t package;
+    uint32_t apic_id;   /* as in the MADT, below 255 */
+    uint32_t package;   /* socket */
     uint32_t smt_group; /* cores with the same number are siblings of one physical core */
 };
 
 /* One range of usable RAM, as the firmware's memory map shows it below any legacy hole. */
 struct board_ram {
-    uint64_t base;
-    uint64_t size;
+    uint64_t base; /* first byte */
+    uint64_t size; /* bytes */
 };
 
 struct board {
-    const char *name;
-    const char *description;
-    enum virt_vendor virt;
+    const char *name;        /* 1..31 of a-z, 0-9, '-', '_' */
+    const char *description; /* one line for people */
+    enum virt_vendor virt;   /* AMD: VIRT_SVM, Intel: VIRT_VMX */
 
     struct board_core cores[BOARD_MAX_CORES]; /* in the order of use; the first is the boot processor */
-    uint32_t core_count;
+    uint32_t core_count;                      /* entries of cores */
 
     struct board_ram ram[BOARD_MAX_RAM]; /* ascending, disjoint */
-    uint32_t ram_count;
-    uint64_t pci_hole; /* first guest-physical address that is never RAM, below 4 GiB */
+    uint32_t ram_count;                  /* entries of ram */
+    uint64_t pci_hole;                   /* first guest-physical address that is never RAM, below 4 GiB */
 
     struct {
         uint16_t port; /* base I/O port of a 16550; 0: none */
         uint32_t gsi;  /* its IO-APIC pin, delivered as NMI to the housekeeping core */
-        uint32_t baud;
+        uint32_t baud; /* 115200 or what divides it; 8 data bits, no parity */
     } uart;
 
     struct {
-        uint64_t base; /* MMIO address of the one IO-APIC used */
-        uint32_t gsi_base;
-        uint32_t pins;
+        uint64_t base;     /* MMIO address of the one IO-APIC used */
+        uint32_t gsi_base; /* interrupt number of its pin 0 */
+        uint32_t pins;     /* how many it has */
     } ioapic;
 
     struct {
@@ -58,18 +65,18 @@ struct board {
 
     struct {
         uint16_t port; /* write `value` here to reset; 0xcf9 on most PCs; 0: triple fault only */
-        uint8_t value;
+        uint8_t value; /* 0x06 at 0xcf9 */
     } reset;
 
     struct {
-        uint16_t port; /* 16-bit write of `value` powers off (QEMU's PM1a control); 0: halt instead */
-        uint16_t value;
+        uint16_t port;  /* 16-bit write of `value` powers off (QEMU's PM1a control); 0: halt instead */
+        uint16_t value; /* with SLP_EN, bit 13 */
     } poweroff;
 
     struct {
-        enum board_watchdog kind;
+        enum board_watchdog kind;      /* the one we feed while all cores answer */
         uint8_t bus, device, function; /* of the PCI function */
-        uint32_t timeout_ms;
+        uint32_t timeout_ms;           /* from the last feed to the reset; 2,000..600,000 */
     } watchdog;
 
     bool invariant_tsc; /* we vouch: the TSC runs at one rate in all states, alike on all cores */

@@ -20,7 +20,8 @@ enum image_kind {
 
 /* What happens after an event of a partition's life. */
 enum action {
-    ACTION_DEFAULT, /* stop, except: exit -> stop, reboot -> restart, poweroff -> stop, denied -> log */
+    ACTION_DEFAULT, /* stop, except: exit -> stop, reboot -> restart (stop, if restart.limit is 0), poweroff ->
+                     * stop, denied -> log */
     ACTION_LOG,     /* record it and go on; legal for `denied` only */
     ACTION_STOP,    /* the partition stays stopped */
     ACTION_RESTART, /* scrub and start again, within restart.limit */
@@ -33,16 +34,16 @@ enum apic_mode {
 };
 
 enum all_stopped {
-    ALL_STOPPED_IDLE, /* default: stay, so that the console can restart a partition */
-    ALL_STOPPED_POWEROFF,
-    ALL_STOPPED_RESET,
+    ALL_STOPPED_IDLE,     /* default: stay, so that the console can restart a partition */
+    ALL_STOPPED_POWEROFF, /* power off, or halt where the board names no port for it */
+    ALL_STOPPED_RESET,    /* reset the board */
 };
 
 struct watchdog_spec {
     uint32_t period_ms;     /* 0: no watchdog. A sign of life is due this often */
     uint32_t boot_grace_ms; /* from the start to the first sign of life; at least period_ms */
-    enum action action;
-    bool may_stop; /* the partition may switch it off (Linux: write to the stop port) */
+    enum action action;     /* when none came in time */
+    bool may_stop;          /* the partition may switch it off (Linux: write to the stop port) */
 };
 
 struct restart_spec {
@@ -62,34 +63,34 @@ struct console_spec {
 };
 
 struct partition_spec {
-    const char *name; /* 1..15 of a-z, 0-9, '-'; unique; not "bulkhead" */
-    enum image_kind kind;
-    const char *program; /* unikernel: folder under partitions/ of the product or of the tree. 0: same as name */
-    const char *args;    /* unikernel: words for main(); Linux: kernel command line */
-    const char *kernel;  /* Linux: path to the bzImage; 0: Debian's own */
-    const char *initrd;  /* Linux: path; 0: the one made from partitions/linux/ */
-    uint32_t cores;      /* 1 or more */
-    uint64_t memory;     /* bytes, multiple of 2 MiB */
-    enum apic_mode apic;
-    struct watchdog_spec watchdog;
-    struct restart_spec restart;
-    struct denied_spec denied;
-    struct console_spec console;
-    enum action on_crash;    /* trap, abort, triple fault, forbidden state */
-    enum action on_exit;     /* main() returned */
-    enum action on_reboot;   /* it asked for a reboot */
-    enum action on_poweroff; /* it asked for power off */
-    bool stopped_at_boot;    /* not started until the console says so */
+    const char *name;              /* 1..15 of a-z, 0-9, '-'; unique; not "bulkhead" */
+    enum image_kind kind;          /* unikernel or Linux */
+    const char *program;           /* unikernel: folder under partitions/ of the product or of the tree. 0: same as name */
+    const char *args;              /* unikernel: words for main(); Linux: kernel command line */
+    const char *kernel;            /* Linux: path to the bzImage; 0: Debian's own */
+    const char *initrd;            /* Linux: path; 0: the one made from partitions/linux/ */
+    uint32_t cores;                /* 1 or more */
+    uint64_t memory;               /* bytes, multiple of 2 MiB */
+    enum apic_mode apic;           /* how the partition meets its local APIC */
+    struct watchdog_spec watchdog; /* signs of life it promises */
+    struct restart_spec restart;   /* how often it may start again */
+    struct denied_spec denied;     /* how many forbidden accesses are tolerated */
+    struct console_spec console;   /* how its output is shown */
+    enum action on_crash;          /* trap, abort, triple fault, forbidden state */
+    enum action on_exit;           /* main() returned */
+    enum action on_reboot;         /* it asked for a reboot */
+    enum action on_poweroff;       /* it asked for power off */
+    bool stopped_at_boot;          /* not started until the console says so */
 };
 
 struct product {
-    uint32_t abi; /* PRODUCT_ABI */
-    const char *name;
-    const char *description;
-    const char *housekeeping;  /* partition whose first core drives console, tick and watchdogs */
-    uint32_t tick_hz;          /* slow NMI tick, 20..1000; 0: 50 */
-    enum all_stopped all_stopped;
-    bool test_switches; /* may be used only by development images */
+    uint32_t abi;                                             /* PRODUCT_ABI */
+    const char *name;                                         /* 1..31 of a-z, 0-9, '-', '_' */
+    const char *description;                                  /* one line for people */
+    const char *housekeeping;                                 /* partition whose first core drives console, tick and watchdogs */
+    uint32_t tick_hz;                                         /* slow NMI tick, 20..1000; 0: 50 */
+    enum all_stopped all_stopped;                             /* when no partition runs any more */
+    bool test_switches;                                       /* may be used only by development images */
     struct partition_spec partitions[PRODUCT_MAX_PARTITIONS]; /* ends at the first without name */
 };
 
