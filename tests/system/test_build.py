@@ -140,7 +140,7 @@ def test_run_without_a_terminal_ends_by_itself():
 
 
 def test_run_tells_that_a_partition_is_missing():
-    run = run_minimal(1, stdin=subprocess.DEVNULL)
+    run = run_minimal(0.1, stdin=subprocess.DEVNULL)
     assert run.returncode != 0
     assert "partition hello did not start" in run.stderr
 
