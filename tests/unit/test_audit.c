@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit finds one flipped bit in any nested entry, permission map or control block (AC-23); and says nothing about tables that
+ * are as the plan wants them. Built by the real builder, two partitions of two cores and one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../arch/x86/virt/vmcb.h"
+#include "arch.h"
+#include "audit.h"
+#include "bulkhead_abi.h"
+#include "console.h"
+#include "crash.h"
+#include "memory.h"
+#include "nested.h"
+#include "partition.h"
+#include "plan.h"
+#include "policy.h"
+#include "x86_bits.h"
+
+/* --- plan ---------------------------------------------------------------------------------------------------------------------- */
+
+#define POOL 64u
+#define POOL_HPA 0x280000u
+
+static const struct plan_ram linux_ram[] = {{{0x4000000}, {0}, 0x800000}, {{0x5000000}, {0x100000000}, 0x400000}};
+static const struct plan_ram hello_ram[] = {{{0x4800000}, {0}, 0x400000}};
+static const struct plan_partition plan_partitions[] = {
+    {.name = "linux", .kind = IMAGE_LINUX, .ram = linux_ram, .ram_count = 2},
+    {.name = "hello", .kind = IMAGE_UNIKERNEL, .ram = hello_ram, .ram_count = 1},
+};
+static const struct plan_core cores[] = {{0, 0, 0}, {1, 0, 1}, {2, 1, 0}, {3, 0xff, 0}};
+const struct plan plan = {
+    .hypervisor = {0x200000},
+    .hypervisor_room = 0x200000,
+    .zone = {0x400000},
+    .zone_size = 0x2000000,
+    .crash = {0x2400000},
+    .crash_size = 0x10000,
+    .partitions = plan_partitions,
+    .partition_count = 2,
+    .cores = cores,
+    .core_count = 4,
+    .pool_pages = POOL,
+};
+uint8_t plan_pool[POOL * PAGE_SIZE] __attribute__((aligned(4096)));
+struct partition partitions[MAX_PARTITIONS];
+struct vcpu vcpus[MAX_CORES];
+
+/* --- fakes --------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned pool_next, log_lines;
+static char log_text[16384];
+
+void *pool_take(unsigned count)
+{
+    void *pages = plan_pool + (size_t)pool_next * PAGE_SIZE;
+
+    pool_next += count;
+    assert_true(pool_next <= POOL);
+    return pages;
+}
+
+hpa_t arch_hpa(const void *memory)
+{
+    return HPA(POOL_HPA + (uint64_t)((const uint8_t *)memory - plan_pool));
+}
+
+/* Whoever follows a wild pointer is caught. */
+void *arch_ptr(hpa_t hpa)
+{
+    assert_true(range_inside(hpa.v, PAGE_SIZE, POOL_HPA, sizeof(plan_pool)));
+    return plan_pool + (hpa.v - POOL_HPA);
+}
+
+void crash_here(const char *text)
+{
+    fail_msg("%s", text);
+    abort();
+}
+
+void log_line(const char *format, ...)
+{
+    size_t used = strlen(log_text);
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(log_text + used, sizeof(log_text) - used - 1, format, list);
+    va_end(list);
+    strcat(log_text, "\n");
+    log_lines++;
+}
+
+const struct msr_row msr_rows[] = {{0x10, 0x10, MSR_OPEN, MSR_EMULATE, "time"},
+                                   {0x174, 0x176, MSR_OPEN, MSR_OPEN, "sysenter"},
+                                   {0xc0000080, 0xc0000080, MSR_EMULATE, MSR_EMULATE, "EFER"},
+                                   {0xc0000081, 0xc0000084, MSR_OPEN, MSR_OPEN, "syscall"},
+                                   {0xc0010114, 0xc0010114, MSR_EMULATE, MSR_DENY, "VM_CR"}};
+const unsigned msr_row_count = ARRAY_SIZE(msr_rows);
+const struct msr_row msr_x2apic_rows[] = {{0x80b, 0x80b, MSR_DENY, MSR_OPEN, "EOI"}};
+const unsigned msr_x2apic_row_count = 1;
+
+enum msr_access msr_policy(uint32_t msr, bool write)
+{
+    for (unsigned i = 0; i < msr_row_count; i++)
+        if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
+            return write ? msr_rows[i].write : msr_rows[i].read;
+    return MSR_DENY; /* no x2APIC here */
+}
+
+/* --- a machine as svm.c would make it -------------------------------------------------------------------------------------------- */
+
+static struct vmcb guest[4], idle[4];
+static uint8_t *io_map, *msr_map, *idle_page;
+static uint64_t *root[2], *idle_root;
+
+const struct vmcb *svm_guest_block(unsigned core)
+{
+    return core == 3 ? NULL : &guest[core];
+}
+
+const struct vmcb *svm_idle_block(unsigned core)
+{
+    return &idle[core];
+}
+
+static void block_make(struct vmcb *v, uint64_t table, uint32_t asid)
+{
+    memset(v, 0, sizeof(*v));
+    v->intercept_misc1 = v->intercept_misc2 = v->intercept_misc3 = ~0u;
+    v->intercept_cr = VMCB_WRITE(4);
+    v->intercept_exceptions = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
+    v->nested_control = VMCB_NESTED_ENABLE;
+    v->nested_root = table;
+    v->io_map = arch_hpa(io_map).v;
+    v->msr_map = arch_hpa(msr_map).v;
+    v->asid = asid;
+}
+
+static void msr_open(uint32_t bit)
+{
+    msr_map[bit / 8] = (uint8_t)(msr_map[bit / 8] & ~(1u << bit % 8));
+}
+
+static void maps_make(void)
+{
+    io_map = pool_take(3);
+    memset(io_map, 0xff, 3 * PAGE_SIZE);
+    msr_map = pool_take(2);
+    memset(msr_map, 0xff, 2 * PAGE_SIZE);
+    msr_open(2 * 0x10);
+    for (uint32_t msr = 0x174; msr <= 0x176; msr++) {
+        msr_open(2 * msr);
+        msr_open(2 * msr + 1);
+    }
+    for (uint32_t msr = 0x81; msr <= 0x84; msr++) {
+        msr_open(2048 * 8 + 2 * msr);
+        msr_open(2048 * 8 + 2 * msr + 1);
+    }
+}
+
+static void tables_make(void)
+{
+    const uint32_t rwx = NESTED_WRITE | NESTED_EXECUTE;
+    struct nested_region linux_regions[] = {{linux_ram[0].gpa, linux_ram[0].hpa, linux_ram[0].size, rwx},
+                                            {linux_ram[1].gpa, linux_ram[1].hpa, linux_ram[1].size, rwx}};
+    uint64_t abi;
+    struct nested_region code = {GPA(0), HPA(0), PAGE_SIZE, NESTED_EXECUTE};
+
+    partitions[1].abi = pool_take(BH_ABI_PAGES);
+    abi = arch_hpa(partitions[1].abi).v;
+    struct nested_region hello_regions[] = {{hello_ram[0].gpa, hello_ram[0].hpa, hello_ram[0].size, rwx},
+                                            {GPA(BH_ABI_GPA), HPA(abi), 0x1000, 0},
+                                            {GPA(BH_ABI_GPA + 0x1000), HPA(abi + 0x1000), 0x5000, NESTED_WRITE},
+                                            {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x1000, 0}};
+
+    root[0] = arch_ptr(nested_build(linux_regions, 2));
+    root[1] = arch_ptr(nested_build(hello_regions, 4));
+    idle_page = pool_take(1);
+    memcpy(idle_page, "\xfa\xf4\xeb\xfd", 4);
+    code.hpa = arch_hpa(idle_page);
+    idle_root = arch_ptr(nested_build(&code, 1));
+}
+
+static int machine_make(void **state)
+{
+    (void)state;
+    pool_next = 0;
+    memset(plan_pool, 0, sizeof(plan_pool));
+    memset(partitions, 0, sizeof(partitions[0]) * 2);
+    maps_make();
+    tables_make();
+    for (unsigned p = 0; p < 2; p++)
+        partitions[p].nested_root = arch_hpa(root[p]).v;
+    for (unsigned core = 0; core < 4; core++) {
+        unsigned owner = cores[core].partition;
+
+        vcpus[core].partition = owner < 2 ? &partitions[owner] : NULL;
+        block_make(&guest[core], owner < 2 ? partitions[owner].nested_root : 0, 2 + owner);
+        block_make(&idle[core], arch_hpa(idle_root).v, 1);
+    }
+    return 0;
+}
+
+static unsigned audit(struct audit_result *result)
+{
+    log_text[0] = 0;
+    log_lines = 0;
+    audit_run(result);
+    assert_int_equal(log_lines, result->findings < 16 ? result->findings : 16);
+    return result->findings;
+}
+
+static void assert_clean(void)
+{
+    struct audit_result result;
+
+    if (audit(&result) != 0)
+        fail_msg("unexpected: %s", log_text);
+}
+
+static void assert_finding(const char *words)
+{
+    struct audit_result result;
+
+    if (audit(&result) == 0)
+        fail_msg("nothing found, expected \"%s\"", words);
+    if (strstr(log_text, words) == NULL)
+        fail_msg("no \"%s\" in: %s", words, log_text);
+}
+
+/* The table that entry i of this one leads to. */
+static uint64_t *below(const uint64_t *table, unsigned i)
+{
+    return arch_ptr(HPA(table[i] & PTE_ADDRESS));
+}
+
+static uint64_t *large_leaf(unsigned partition, unsigned i)
+{
+    return &below(below(root[partition], 0), 0)[i];
+}
+
+static uint64_t *abi_leaf(unsigned page)
+{
+    return &below(below(below(root[1], 0), 3), 0x180)[page];
+}
+
+/* --- a sound machine --------------------------------------------------------------------------------------------------------------- */
+
+static void test_sound_tables_are_silent_and_counted(void **state)
+{
+    struct audit_result result;
+
+    (void)state;
+    if (audit(&result) != 0)
+        fail_msg("%s", log_text);
+    assert_int_equal(result.partitions, 2);
+    assert_int_equal(result.cores, 4);
+    assert_int_equal(result.leaves, 4 + 2 + 2 + 7 + 1);
+    assert_int_equal(result.pages, (0x800000 + 0x400000 + 0x400000) / 4096 + 7 + 1);
+    assert_int_equal(result.ports, 65536);
+    assert_int_equal(result.msrs, 3 * 8192 * 2);
+}
+
+static void test_accessed_and_dirty_do_not_matter(void **state)
+{
+    (void)state;
+    *large_leaf(0, 1) &= ~(PTE_A | PTE_D);
+    *abi_leaf(1) &= ~(PTE_A | PTE_D);
+    root[0][0] &= ~PTE_A;
+    assert_clean();
+}
+
+/* --- nested tables ------------------------------------------------------------------------------------------------------------------- */
+
+static void flip_every_bit(uint64_t *entry, uint64_t harmless)
+{
+    for (unsigned bit = 0; bit < 64; bit++) {
+        struct audit_result result;
+
+        if (harmless >> bit & 1)
+            continue;
+        *entry ^= 1ull << bit;
+        if (audit(&result) == 0)
+            fail_msg("bit %u of %p is not seen", bit, (void *)entry);
+        *entry ^= 1ull << bit;
+    }
+    assert_clean();
+}
+
+static void test_every_flipped_leaf_bit(void **state)
+{
+    (void)state;
+    flip_every_bit(large_leaf(0, 0), PTE_A | PTE_D);
+    flip_every_bit(large_leaf(0, 3), PTE_A | PTE_D);
+    flip_every_bit(large_leaf(1, 1), PTE_A | PTE_D);
+    for (unsigned page = 0; page < BH_ABI_PAGES; page++)
+        flip_every_bit(abi_leaf(page), PTE_A | PTE_D);
+    flip_every_bit(&below(below(below(idle_root, 0), 0), 0)[0], PTE_A | PTE_D);
+}
+
+static void test_every_flipped_table_bit(void **state)
+{
+    (void)state;
+    flip_every_bit(&root[0][0], PTE_A);
+    flip_every_bit(&below(root[1], 0)[3], PTE_A);
+    flip_every_bit(&below(below(root[1], 0), 3)[0x180], PTE_A);
+    flip_every_bit(&idle_root[0], PTE_A);
+}
+
+static void test_stray_bit_in_an_empty_entry(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        struct audit_result result;
+
+        *large_leaf(0, 100) = 1ull << bit;
+        assert_int_not_equal(audit(&result), 0);
+        *large_leaf(0, 100) = 0;
+        root[1][511] = 1ull << bit;
+        assert_int_not_equal(audit(&result), 0);
+        root[1][511] = 0;
+    }
+}
+
+static void test_missing_pages(void **state)
+{
+    (void)state;
+    *large_leaf(0, 2) = 0;
+    assert_finding("AUDIT linux: 0: expected 8388608 bytes of RAM, found 6291456");
+    machine_make(NULL);
+    *abi_leaf(3) = 0;
+    assert_finding("AUDIT hello: f0001000: expected 20480 bytes of shared pages, found 16384");
+    machine_make(NULL);
+    root[1][0] = 0;
+    assert_finding("expected 4194304 bytes of RAM, found 0");
+}
+
+static void test_extra_mapping(void **state)
+{
+    const uint64_t attributes = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
+
+    (void)state;
+    *large_leaf(1, 2) = 0x7000000 | attributes | PTE_PS; /* nobody's */
+    assert_finding("AUDIT hello: 400000: expected nothing, found 7000000, 2097152 bytes");
+    *large_leaf(1, 2) = 0x4800000 | attributes | PTE_PS; /* its own, a second time */
+    assert_finding("AUDIT hello: 400000: expected nothing, found 4800000");
+    *large_leaf(1, 2) = 0;
+    abi_leaf(0)[7] = 0xfee00000 | attributes | PTE_NX; /* the real local APIC */
+    assert_finding("AUDIT hello: f0007000: expected nothing, found fee00000");
+}
+
+static void test_foreign_memory(void **state)
+{
+    const uint64_t attributes = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
+    static const struct {
+        uint64_t hpa;
+        const char *owner;
+    } rows[] = {
+        {0x4800000, "of hello"}, {0x2400000, "of crash record"}, {0x400000, "of image zone"}, {0x200000, "of the hypervisor"}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        *large_leaf(0, 1) = rows[i].hpa | attributes | PTE_PS;
+        assert_finding(rows[i].owner);
+        assert_finding("AUDIT linux: 200000: expected 4200000, found");
+    }
+}
+
+static void test_duplicate_frame(void **state)
+{
+    (void)state;
+    *large_leaf(0, 1) = *large_leaf(0, 0);
+    assert_finding("AUDIT linux: 200000: expected 4200000, found 4000000");
+    machine_make(NULL);
+    *abi_leaf(2) = *abi_leaf(1);
+    assert_finding("AUDIT hello: f0002000");
+}
+
+static void test_wrong_size(void **state)
+{
+    (void)state;
+    /* A large leaf where the ABI area's small ones belong. */
+    below(below(root[1], 0), 3)[0x180] = 0x5400000 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS;
+    assert_finding("AUDIT hello: f0000000: expected nothing, found 5400000, 2097152 bytes");
+    machine_make(NULL);
+    /* 1 GiB, which nobody builds. */
+    below(root[0], 0)[0] = 0x40000000 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS;
+    assert_finding("AUDIT linux: 0: level 3 entry");
+}
+
+static void test_permissions(void **state)
+{
+    (void)state;
+    *abi_leaf(0) |= PTE_W;
+    assert_finding("AUDIT hello: f0000000: expected R, found RW");
+    machine_make(NULL);
+    *abi_leaf(6) |= PTE_W;
+    assert_finding("AUDIT hello: f0006000: expected R, found RW");
+    machine_make(NULL);
+    *abi_leaf(1) &= ~PTE_NX;
+    assert_finding("AUDIT hello: f0001000: expected RW, found RWX");
+}
+
+static void test_rings_and_wild_tables(void **state)
+{
+    (void)state;
+    root[0][5] = arch_hpa(root[0]).v | PTE_P | PTE_W | PTE_U | PTE_A; /* itself: comes to an end all the same */
+    assert_finding("AUDIT linux: 28000000000: entry has unexpected bits");
+    root[0][5] = 0x4000000 | PTE_P | PTE_W | PTE_U | PTE_A; /* a table in the partition's own RAM */
+    assert_finding("AUDIT linux: expected a table of ours, found 4000000");
+    root[0][5] = arch_hpa(partitions[1].abi + PAGE_SIZE).v | PTE_P | PTE_W | PTE_U | PTE_A; /* in a page it can write */
+    assert_finding("AUDIT linux: expected a table of ours");
+    root[0][5] = 0;
+    partitions[0].nested_root = 0xffffffffff000;
+    assert_finding("AUDIT linux: expected a table of ours, found ffffffffff000");
+}
+
+static void test_abi_pages_of_another(void **state)
+{
+    (void)state;
+    partitions[0].abi = partitions[1].abi;
+    assert_finding("of linux");
+    machine_make(NULL);
+    partitions[1].abi = NULL;
+    assert_finding("AUDIT hello: f0000000: expected 0, found");
+}
+
+static void test_parking_guest(void **state)
+{
+    uint64_t *leaf = &below(below(below(idle_root, 0), 0), 0)[0];
+
+    (void)state;
+    *leaf |= PTE_W;
+    assert_finding("AUDIT parking guest: 0: expected RX, found RWX");
+    machine_make(NULL);
+    leaf = &below(below(below(idle_root, 0), 0), 0)[0];
+    leaf[1] = *leaf;
+    assert_finding("AUDIT parking guest: 1000: expected nothing");
+    machine_make(NULL);
+    idle_page[0] = 0xfb;
+    assert_finding("found other code");
+    machine_make(NULL);
+    leaf = &below(below(below(idle_root, 0), 0), 0)[0];
+    *leaf = (*leaf & ~PTE_ADDRESS) | arch_hpa(partitions[1].abi).v;
+    assert_finding("AUDIT parking guest: 0: expected its own memory");
+    machine_make(NULL);
+    idle[2].nested_root = partitions[1].nested_root; /* one core parks in a partition's table */
+    assert_finding("AUDIT parking guest");
+}
+
+/* --- permission maps ------------------------------------------------------------------------------------------------------------------ */
+
+static void flip_map_bit(uint8_t *map, uint32_t bit)
+{
+    struct audit_result result;
+
+    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
+    if (audit(&result) != 1)
+        fail_msg("map bit %x: %u findings: %s", bit, result.findings, log_text);
+    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
+}
+
+static void test_flipped_port_bits(void **state)
+{
+    (void)state;
+    for (uint32_t port = 0; port < 0x10000; port += 41)
+        flip_map_bit(io_map, port);
+    for (uint32_t port = 0xfff0; port < 0x10003; port++)
+        flip_map_bit(io_map, port);
+    io_map[0xcf8 / 8] &= 0xfe;
+    assert_finding("AUDIT core 0: ports cf8..cff");
+}
+
+static void test_flipped_msr_bits(void **state)
+{
+    (void)state;
+    for (uint32_t bit = 0; bit < 0xc000; bit += bit < 0x400 || (bit > 0x4000 && bit < 0x4200) ? 1 : 29)
+        flip_map_bit(msr_map, bit);
+    flip_map_bit(msr_map, 0xbfff);
+}
+
+static void test_msr_findings_name_register_and_direction(void **state)
+{
+    (void)state;
+    msr_open(2048 * 8 + 2 * 0x80 + 1);
+    assert_finding("AUDIT core 0: MSR c0000080: expected an exit on write, found it open");
+    machine_make(NULL);
+    msr_open(2 * 2048 * 8 + 2 * 0x117);
+    assert_finding("AUDIT core 0: MSR c0010117: expected an exit on read");
+    machine_make(NULL);
+    msr_map[2 * 0x10 / 8] |= 1;
+    assert_finding("AUDIT core 0: MSR 10: expected open for read, found an exit");
+}
+
+static void test_one_core_with_other_maps(void **state)
+{
+    uint8_t *other = pool_take(3);
+
+    (void)state;
+    memset(other, 0xff, 3 * PAGE_SIZE);
+    other[0x60 / 8] = 0xfe;
+    guest[1].io_map = idle[1].io_map = arch_hpa(other).v;
+    assert_finding("AUDIT core 1: ports 60..67");
+    guest[1].io_map = arch_hpa(io_map).v;
+    assert_finding("parking control block lacks: maps that were checked");
+    guest[2].msr_map = idle[2].msr_map = 0x4000000; /* in a partition's RAM */
+    assert_finding("AUDIT core 2: expected permission maps in the pool");
+    guest[2].msr_map = idle[2].msr_map = arch_hpa(partitions[1].abi + PAGE_SIZE).v;
+    assert_finding("AUDIT core 2: expected permission maps in the pool");
+}
+
+/* --- control blocks --------------------------------------------------------------------------------------------------------------------- */
+
+static void test_every_required_intercept(void **state)
+{
+    static const struct {
+        uint32_t field; /* byte offset */
+        uint32_t bits;
+    } required[] = {{0x0c, 0xf80c0000u | 1u << 1 | 1u << 3 | 1u << 5 | 1u << 15 | 1u << 22 | 1u << 26},
+                    {0x10, 0x6e7fu},
+                    {0x14, 0x1bu},
+                    {0x00, 1u << 20},
+                    {0x08, 1u << 1 | 1u << 17 | 1u << 18}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(required); i++)
+        for (unsigned bit = 0; bit < 32; bit++) {
+            uint32_t *word = (uint32_t *)((uint8_t *)&guest[1] + required[i].field);
+
+            if (!(required[i].bits >> bit & 1))
+                continue;
+            *word &= ~(1u << bit);
+            assert_finding("AUDIT core 1: control block lacks: ");
+            *word |= 1u << bit;
+            word = (uint32_t *)((uint8_t *)&idle[3] + required[i].field);
+            *word &= ~(1u << bit);
+            assert_finding("AUDIT core 3: parking control block lacks: ");
+            *word |= 1u << bit;
+        }
+    assert_clean();
+}
+
+static void test_other_control_fields(void **state)
+{
+    (void)state;
+    guest[0].nested_control = 0;
+    assert_finding("control block lacks: nested paging");
+    machine_make(NULL);
+    guest[0].nested_control |= VMCB_SEV_ENABLE;
+    assert_finding("control block lacks: nested paging");
+    machine_make(NULL);
+    guest[0].asid = 0;
+    assert_finding("control block lacks: address space identifier");
+    machine_make(NULL);
+    idle[0].asid = guest[0].asid;
+    assert_finding("parking control block lacks: address space identifier of its own");
+    machine_make(NULL);
+    guest[2].tsc_offset = 1;
+    assert_finding("AUDIT core 2: control block lacks: TSC offset 0");
+    machine_make(NULL);
+    guest[2].lbr_control = VMCB_VIRTUAL_VMSAVE;
+    assert_finding("virtual VMSAVE");
+    machine_make(NULL);
+    guest[2].interrupt_control = VMCB_AVIC_ENABLE;
+    assert_finding("AVIC");
+    machine_make(NULL);
+    guest[2].nested_root = partitions[0].nested_root;
+    assert_finding("AUDIT core 2: expected nested table");
+    machine_make(NULL);
+    vcpus[1].partition = &partitions[1];
+    assert_finding("AUDIT core 1: expected a core of linux");
+}
+
+static void test_many_findings_are_counted_and_few_shown(void **state)
+{
+    struct audit_result result;
+
+    (void)state;
+    memset(io_map, 0, 8192);
+    assert_int_equal(audit(&result), 8192);
+    assert_int_equal(log_lines, 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_sound_tables_are_silent_and_counted, machine_make),
+        cmocka_unit_test_setup(test_accessed_and_dirty_do_not_matter, machine_make),
+        cmocka_unit_test_setup(test_every_flipped_leaf_bit, machine_make),
+        cmocka_unit_test_setup(test_every_flipped_table_bit, machine_make),
+        cmocka_unit_test_setup(test_stray_bit_in_an_empty_entry, machine_make),
+        cmocka_unit_test_setup(test_missing_pages, machine_make),
+        cmocka_unit_test_setup(test_extra_mapping, machine_make),
+        cmocka_unit_test_setup(test_foreign_memory, machine_make),
+        cmocka_unit_test_setup(test_duplicate_frame, machine_make),
+        cmocka_unit_test_setup(test_wrong_size, machine_make),
+        cmocka_unit_test_setup(test_permissions, machine_make),
+        cmocka_unit_test_setup(test_rings_and_wild_tables, machine_make),
+        cmocka_unit_test_setup(test_abi_pages_of_another, machine_make),
+        cmocka_unit_test_setup(test_parking_guest, machine_make),
+        cmocka_unit_test_setup(test_flipped_port_bits, machine_make),
+        cmocka_unit_test_setup(test_flipped_msr_bits, machine_make),
+        cmocka_unit_test_setup(test_msr_findings_name_register_and_direction, machine_make),
+        cmocka_unit_test_setup(test_one_core_with_other_maps, machine_make),
+        cmocka_unit_test_setup(test_every_required_intercept, machine_make),
+        cmocka_unit_test_setup(test_other_control_fields, machine_make),
+        cmocka_unit_test_setup(test_many_findings_are_counted_and_few_shown, machine_make),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
