@@ -36,7 +36,7 @@ void bh_trap(struct bh_frame *frame);
 struct core bh_cores[BH_MAX_CORES];
 static struct gate idt[256] __attribute__((aligned(16)));
 static struct tss tss[BH_MAX_CORES];
-static uint8_t special_stacks[BH_MAX_CORES][3][SPECIAL_STACK] __attribute__((aligned(16)));
+static uint8_t special_stacks[BH_MAX_CORES][4][SPECIAL_STACK] __attribute__((aligned(16)));
 static bh_handler handlers[256];
 static uint64_t unexpected[256];
 
@@ -72,7 +72,7 @@ void trap_load(struct core *core)
     struct table_pointer gdt_pointer = {sizeof(bh_gdt) - 1, (uintptr_t)bh_gdt};
     struct table_pointer idt_pointer = {sizeof(idt) - 1, (uintptr_t)idt};
 
-    tss[i].rsp[0] = (uintptr_t)bh_stacks[i] + STACK_STRIDE;
+    tss[i].rsp[0] = (uintptr_t)special_stacks[i][3] + SPECIAL_STACK; /* for programs that go to user mode */
     for (unsigned s = 0; s < 3; s++)
         tss[i].ist[s] = (uintptr_t)special_stacks[i][s] + SPECIAL_STACK;
     tss[i].io_map = sizeof(struct tss);

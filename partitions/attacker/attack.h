@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the attacks share. Each attack is a function that prints one verdict, or ends this life when that is what is expected:
+ * then it says so before, and the hypervisor's stop record has the verdict. */
+#ifndef ATTACK_H
+#define ATTACK_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bh.h"
+#include "cpu.h"
+
+#define VECTOR_UD 6u
+#define VECTOR_BP 3u
+#define VECTOR_GP 13u
+#define VECTOR_PF 14u
+
+struct attack {
+    const char *name;
+    void (*run)(void);
+    bool ends; /* expected to end this life: not part of `all` */
+    const char *expected;
+};
+extern const struct attack *attack_now; /* the one that runs */
+extern bool attack_full;                /* the word `full` was given: no strides */
+
+/* Print `attack NAME: expected X got ...: PASS`. */
+void verdict(bool pass, const char *got_format, ...) __attribute__((format(printf, 2, 3)));
+/* Print a detail of a failure: at most a few per attack. */
+void detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Guest-physical memory through the window. False: it faulted, see attack_fault. */
+extern struct bh_fault attack_fault;
+bool try_read(uint64_t gpa, unsigned bytes, uint64_t *value);
+bool try_write(uint64_t gpa, unsigned bytes, uint64_t value);
+bool try_rdmsr(uint32_t msr, uint64_t *value);
+bool try_wrmsr(uint32_t msr, uint64_t value);
+/* Run code bytes at privilege level 0 or 3. True: they came to their end. RAX has `rax` before. */
+bool try_code(const uint8_t *code, unsigned length, uint64_t rax, bool user);
+
+bool is_own_memory(uint64_t gpa); /* RAM, ABI area, local APIC page in xAPIC mode */
+bool apic_is_x2(void);
+uint64_t random64(void); /* repeatable */
+
+void attack_npt(void);
+void attack_npt_unpaged(void);
+void attack_fetch(void);
+void attack_walk(void);
+void attack_ports(void);
+void attack_msrs(void);
+void attack_icr(void);
+void attack_triple_long(void);
+void attack_triple_protected(void);
+void attack_triple_real(void);
+void attack_cr(void);
+void attack_cr3(void);
+void attack_xcr(void);
+void attack_svm(void);
+void attack_residue_fill(void);
+void attack_residue_look(void); /* first thing in main() */
+void attack_flood(void);
+void attack_ring(void);
+void attack_calls(void);
+void attack_end_garbage(void);
+void attack_apic(void);
+void attack_lvt(void);
+void attack_delivery_idt(void);
+void attack_delivery_stack(void);
+void attack_delivery_gdt(void);
+void attack_delivery_irq(void);
+void attack_watchdog_pets(void);
+void attack_halt(void);
+void attack_spin(void);
+
+/* attack_unpaged.S: in 32-bit protected mode with paging off, read and write back one word at each of count addresses from
+ * `from`, `stride` apart. Interrupts must be off. */
+struct unpaged_job {
+    uint32_t from, stride, count;
+    uint32_t reached; /* accesses that did not fault */
+    uint32_t first;   /* address of the first of them */
+};
+void unpaged_touch(struct unpaged_job *job);
+/* The same way down, then a fault with an empty IDT. */
+void unpaged_triple_fault(void);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AC-22, SEP-1: memory outside this partition's guest-physical space. Expected: every read, write and instruction fetch
+ * outside RAM, ABI area and APIC page gives #GP(0), whatever mode the processor is in; the read-only pages of the ABI area refuse
+ * writes; a page walk that leaves RAM stops the partition. */
+#include "attack.h"
+
+#define GIB4 0x100000000ull
+#define PAGE 4096ull
+
+static uint64_t tried, reached;
+
+static void probe_page(uint64_t gpa, bool write)
+{
+    uint64_t value;
+
+    tried++;
+    if (try_read(gpa, 4, &value)) {
+        reached++;
+        detail("read %#" PRIx64 " gave %#" PRIx64, gpa, value);
+    } else if (attack_fault.vector != VECTOR_GP || attack_fault.error != 0) {
+        reached++;
+        detail("read %#" PRIx64 " gave %s(%" PRIx64 ")", gpa, bh_vector_name((unsigned)attack_fault.vector), attack_fault.error);
+    }
+    if (write && try_write(gpa, 4, 0xa77ac4ed)) {
+        reached++;
+        detail("write %#" PRIx64 " was taken", gpa);
+    }
+}
+
+/* Bits of a guest-physical address that the processor accepts in a page table. */
+static unsigned address_bits(void)
+{
+    uint32_t id[4];
+
+    cpu_cpuid(0x80000000, 0, id);
+    if (id[0] < 0x80000008)
+        return 36;
+    cpu_cpuid(0x80000008, 0, id);
+    return id[0] & 0xff;
+}
+
+static void sweep_below_4g(void)
+{
+    uint64_t start = bh_start_info()->ram_size;
+
+    for (uint64_t gpa = start; gpa < GIB4; gpa += PAGE) {
+        if (is_own_memory(gpa))
+            continue;
+        probe_page(gpa, attack_full || gpa / PAGE % 16 == 0 || gpa >= 0xfe000000);
+        if (gpa / PAGE % 4096 == 0)
+            bh_watchdog_pet();
+    }
+    /* the last byte inside and the first outside, in one access */
+    uint64_t value;
+    tried++;
+    if (try_read(start - 2, 4, &value)) {
+        reached++;
+        detail("read across the end of RAM gave %#" PRIx64, value);
+    }
+}
+
+static void powers_above_4g(void)
+{
+    for (unsigned bit = 32; bit < address_bits(); bit++)
+        for (uint64_t offset = 0; offset <= 0x200000; offset = offset ? offset * 2 : PAGE) {
+            probe_page((1ull << bit) + offset, true);
+            if (bit > 32)
+                probe_page((1ull << bit) - PAGE - offset, true);
+        }
+    probe_page((1ull << address_bits()) - PAGE, true);
+}
+
+static void read_only_pages(void)
+{
+    uint64_t pages[] = {BH_ABI_GPA, BH_IN_RING_GPA};
+
+    for (unsigned i = 0; i < 2; i++) {
+        tried++;
+        if (try_write(pages[i] + 0x800, 4, 0)) {
+            reached++;
+            detail("write to the read-only page %#" PRIx64 " was taken", pages[i]);
+        }
+    }
+}
+
+void attack_npt(void)
+{
+    tried = reached = 0;
+    sweep_below_4g();
+    powers_above_4g();
+    read_only_pages();
+    verdict(reached == 0, "%" PRIu64 " reachable of %" PRIu64, reached, tried);
+}
+
+/* QEMU before 7.2.22 let a guest without paging past the nested tables: that is why this one exists. */
+void attack_npt_unpaged(void)
+{
+    struct unpaged_job jobs[] = {
+        {.from = (uint32_t)bh_start_info()->ram_size,
+         .stride = 0x100000,
+         .count = (uint32_t)((BH_ABI_GPA - bh_start_info()->ram_size) >> 20)},
+        {.from = BH_ABI_GPA + BH_ABI_PAGES * 4096, .stride = 4096, .count = 64},
+        {.from = 0xf0100000, .stride = 0x10000, .count = 0xe00},
+        {.from = 0xfee01000, .stride = 0x1000, .count = 0x1100},
+    };
+
+    tried = reached = 0;
+    for (unsigned i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        bool were_on = bh_irq_off();
+        unpaged_touch(&jobs[i]);
+        bh_irq_restore(were_on);
+        tried += jobs[i].count;
+        reached += jobs[i].reached;
+        if (jobs[i].reached)
+            detail("%u reached from %#x, the first at %#x", jobs[i].reached, jobs[i].from, jobs[i].first);
+        bh_watchdog_pet();
+    }
+    verdict(reached == 0, "%" PRIu64 " reachable of %" PRIu64, reached, tried);
+}
+
+static void jump(void *address)
+{
+    ((void (*)(void))address)();
+}
+
+/* Instruction fetch: outside the map, and from the ABI area, which is never executable. */
+void attack_fetch(void)
+{
+    uint64_t targets[] = {bh_start_info()->ram_size, 0xfed00000, 0x100000000ull, BH_ABI_GPA + 0x1000, BH_OUT_RING_GPA};
+    unsigned executed = 0, count = sizeof(targets) / sizeof(targets[0]);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!bh_try(jump, bh_window(0, targets[i], BH_EXECUTE), &attack_fault) || attack_fault.vector != VECTOR_GP) {
+            executed++;
+            detail("fetch at %#" PRIx64 ": %s", targets[i], bh_vector_name((unsigned)attack_fault.vector));
+        }
+    }
+    verdict(executed == 0, "%u executed of %u", executed, count);
+}
+
+/* A page table outside RAM: the walk faults and cannot be repaired (AC-14, AC-22). */
+void attack_walk(void)
+{
+    uint64_t *root = (uint64_t *)(uintptr_t)(cpu_cr3() & ~0xfffull);
+
+    root[2] = bh_start_info()->ram_size | PTE_PRESENT | PTE_WRITE;
+    (void)*(volatile uint32_t *)(2ull << 39);
+}

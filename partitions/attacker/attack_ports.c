@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AC-40, AC-20, AC-32, SEP-5: all 65,536 ports, in all widths, with the values that reset machines, switch A20 off, raise
+ * SMIs or start QEMU's fw_cfg DMA. A unikernel has no port at all. Expected: reads give ones, writes are dropped, the machine and
+ * the neighbours do not notice. (With A20 off this program, which lies in the second megabyte, would be gone at once.) */
+#include "attack.h"
+
+static unsigned answered;
+
+static void read_all_widths(uint16_t port)
+{
+    uint32_t got[3] = {cpu_in8(port), cpu_in16(port), cpu_in32(port)};
+    static const uint32_t ones[3] = {0xff, 0xffff, 0xffffffff};
+
+    for (unsigned i = 0; i < 3; i++)
+        if (got[i] != ones[i]) {
+            answered++;
+            detail("in %#x, %u bits, gave %#x", port, 8u << i, got[i]);
+        }
+}
+
+static void write_all_widths(uint16_t port)
+{
+    static const uint8_t values[] = {0x00, 0xff, 0x06, 0xfe, 0x0e, 0x02};
+    unsigned count = attack_full ? sizeof(values) : 4;
+
+    for (unsigned i = 0; i < count; i++) {
+        cpu_out8(port, values[i]);
+        cpu_out16(port, (uint16_t)(values[i] * 0x101u));
+        cpu_out32(port, values[i] * 0x1010101u);
+    }
+}
+
+/* INS and OUTS, also repeated: no partition needs them. */
+static void string_forms(uint16_t port)
+{
+    static uint8_t buffer[16];
+    void *p = buffer;
+    uint64_t count = sizeof(buffer);
+
+    for (unsigned i = 0; i < sizeof(buffer); i++)
+        buffer[i] = 0xff;
+    __asm__ volatile("rep insb" : "+D"(p), "+c"(count) : "d"(port) : "memory");
+    for (unsigned i = 0; i < sizeof(buffer); i++)
+        if (buffer[i] != 0xff) {
+            answered++;
+            detail("rep insb %#x gave %#x", port, buffer[i]);
+        }
+    p = buffer;
+    count = sizeof(buffer);
+    __asm__ volatile("rep outsb" : "+S"(p), "+c"(count) : "d"(port) : "memory");
+}
+
+static void try_strings(void *argument)
+{
+    string_forms(*(uint16_t *)argument);
+}
+
+void attack_ports(void)
+{
+    uint16_t strings[] = {0x60, 0x64, 0x70, 0x92, 0xb2, 0x3f8, 0x510, 0x511, 0xcf8, 0xcfc};
+
+    answered = 0;
+    for (unsigned port = 0; port < 0x10000; port++) {
+        read_all_widths((uint16_t)port);
+        write_all_widths((uint16_t)port);
+        if (port % 1024 == 0)
+            bh_watchdog_pet();
+    }
+    for (unsigned i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+        bh_try(try_strings, &strings[i], &attack_fault); /* #GP is as good as ones */
+    verdict(answered == 0, "%u answered", answered);
+}
