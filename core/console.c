@@ -47,7 +47,7 @@ static struct {
     uint8_t next;   /* whose turn it is */
     uint8_t cursor; /* partition whose unfinished line stands before the cursor, or CURSOR_START */
     bool flushing;  /* unfinished lines are not waited for */
-    uint64_t ready; /* when the UART last took something */
+    uint64_t ready; /* when the UART last could take something */
 } screen = {.raw = VIEW_ALL, .cursor = CURSOR_START};
 
 /* --- rings ------------------------------------------------------------------------------------------------------------ */
@@ -369,7 +369,6 @@ static bool show(uint64_t now)
             return false;
         if (!arch_uart_ready())
             return true;
-        screen.ready = now;
         for (unsigned i = 0; i < UART_DEPTH && screen.sent < screen.length; i++)
             arch_uart_send((uint8_t)screen.stage[screen.sent++]);
     }
@@ -378,8 +377,11 @@ static bool show(uint64_t now)
 
 static void take_output(uint64_t now)
 {
-    bool stuck = !arch_uart_ready() && now > screen.ready && now - screen.ready > STUCK_MS * arch_tsc_khz();
+    bool stuck;
 
+    if (arch_uart_ready())
+        screen.ready = now;
+    stuck = now > screen.ready && now - screen.ready > STUCK_MS * arch_tsc_khz();
     for (unsigned i = 0; i < plan.partition_count; i++) {
         bool shown = screen.raw == VIEW_ALL ? !partitions[i].plan->console.hidden : screen.raw == i;
 
