@@ -25,3 +25,10 @@ unit_rules := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
 	core/devices.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_console := core/console.c core/console_command.c core/log.c core/uart16550.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
+GUEST_POLICY := $(addprefix arch/x86/irq/,icr.c guest_apic.c guest_ioapic.c) $(addprefix arch/x86/virt/,cpuid_policy.c msr_policy.c xcr_policy.c \
+	cr_policy.c decode.c guest_walk.c guest_mmio.c) $(addprefix tests/unit/,fake_virt.c fake_x86.c fake_plan.c)
+unit_icr := arch/x86/irq/icr.c
+unit_ioapic := $(GUEST_POLICY)
+unit_apic := $(GUEST_POLICY)
+unit_cpuid := $(GUEST_POLICY)
+unit_xcr := $(GUEST_POLICY)

@@ -88,10 +88,10 @@ static bool read_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t *value)
         *value = x2 ? vcpu->apic.icr : (uint32_t)vcpu->apic.icr;
         return true;
     case APIC_DFR:
-        *value = vcpu->apic.dfr;
+        *value = x2 ? 0 : vcpu->apic.dfr;
         return !x2;
     case APIC_ICR_HIGH:
-        *value = vcpu->apic.icr_high;
+        *value = x2 ? 0 : vcpu->apic.icr_high;
         return !x2;
     default:
         return false;
@@ -247,7 +247,8 @@ static bool write_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
         icr_send(vcpu, u_value | 1u << 18);
         return true;
     case APIC_ICR_HIGH:
-        vcpu->apic.icr_high = (uint32_t)u_value & 0xff000000;
+        if (!x2)
+            vcpu->apic.icr_high = (uint32_t)u_value & 0xff000000;
         return !x2;
     case APIC_LDR:
         if (!x2)

@@ -79,5 +79,6 @@ bool guest_mmio_decode(struct vcpu *vcpu, struct mmio_insn *insn)
     unsigned length = guest_fetch(vcpu, code);
 
     virt_state(vcpu, &state);
-    return decode_mov(code, length, state.cs_long ? 64 : state.cs_default32 ? 32 : 16, insn);
+    /* RSP is not among the saved registers; no driver moves its stack pointer to or from a device. */
+    return decode_mov(code, length, state.cs_long ? 64 : state.cs_default32 ? 32 : 16, insn) && insn->reg != REG_RSP;
 }
