@@ -65,7 +65,7 @@ static const char *watchdog_why;
 static char log_text[8192];
 static unsigned log_lines;
 
-const char *watchdog_probe(void)
+const char *watchdog_find(void)
 {
     return watchdog_why;
 }

@@ -80,14 +80,14 @@ static const char *table_open(uint64_t address, struct table *table)
     const uint8_t *header = boot_physical(address, HEADER);
 
     if (header == 0)
-        return "ACPI: a table lies where it cannot be read";
+        return "ACPI-1: a table lies where it cannot be read";
     table->size = get32(header + 4);
     if (table->size < HEADER || table->size > TABLE_MAX)
-        return "ACPI: a table's length is impossible";
+        return "ACPI-1: a table's length is impossible";
     table->bytes = boot_physical(address, table->size);
     if (table->bytes == 0)
-        return "ACPI: a table ends where it cannot be read";
-    return sum_is_zero(table->bytes, table->size) ? 0 : "ACPI: a table's checksum is wrong";
+        return "ACPI-1: a table ends where it cannot be read";
+    return sum_is_zero(table->bytes, table->size) ? 0 : "ACPI-1: a table's checksum is wrong";
 }
 
 static bool signature_is(const uint8_t *bytes, const char *signature)
@@ -105,7 +105,7 @@ static const char *core_add(struct acpi_info *out, uint32_t apic_id, uint32_t fl
         if (out->apic_ids[i] == apic_id)
             return 0; /* listed as local APIC and as x2APIC */
     if (out->core_count == ARRAY_SIZE(out->apic_ids))
-        return "ACPI: more than 64 cores";
+        return "ACPI-1: more than 64 cores";
     out->apic_ids[out->core_count++] = apic_id;
     return 0;
 }
@@ -153,20 +153,20 @@ static const char *madt_parse(const struct table *madt, struct acpi_info *out)
     const char *why;
 
     if (madt->size < MADT_ENTRIES)
-        return "ACPI: MADT too short";
+        return "ACPI-1: MADT too short";
     if (out->core_count != 0)
-        return "ACPI: two MADTs";
+        return "ACPI-1: two MADTs";
     out->lapic_base = get32(madt->bytes + 36);
     for (uint32_t at = MADT_ENTRIES, length; at < madt->size; at += length) {
         if (madt->size - at < 2)
-            return "ACPI: MADT ends inside an entry";
+            return "ACPI-1: MADT ends inside an entry";
         length = madt->bytes[at + 1];
         if (length < madt_entry_size(madt->bytes[at]) || length > madt->size - at)
-            return "ACPI: a MADT entry's length is impossible";
+            return "ACPI-1: a MADT entry's length is impossible";
         if ((why = madt_entry(madt->bytes + at, out)) != 0)
             return why;
     }
-    return out->core_count ? 0 : "ACPI: MADT names no core";
+    return out->core_count ? 0 : "ACPI-1: MADT names no core";
 }
 
 /* --- FADT -------------------------------------------------------------------------------------------------------------- */
@@ -177,12 +177,12 @@ static const char *fadt_parse(const struct table *fadt, struct acpi_info *out)
     uint64_t port;
 
     if (fadt->size <= FADT_PM_TIMER_LENGTH)
-        return "ACPI: FADT too short";
+        return "ACPI-1: FADT too short";
     port = bytes[FADT_PM_TIMER_LENGTH] == 4 ? get32(bytes + FADT_PM_TIMER) : 0;
     if (fadt->size >= FADT_V3 && bytes[FADT_X_PM_TIMER] == SPACE_IO && get64(bytes + FADT_X_PM_TIMER + 4) != 0)
         port = get64(bytes + FADT_X_PM_TIMER + 4);
     if (port > UINT16_MAX - 3)
-        return "ACPI: FADT names an impossible PM timer port";
+        return "ACPI-1: FADT names an impossible PM timer port";
     out->pm_timer_port = (uint32_t)port;
     return 0;
 }
@@ -197,7 +197,7 @@ static const char *table_parse(uint64_t address, struct acpi_info *out, bool *ha
     const char *why = 0;
 
     if (header == 0)
-        return "ACPI: a table lies where it cannot be read";
+        return "ACPI-1: a table lies where it cannot be read";
     out->has_dmar |= signature_is(header, "DMAR");
     out->has_ivrs |= signature_is(header, "IVRS");
     out->has_mcfg |= signature_is(header, "MCFG");
@@ -218,9 +218,9 @@ static const char *root_open(const uint8_t *rsdp, struct table *root, unsigned *
 
     *entry_size = xsdt ? 8 : 4;
     if (why == 0 && !signature_is(root->bytes, xsdt ? "XSDT" : "RSDT"))
-        why = "ACPI: the RSDP does not point at an RSDT or XSDT";
+        why = "ACPI-1: the RSDP does not point at an RSDT or XSDT";
     if (why == 0 && (root->size - HEADER) / *entry_size > TABLES_MAX)
-        why = "ACPI: more than 256 tables";
+        why = "ACPI-1: more than 256 tables";
     return why;
 }
 
@@ -233,9 +233,9 @@ const char *acpi_parse(const uint8_t *rsdp, size_t rsdp_size, struct acpi_info *
 
     memset(out, 0, sizeof(*out));
     if (rsdp_size == 0 && (rsdp = rsdp_search()) == 0)
-        return "ACPI: no RSDP, neither from the boot loader nor in the BIOS area";
+        return "ACPI-1: no RSDP, neither from the boot loader nor in the BIOS area";
     if (rsdp_size != 0 && !rsdp_valid(rsdp, rsdp_size))
-        return "ACPI: the boot loader's RSDP is not valid";
+        return "ACPI-1: the boot loader's RSDP is not valid";
     if ((why = root_open(rsdp, &root, &step)) != 0)
         return why;
     for (uint32_t at = HEADER; at + step <= root.size; at += step) {
@@ -246,6 +246,6 @@ const char *acpi_parse(const uint8_t *rsdp, size_t rsdp_size, struct acpi_info *
             return why;
     }
     if (out->core_count == 0)
-        return "ACPI: no MADT";
-    return has_fadt ? 0 : "ACPI: no FADT";
+        return "ACPI-1: no MADT";
+    return has_fadt ? 0 : "ACPI-1: no FADT";
 }

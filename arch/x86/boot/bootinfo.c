@@ -50,7 +50,7 @@ static const char *parse_command_line(const struct tag *tag, struct boot_info *o
 {
     return text_copy(out->command_line, sizeof(out->command_line), tag->body, tag->size)
                ? 0
-               : "boot information: command line not terminated or longer than 255 bytes";
+               : "BOOT-4: boot information: command line not terminated or longer than 255 bytes";
 }
 
 static const char *parse_module(const struct tag *tag, struct boot_info *out)
@@ -59,20 +59,20 @@ static const char *parse_module(const struct tag *tag, struct boot_info *out)
     uint32_t start, end;
 
     if (out->module_count == BOOT_MAX_MODULES)
-        return "boot information: more than 20 modules";
+        return "BOOT-4: boot information: more than 20 modules";
     if (tag->size < 8)
-        return "boot information: module tag too short";
+        return "BOOT-4: boot information: module tag too short";
     start = get32(tag->body);
     end = get32(tag->body + 4);
     if (end <= start)
-        return "boot information: module without bytes";
+        return "BOOT-4: boot information: module without bytes";
     if (!text_copy(module->name, sizeof(module->name), tag->body + 8, tag->size - 8))
-        return "boot information: module name not terminated or longer than 63 bytes";
+        return "BOOT-4: boot information: module name not terminated or longer than 63 bytes";
     module->base = start;
     module->size = end - start;
     for (uint32_t i = 0; i < out->module_count; i++)
         if (range_overlap(module->base, module->size, out->modules[i].base, out->modules[i].size))
-            return "boot information: modules overlap";
+            return "BOOT-4: boot information: modules overlap";
     out->module_count++;
     return 0;
 }
@@ -83,21 +83,21 @@ static const char *parse_memory_map(const struct tag *tag, struct boot_info *out
     const uint8_t *entry = tag->body + 8;
 
     if (out->range_count != 0)
-        return "boot information: two memory maps";
+        return "BOOT-4: boot information: two memory maps";
     if (tag->size < 8 || (step = get32(tag->body)) < MAP_ENTRY || step % 8 != 0)
-        return "boot information: memory map entries too short";
+        return "BOOT-4: boot information: memory map entries too short";
     for (left = tag->size - 8; left >= step; left -= step, entry += step) {
         struct boot_range range = {get64(entry), get64(entry + 8), get32(entry + 16)};
 
         if (range.size == 0)
             continue;
         if (range.base + range.size < range.base)
-            return "boot information: memory range wraps";
+            return "BOOT-4: boot information: memory range wraps";
         if (out->range_count == BOOT_MAX_RANGES)
-            return "boot information: more than 64 memory ranges";
+            return "BOOT-4: boot information: more than 64 memory ranges";
         out->ranges[out->range_count++] = range;
     }
-    return left == 0 ? 0 : "boot information: memory map is not a whole number of entries";
+    return left == 0 ? 0 : "BOOT-4: boot information: memory map is not a whole number of entries";
 }
 
 /* The newer RSDP wins, whatever the order of the tags. */
@@ -106,7 +106,7 @@ static const char *parse_rsdp(const struct tag *tag, struct boot_info *out, uint
     uint32_t size = tag->size < sizeof(out->rsdp) ? tag->size : (uint32_t)sizeof(out->rsdp);
 
     if (size < least)
-        return "boot information: RSDP too short";
+        return "BOOT-4: boot information: RSDP too short";
     if (size > out->rsdp_size) {
         memcpy(out->rsdp, tag->body, size);
         out->rsdp_size = size;
@@ -140,24 +140,24 @@ const char *bootinfo_parse(const void *info, size_t size, struct boot_info *out)
 
     memset(out, 0, sizeof(*out));
     if (size < 16 || (total = get32(bytes)) > size || total < 16 || total > INFO_MAX)
-        return "boot information: its size is impossible";
+        return "BOOT-4: boot information: its size is impossible";
     for (unsigned count = 0; count < TAGS_MAX; count++) {
         struct tag tag;
 
         if (total - at < TAG_HEADER)
-            return "boot information: no end tag";
+            return "BOOT-4: boot information: no end tag";
         tag = (struct tag){get32(bytes + at), get32(bytes + at + 4), bytes + at + TAG_HEADER};
         if (tag.size < TAG_HEADER || tag.size > total - at)
-            return "boot information: a tag's length is impossible";
+            return "BOOT-4: boot information: a tag's length is impossible";
         if (tag.type == TAG_END)
-            return out->range_count ? 0 : "boot information: no memory map";
+            return out->range_count ? 0 : "BOOT-4: boot information: no memory map";
         at += tag.size;
         tag.size -= TAG_HEADER;
         if ((why = parse_tag(&tag, out)) != 0)
             return why;
         at = (at + 7) & ~7u; /* tags start at multiples of 8; may pass the end by up to 7 */
         if (at > total)
-            return "boot information: no end tag";
+            return "BOOT-4: boot information: no end tag";
     }
-    return "boot information: more than 256 tags";
+    return "BOOT-4: boot information: more than 256 tags";
 }

@@ -107,7 +107,7 @@ static unsigned vendor_compare(void)
 
 static unsigned watchdog_compare(void)
 {
-    const char *why = watchdog_probe();
+    const char *why = watchdog_find();
 
     if (why == 0)
         return 0;

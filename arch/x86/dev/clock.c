@@ -98,12 +98,12 @@ const char *clock_calibrate(uint64_t boot_ticks)
     lapic_write(APIC_TIMER_INITIAL, UINT32_MAX);
     for (unsigned i = 0; i < TRIES; i++)
         if (!clock_measure(&tsc[i], &apic[i]))
-            return "the reference clock stands still: check pm_timer_port of the board";
+            return "CLOCK-1: the reference clock stands still: check pm_timer_port of the board";
     lapic_write(APIC_TIMER_INITIAL, 0);
     clock.tsc_khz = median(tsc[0], tsc[1], tsc[2]);
     clock.apic_khz = median(apic[0], apic[1], apic[2]);
     if (clock.tsc_khz < 1000 || clock.apic_khz < 100)
-        return "TSC or local APIC timer stands still";
+        return "CLOCK-2: TSC or local APIC timer stands still";
     clock.boot_ticks = boot_ticks;
     epoch = rtc_epoch();
     clock.wall_base = epoch ? epoch - (rdtsc() - boot_ticks) / (clock.tsc_khz * 1000) : 0;

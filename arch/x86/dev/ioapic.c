@@ -36,7 +36,7 @@ const char *ioapic_init(void)
     ioapic = arch_mmio(HPA(plan.board->ioapic.base));
     pin_count = (ioapic_read(REG_VERSION) >> 16 & 0xffu) + 1;
     if (pin_count > PINS_MAX || pin_count < plan.board->ioapic.pins)
-        return "the IO-APIC does not have the pins of the board table";
+        return "IRQ-1: the IO-APIC does not have the pins of the board table";
     for (uint32_t pin = 0; pin < pin_count; pin++) {
         ioapic_write(REG_ENTRY(pin), ENTRY_MASKED);
         ioapic_write(REG_ENTRY(pin) + 1, 0);

@@ -60,17 +60,25 @@ static void reload_write(uint16_t value)
     *(volatile uint16_t *)(registers + RELOAD) = value;
 }
 
-const char *watchdog_probe(void)
+const char *watchdog_find(void)
 {
-    uint32_t bar;
-
     if (plan.board->watchdog.kind != WATCHDOG_I6300ESB)
         return 0;
     if (config_read(CONFIG_ID) != ID_I6300ESB)
         return "there is no i6300esb (8086:25ab) at the PCI address of the board table";
-    bar = config_read(CONFIG_BAR0) & ~0xfu;
-    if (bar == 0)
+    if ((config_read(CONFIG_BAR0) & ~0xfu) == 0)
         return "the firmware gave the i6300esb no memory window";
+    return 0;
+}
+
+const char *watchdog_probe(void)
+{
+    const char *why = watchdog_find();
+    uint32_t bar;
+
+    if (why != 0 || plan.board->watchdog.kind == WATCHDOG_NONE)
+        return why;
+    bar = config_read(CONFIG_BAR0) & ~0xfu;
     outw(PORT_CONFIG_DATA, (uint16_t)(config_read(CONFIG_COMMAND) | COMMAND_MEMORY));
     registers = (volatile uint8_t *)arch_mmio(HPA(bar & ~PAGE_MASK)) + (bar & PAGE_MASK);
     return 0;

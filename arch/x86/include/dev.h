@@ -37,7 +37,9 @@ uint64_t rtc_epoch(void);
  * at the hypervisor's entry. Returns 0, or why there is no usable clock. */
 const char *clock_calibrate(uint64_t boot_ticks);
 
-/* The board's hardware watchdog: 0, or why it cannot be used. Starts nothing. */
+/* Is the board's hardware watchdog where its table says? 0, or what is wrong. Reads PCI configuration space only. */
+const char *watchdog_find(void);
+/* The same, then make it ready for arch_watchdog_start(): maps its registers. */
 const char *watchdog_probe(void);
 
 #endif
