@@ -40,7 +40,7 @@ bool try_wrmsr(uint32_t msr, uint64_t value);
 /* Run code bytes at privilege level 0 or 3. True: they came to their end. RAX has `rax` before. */
 bool try_code(const uint8_t *code, unsigned length, uint64_t rax, bool user);
 
-bool is_own_memory(uint64_t gpa); /* RAM, ABI area, local APIC page in xAPIC mode */
+bool is_own_memory(uint64_t gpa); /* RAM, ABI area, emulated IO-APIC page, local APIC page in xAPIC mode */
 bool apic_is_x2(void);
 uint64_t random64(void); /* repeatable */
 

@@ -31,6 +31,21 @@ static void forged_messages(void)
             refused(gpa, 4, (uint64_t[]){0x40, 0x400, 0x500}[value]);
 }
 
+/* The emulated IO-APIC: every entry with every mode, destination 0 to 3. Only this partition's cores may ever see one. */
+static void ioapic_sweep(void)
+{
+    for (unsigned index = 0; index < 256; index++)
+        for (unsigned mode = 0; mode < 8; mode++) {
+            try_write(0xfec00000, 4, index);
+            try_write(0xfec00010, 4, index % 2 ? (uint32_t)(index / 2 % 4) << 24 : mode << 8 | 0x40);
+            tried++;
+        }
+    for (unsigned index = 0x10; index < 0x40; index += 2) { /* masked again */
+        try_write(0xfec00000, 4, index);
+        try_write(0xfec00010, 4, 0x10000);
+    }
+}
+
 static bool is_quiet(unsigned reg) /* not ICR, self-IPI or EOI, which have their own attack or effect */
 {
     return reg != ICR && reg != ICR + 1 && reg != 0x3f && reg != 0x0b;
@@ -86,7 +101,7 @@ void attack_apic(void)
 {
     surprises = tried = 0;
     forged_messages();
-    refused(0xfec00000, 4, 0);
+    ioapic_sweep();
     if (apic_is_x2()) {
         for (unsigned offset = 0; offset < 0x1000; offset += 16)
             refused(PAGE_BASE + offset, 4, 0);

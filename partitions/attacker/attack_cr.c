@@ -7,7 +7,7 @@
 #define CR4_VMXE (1ull << 13)
 #define CR4_SMXE (1ull << 14)
 #define CR4_KNOWN 0x00f71fffull /* VME..UMIP, LA57, FSGSBASE..PKE without VMXE and SMXE */
-#define EFER_KNOWN 0x0000d01ull /* SCE, LME, LMA, NXE */
+#define EFER_KNOWN 0x4d01ull    /* SCE, LME, LMA, NXE, FFXSR */
 
 enum which {
     CR0,
