@@ -18,8 +18,8 @@ unit_audit := arch/x86/virt/audit.c arch/x86/virt/svm_audit.c arch/x86/mm/nested
 unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
-	 config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c \
-	 config/check/rules_release.c config/tool/plan_layout.c
+	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c \
+	config/check/rules_release.c config/tool/plan_layout.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report: its memory map covers the board exactly, its ports are those of core/devices.c, its HTML is escaped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "devices.h"
+#include "random_tables.h"
+#include "report.h"
+#include "uart16550.h"
+#include "watchdog.h"
+
+/* device_present() looks at devices.c's rows only; what the rows would call is never called here. */
+void uart16550_reset(struct uart16550 *uart)
+{
+    (void)uart;
+    fail();
+}
+
+uint8_t uart16550_read(struct partition *partition, unsigned offset)
+{
+    (void)partition;
+    (void)offset;
+    fail();
+    return 0;
+}
+
+void uart16550_write(struct partition *partition, unsigned offset, uint8_t u_value)
+{
+    (void)partition;
+    (void)offset;
+    (void)u_value;
+    fail();
+}
+
+void watchdog_pet(struct partition *partition)
+{
+    (void)partition;
+    fail();
+}
+
+void watchdog_stop(struct partition *partition)
+{
+    (void)partition;
+    fail();
+}
+
+static struct layout layout;
+static struct board b;
+static struct product p;
+static const struct report report = {&p, &b, &layout, 0, false};
+
+/* Random tables that the rules accept, laid out. */
+static bool next_tables(unsigned seed)
+{
+    static struct check check;
+    random_seed(seed);
+    random_board(&b);
+    random_product(&p, b.core_count);
+    check = (struct check){.product = &p, .board = &b};
+    if (check_run(&check))
+        return false;
+    memset(&layout, 0, sizeof(layout));
+    assert_true(layout_cores(&p, &b, &layout) && layout_hypervisor(&p, &b, 0, &layout));
+    assert_int_equal(layout_memory(&p, &b, &layout), 0);
+    return true;
+}
+
+static char *written(void (*write)(FILE *, const struct report *))
+{
+    char *text = 0;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    write(out, &report);
+    fclose(out);
+    return text;
+}
+
+/* SEP-1: ascending, no overlap, and no byte of the board's RAM left out. */
+static void test_memory_map(void **state)
+{
+    (void)state;
+    static struct report_range ranges[REPORT_MAX_RANGES];
+    unsigned seen = 0;
+    for (unsigned seed = 1; seed <= 600; seed++) {
+        if (!next_tables(seed))
+            continue;
+        seen++;
+        unsigned n = report_ranges(&report, ranges);
+        uint64_t sum = 0, owned = 0, wanted = 0, ram = 0;
+        for (unsigned i = 0; i < n; i++) {
+            assert_true(i == 0 || ranges[i].base >= ranges[i - 1].base + ranges[i - 1].size);
+            sum += ranges[i].size;
+            owned += ranges[i].owner < OWNER_NOBODY ? ranges[i].size : 0;
+        }
+        for (unsigned i = 0; i < b.ram_count; i++)
+            ram += b.ram[i].size;
+        for (unsigned i = 0; i < product_partitions(&p); i++)
+            wanted += p.partitions[i].memory;
+        assert_int_equal(sum, ram);
+        assert_int_equal(owned, wanted);
+    }
+    assert_true(seen > 50);
+}
+
+static unsigned first_accepted(void)
+{
+    unsigned seed = 1;
+    while (!next_tables(seed))
+        seed++;
+    return seed;
+}
+
+/* The emulated ports in the report are those that a Linux can reach, and a unikernel can reach none (SEP-5). */
+static void test_sep5_ports(void **state)
+{
+    (void)state;
+    static struct table table;
+    static bool listed[0x10000];
+    first_accepted();
+    for (unsigned i = 0; report_table(&report, i, &table); i++)
+        if (strcmp(table.title, "I/O ports") == 0)
+            for (unsigned r = 1; r < table.rows; r++) {
+                unsigned first = 0, last = 0;
+                int n = sscanf(table.cell[r][0], "0x%x..0x%x", &first, &last);
+                if (strcmp(table.cell[r][1], "each Linux, emulated") == 0)
+                    for (unsigned port = first; port <= (n == 2 ? last : first); port++)
+                        listed[port] = true;
+            }
+    for (unsigned port = 0; port < 0x10000; port++) {
+        if (listed[port] != device_present(IMAGE_LINUX, (uint16_t)port, 1))
+            fail_msg("port 0x%x: report and devices.c differ", port);
+        assert_false(device_present(IMAGE_UNIKERNEL, (uint16_t)port, 1));
+    }
+}
+
+/* A partition that can reset the board shows as the one that can end others. */
+static void test_reach(void **state)
+{
+    (void)state;
+    first_accepted();
+    char *text = written(report_text);
+    assert_null(strstr(text, "YES: resets the board"));
+    free(text);
+    p.partitions[0].denied.action = ACTION_RESET;
+    text = written(report_text);
+    assert_non_null(strstr(text, "YES: resets the board"));
+    assert_non_null(strstr(text, "reset board over 1000/s"));
+    free(text);
+    text = written(report_reach_svg);
+    assert_non_null(strstr(text, ">resets the board<"));
+    free(text);
+}
+
+static void test_html_escaped(void **state)
+{
+    (void)state;
+    first_accepted();
+    p.description = "<script>&\"";
+    p.partitions[0].args = "a<b|c";
+    char *text = written(report_html);
+    assert_null(strstr(text, "<script>"));
+    assert_non_null(strstr(text, "&lt;script&gt;&amp;&quot;"));
+    assert_non_null(strstr(text, "a&lt;b!c"));
+    assert_non_null(strstr(text, "</html>"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map), cmocka_unit_test(test_sep5_ports),
+                                       cmocka_unit_test(test_reach), cmocka_unit_test(test_html_escaped)};
+    return cmocka_run_group_tests(tests, 0, 0);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules as a whole. That each refuses its fixture, and only its own, tests/fixtures/run.py shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "image.h"
+#include "random_tables.h"
+
+static struct check check;
+
+static char *printed(void)
+{
+    char *text = 0;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    check_print(&check, out, "my/product.c", "my/board.c");
+    fclose(out);
+    return text;
+}
+
+/* Ids are unique and well formed, and there are as many rules as promised. */
+static void test_rule_table(void **state)
+{
+    (void)state;
+    assert_true(rule_count >= 40);
+    for (unsigned i = 0; i < rule_count; i++) {
+        assert_int_equal(strlen(rules[i].id), 7);
+        assert_memory_equal(rules[i].id, "CFG-", 4);
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(rules[i].id, rules[j].id) == 0 || rules[i].run == rules[j].run)
+                fail_msg("%s and %s", rules[i].id, rules[j].id);
+    }
+}
+
+/* All findings at once: a product with six independent faults and a board with two. */
+static void test_all_at_once(void **state)
+{
+    (void)state;
+    struct board b;
+    random_seed(1);
+    random_board(&b);
+    b.name = "Bad Board";
+    b.reset.port = 0x20;
+    const struct product p = {.abi = PRODUCT_ABI,
+                              .name = "p",
+                              .housekeeping = "nobody",
+                              .tick_hz = 5000,
+                              .partitions = {{.name = "UPPER", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(15)},
+                                             {.name = "b", .cores = 0, .memory = MIB(16)}}};
+    check = (struct check){.product = &p, .board = &b};
+    assert_int_equal(check_run(&check), 8);
+    static const char *const expected[] = {"CFG-005", "CFG-008", "CFG-009", "CFG-101", "CFG-201", "CFG-401", "CFG-601", "CFG-627"};
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)
+        assert_true(check_has(&check, expected[i]));
+    char *text = printed();
+    assert_non_null(strstr(text, "CFG-201 my/product.c: partition UPPER: memory = 0xf00000\n"));
+    assert_non_null(strstr(text, "CFG-627 my/board.c: reset.port = 0x20\n"));
+    assert_non_null(strstr(text, "refused: 8 findings\n"));
+    free(text);
+}
+
+/* What a table holds cannot forge lines of the output. */
+static void test_print_safe(void **state)
+{
+    (void)state;
+    struct board b;
+    random_seed(1);
+    random_board(&b);
+    const struct product p = {.abi = PRODUCT_ABI,
+                              .name = "p\nCFG-999 accepted",
+                              .housekeeping = "a",
+                              .partitions = {{.name = "a", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(16)}}};
+    check = (struct check){.product = &p, .board = &b};
+    assert_int_equal(check_run(&check), 1);
+    char *text = printed();
+    assert_null(strstr(text, "\nCFG-999"));
+    assert_non_null(strstr(text, "name = p\\x0aCFG-999 accepted\n"));
+    free(text);
+}
+
+static const char *random_text(void)
+{
+    static const char *const texts[] = {
+        0, "", "a", "b", "bulkhead", "A name that is far too long for anything at all, really", "\n\033", "x=y"};
+    return texts[random_in(0, ARRAY_SIZE(texts) - 1)];
+}
+
+/* Every field of a table may hold anything. */
+static void wild(void *at, size_t size)
+{
+    static const uint8_t edges[] = {0, 1, 2, 0x7f, 0x80, 0xff};
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)at)[i] = random_in(0, 1) ? edges[random_in(0, ARRAY_SIZE(edges) - 1)] : (uint8_t)random_next();
+}
+
+static void wild_partition(struct partition_spec *p)
+{
+    wild(p, sizeof(*p));
+    /* Texts point somewhere and truth values are 0 or 1 in every table that a compiler made. */
+    p->name = random_in(0, 7) ? "wild" : random_text();
+    p->program = random_text();
+    p->args = random_text();
+    p->kernel = random_text();
+    p->initrd = random_text();
+    p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = random_in(0, 1);
+    p->kind = (enum image_kind)random_in(0, 3);
+}
+
+/* No table, however broken, makes a rule read or count beyond its bounds (the sanitizers watch), and none passes. */
+static void test_wild_tables(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 1500; seed++) {
+        static struct board b;
+        static struct product p;
+        random_seed(seed);
+        random_board(&b);
+        random_product(&p, b.core_count);
+        if (seed & 1) {
+            wild(&b, sizeof(b));
+            b.name = random_text();
+            b.description = random_text();
+            b.invariant_tsc = b.arat = b.test_only = random_in(0, 1);
+        }
+        if (!(seed & 1) || seed & 2) {
+            uint64_t n = random_in(1, PRODUCT_MAX_PARTITIONS);
+            for (unsigned i = 0; i < n; i++)
+                wild_partition(&p.partitions[i]);
+        }
+        check = (struct check){
+            .product = &p, .board = &b, .release = random_in(0, 1), .payload_bytes = random_in(0, 1) * random_next()};
+        assert_true(check_run(&check) > 0);
+        free(printed());
+    }
+}
+
+static const char *write_file(const char *path, const uint8_t *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    return path;
+}
+
+/* The readers of image files survive damaged ones: this test's own ELF with random bytes changed, and cut short. */
+static void test_wild_images(void **state)
+{
+    (void)state;
+    static uint8_t original[8192], bytes[8192];
+    char path[] = "/tmp/bulkhead-test-XXXXXX";
+    int handle = mkstemp(path);
+    assert_true(handle >= 0);
+    close(handle);
+    FILE *self = fopen("/proc/self/exe", "rb");
+    assert_non_null(self);
+    assert_int_equal(fread(original, 1, sizeof(original), self), sizeof(original));
+    fclose(self);
+    original[16] = 2; /* ET_EXEC */
+    unsigned sound = 0, broken = 0;
+    for (unsigned seed = 1; seed <= 1500; seed++) {
+        struct elf_facts elf;
+        struct bzimage_facts kernel;
+        struct initrd_facts initrd;
+        random_seed(seed);
+        memcpy(bytes, original, sizeof(bytes));
+        for (uint64_t n = random_in(0, 6); n; n--)
+            bytes[random_in(0, random_in(0, 1) ? 0x3ff : 63)] = (uint8_t)random_next();
+        size_t size = random_in(0, 3) ? sizeof(bytes) : random_in(0, sizeof(bytes));
+        elf_read(write_file(path, bytes, size), &elf);
+        assert_true(elf.readable);
+        assert_true(elf.segment_count <= ELF_MAX_SEGMENTS);
+        sound += elf.defect == 0;
+        broken += elf.defect != 0;
+        bzimage_read(path, &kernel);
+        initrd_read(path, &initrd);
+        assert_false(kernel.bzimage || initrd.known);
+        assert_int_equal(initrd.size, size);
+    }
+    unlink(path);
+    /* Only 8 KiB of it: a segment beyond the end is a defect, so that few are sound, if any. */
+    assert_true(broken > 1000 && sound + broken == 1500);
+    assert_false(file_readable(path));
+    assert_false(file_readable("/tmp"));
+}
+
+/* Findings beyond the list's end are counted, not written. */
+static void test_many_findings(void **state)
+{
+    (void)state;
+    check = (struct check){.rule = "CFG-001"};
+    for (unsigned i = 0; i < MAX_FINDINGS + 5; i++)
+        found(&check, (struct place){"product", "", "field"}, "reason", "hint", "%u", i);
+    assert_int_equal(check.finding_count, MAX_FINDINGS);
+    assert_int_equal(check.dropped, 5);
+    char *text = printed();
+    assert_non_null(strstr(text, "5 more findings are not shown\nrefused: 261 findings\n"));
+    free(text);
+}
+
+/* Defaults that depend on other fields. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct partition_spec p = {0};
+    assert_int_equal(reboot_resolve(&p), ACTION_STOP);
+    p.restart.limit = 1;
+    assert_int_equal(reboot_resolve(&p), ACTION_RESTART);
+    p.on_reboot = ACTION_RESET;
+    assert_int_equal(reboot_resolve(&p), ACTION_RESET);
+    assert_int_equal(restart_window_ms(&p), 60000);
+    assert_int_equal(denied_per_second(&p), 1000);
+    assert_int_equal(console_bytes_per_second(&p), 65536);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule_table),  cmocka_unit_test(test_all_at_once),
+                                       cmocka_unit_test(test_print_safe),  cmocka_unit_test(test_wild_tables),
+                                       cmocka_unit_test(test_wild_images), cmocka_unit_test(test_many_findings),
+                                       cmocka_unit_test(test_defaults)};
+    return cmocka_run_group_tests(tests, 0, 0);
+}
