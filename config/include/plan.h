@@ -36,8 +36,8 @@ struct plan_payload {
     const struct plan_segment *segments;
     uint32_t segment_count;
     struct plan_entry entry;
-    gpa_t tsc_khz_text;      /* 0: none. Where to write the TSC's kHz as decimal text, left-aligned, */
-    uint32_t tsc_khz_width;  /* padded with spaces to this width */
+    gpa_t tsc_khz_text;     /* 0: none. Where to write the TSC's kHz as decimal text, left-aligned, */
+    uint32_t tsc_khz_width; /* padded with spaces to this width */
 };
 
 struct plan_partition {
