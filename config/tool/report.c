@@ -197,6 +197,8 @@ static void table_guest_memory(const struct report *r, struct table *t)
         if (r->product->partitions[i].kind == IMAGE_UNIKERNEL)
             row(t, "%s|0x%010x|0x%010x|%u KiB|our pool|ABI area: start information, heartbeat, console rings", name, BH_ABI_GPA,
                 BH_ABI_GPA + BH_ABI_PAGES * PAGE_SIZE - 1, BH_ABI_PAGES * 4);
+        row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|IO-APIC: edge pins, to its own cores only", name, 0xfec00000u, 0xfec00fffu);
+        row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|local APIC, while in xAPIC mode", name, 0xfee00000u, 0xfee00fffu);
     }
 }
 
