@@ -4,10 +4,12 @@
  *
  *   0x10000            boot_params (the "zero page"), then the command line
  *   0xe0000            ACPI tables
+ *   0xffff0            what a BIOS has there: a reset
  *   0x100000           the kernel's protected-mode part, as compressed; it unpacks itself to its preferred address
  *   high               initrd, ending at the end of low RAM or at the highest address the kernel takes
  *
  * The kernel's first instructions load a GDT of its own before any segment register, so none has to stand in memory. */
+#include "devices.h"
 #include "payload_file.h"
 
 #include <stdio.h>
@@ -17,7 +19,8 @@
 #define COMMAND_GPA 0x11000u
 #define ACPI_GPA 0xe0000u
 #define KERNEL_GPA 0x100000u
-#define ACPI_ROOM (KERNEL_GPA - ACPI_GPA)
+#define ACPI_ROOM 0x10000u
+#define RESET_VECTOR_GPA 0xffff0u
 #define COMMAND_MAX 2048u /* with the NUL: the kernel's COMMAND_LINE_SIZE on x86 */
 #define TSC_WORD "tsc_early_khz="
 #define TSC_WIDTH 10u
@@ -57,6 +60,12 @@ enum {
 #define KEEP_SEGMENTS 0x40u
 #define CAN_USE_HEAP 0x80u
 #define LOADER_OTHER 0xffu
+
+/* With hardware-reduced ACPI and no EFI, Linux 6.1 reboots by a jump to the BIOS in real mode and never tries the ACPI reset
+ * register. So the BIOS's entry is there and writes it: cli; mov dx, PORT_RESET; mov al, RESET_VALUE; out dx, al; hlt. */
+static const uint8_t reset_vector[] = {
+    0xfa, 0xba, PORT_RESET & 0xff, PORT_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb, 0xfd,
+};
 
 enum {
     E820_RAM = 1,
@@ -230,6 +239,7 @@ static int linux_payload(const struct bzimage *image, const struct input *initrd
     params_build(low, image, initrd_base, initrd->size);
     e820_build(low, spec, machine, acpi_size);
     if (payload_add(out, low, sizeof(low), PARAMS_GPA, why) != 0 || payload_add(out, acpi, acpi_size, ACPI_GPA, why) != 0 ||
+        payload_add(out, reset_vector, sizeof(reset_vector), RESET_VECTOR_GPA, why) != 0 ||
         payload_add(out, image->input.bytes + image->code_offset, image->code_size, KERNEL_GPA, why) != 0)
         return -1;
     out->entry = (struct plan_entry){.eip = KERNEL_GPA, .esi = PARAMS_GPA};

@@ -361,6 +361,7 @@ static void linux_boot_parameters(void **state)
     assert_int_equal(get32(params + 0x218), (MIB(512) - sizeof(disk)) & ~(uint64_t)PAGE_MASK);
     assert_memory_equal(loaded(get32(params + 0x218), sizeof(disk)), disk, sizeof(disk));
     assert_memory_equal(loaded(get64(params + 0x70), 8), "RSD PTR ", 8);
+    assert_memory_equal(loaded(0xffff0, 10), "\xfa\xba\x02\x06\xb0\x01\xee\xf4\xeb\xfd", 10); /* out 0x602, 1 */
     assert_int_equal(params[0x1e8], 5);
     e820_is(params, 0, 0, 0xa0000, 1);
     e820_is(params, 1, 0xa0000, 0xe0000, 2);
