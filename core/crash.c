@@ -127,7 +127,7 @@ static void message_send(const char *text)
 static void message_print(const struct crash_record *record)
 {
     uint64_t khz = arch_tsc_khz();
-    uint64_t us = khz ? (arch_ticks() - arch_boot_ticks()) / khz * 1000 : 0;
+    uint64_t us = khz ? (arch_ticks() - arch_boot_ticks()) * 1000 / khz : 0;
     char line[320];
 
     (void)format_text(line, sizeof(line),

@@ -32,3 +32,4 @@ unit_ioapic := $(GUEST_POLICY)
 unit_apic := $(GUEST_POLICY)
 unit_cpuid := $(GUEST_POLICY)
 unit_xcr := $(GUEST_POLICY)
+unit_dev := arch/x86/dev/rtc.c arch/x86/dev/clock.c arch/x86/dev/pm_timer.c arch/x86/dev/pit.c arch/x86/dev/uart.c arch/x86/dev/wdt_i6300esb.c
