@@ -18,10 +18,12 @@ static void read_all_widths(uint16_t port)
         }
 }
 
+/* 0x06 and 0xfe reset a PC through 0xcf9 and 0x64, 0 switches A20 off at 0x92, ones start most things. */
 static void write_all_widths(uint16_t port)
 {
-    static const uint8_t values[] = {0x00, 0xff, 0x06, 0xfe, 0x0e, 0x02};
-    unsigned count = attack_full ? sizeof(values) : 4;
+    static const uint8_t values[] = {0x06, 0xfe, 0x00, 0xff, 0x0e, 0x02};
+    bool known = port < 0x1000 || port == 0x5658 || (port >= 0xae00 && port < 0xb000);
+    unsigned count = attack_full || known ? sizeof(values) : 1; /* the chipset's own in every way */
 
     for (unsigned i = 0; i < count; i++) {
         cpu_out8(port, values[i]);
@@ -62,7 +64,8 @@ void attack_ports(void)
     answered = 0;
     for (unsigned port = 0; port < 0x10000; port++) {
         read_all_widths((uint16_t)port);
-        write_all_widths((uint16_t)port);
+        if (attack_full || port < 0x1000 || port % 4 == 0 || (port >= 0xae00 && port < 0xb000))
+            write_all_widths((uint16_t)port);
         if (port % 1024 == 0)
             bh_watchdog_pet();
     }
