@@ -285,7 +285,7 @@ static bool stage_line(struct partition *partition, uint64_t now)
 {
     struct view *view = &views[partition->index];
     struct console_ring *out = partition->out;
-    bool complete = false, waited, was_dropping = view->dropping;
+    bool complete = false, waited;
     uint32_t taken = 0, count;
 
     lock_take(&partition->gate);
@@ -298,7 +298,6 @@ static bool stage_line(struct partition *partition, uint64_t now)
     view->credit -= (uint64_t)taken * MILLI;
     ring_consume(partition, taken);
     lock_drop(&partition->gate);
-    complete = complete || (view->length != 0 && view->dropping && !was_dropping);
     waited = screen.flushing || screen.cursor == partition->index || now - view->since >= PARTIAL_MS * arch_tsc_khz();
     if (!complete && (view->length == 0 || !waited))
         return false;
@@ -353,7 +352,7 @@ static bool stage_next(uint64_t now)
     for (unsigned i = 0; i < plan.partition_count; i++) {
         struct partition *partition = &partitions[(screen.next + i) % plan.partition_count];
 
-        if (!partition->plan->console.hidden && stage_line(partition, now)) {
+        if (stage_line(partition, now)) {
             screen.next = (uint8_t)((partition->index + 1) % plan.partition_count);
             return true;
         }

@@ -249,28 +249,6 @@ void log_line(const char *format, ...)
     lock_drop(&ring.lock);
 }
 
-bool log_allow(struct log_limit *limit)
-{
-    uint64_t second = time_us(arch_ticks()) / 1000000 + 1;
-    uint32_t left_out = 0;
-    bool allowed;
-
-    lock_take(&ring.lock);
-    if (second != limit->second) {
-        left_out = limit->left_out;
-        *limit = (struct log_limit){.second = second};
-    }
-    allowed = limit->lines < LOG_PER_SECOND;
-    if (allowed)
-        limit->lines++;
-    else
-        limit->left_out++;
-    lock_drop(&ring.lock);
-    if (left_out != 0)
-        log_line("%u lines like the next were left out", left_out);
-    return allowed;
-}
-
 bool log_is_live(void)
 {
     return atomic_load_explicit(&live, memory_order_relaxed);

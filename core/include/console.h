@@ -19,15 +19,6 @@ size_t format_list(char *out, size_t size, const char *format, va_list list);
 /* Microseconds from the hypervisor's entry to `ticks`; 0 until the TSC is measured. */
 uint64_t time_us(uint64_t ticks);
 
-/* For lines that a partition can cause: at most LOG_PER_SECOND of one cause, then silence until the next second, when the
- * number left out is told. Zero-initialised, one per cause and partition. Any core. */
-#define LOG_PER_SECOND 5u
-struct log_limit {
-    uint64_t second;
-    uint32_t lines, left_out;
-};
-bool log_allow(struct log_limit *limit);
-
 void console_init(void); /* before anything is logged */
 void console_live(void); /* partitions start: from now on only the housekeeping core drives the UART */
 

@@ -167,25 +167,6 @@ static void test_dead_uart_is_bounded(void **state)
     assert_string_equal(fake_uart_text(), "[    0.000000] bulkhead| three\r\n");
 }
 
-static void test_log_limit(void **state)
-{
-    struct log_limit a = {0}, b = {0};
-    unsigned allowed = 0;
-
-    (void)state;
-    for (unsigned i = 0; i < 1000; i++)
-        allowed += log_allow(&a);
-    assert_int_equal(allowed, LOG_PER_SECOND);
-    assert_true(log_allow(&b)); /* another cause has its own */
-    assert_int_equal(fake.uart_length, 0);
-    fake_ms(1000);
-    assert_true(log_allow(&a));
-    assert_string_equal(fake_uart_text(), "[    1.000000] bulkhead| 995 lines like the next were left out\r\n");
-    fake_ms(1000);
-    assert_true(log_allow(&a));
-    assert_int_equal(fake.uart_length, 0);
-}
-
 /* Last: there is no way back. Lines wait in the ring; what finds no room is counted and told. */
 static void test_live_ring(void **state)
 {
@@ -238,7 +219,6 @@ int main(void)
         cmocka_unit_test_setup(test_ac45_no_control_characters, setup),
         cmocka_unit_test_setup(test_line_length_is_capped, setup),
         cmocka_unit_test_setup(test_dead_uart_is_bounded, setup),
-        cmocka_unit_test_setup(test_log_limit, setup),
         cmocka_unit_test_setup(test_live_ring, setup),
     };
 
