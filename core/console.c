@@ -202,9 +202,10 @@ static void stage_text(struct partition *partition, uint64_t now, bool line_ends
 
     if (screen.cursor != partition->index) {
         char prefix[64];
+        size_t length = log_prefix(prefix, sizeof(prefix), now, partition->plan->name);
 
         stage_fresh_line();
-        stage(prefix, log_prefix(prefix, sizeof(prefix), now, partition->plan->name));
+        stage(prefix, length);
     }
     stage(view->line, view->length);
     view->column += view->length;
