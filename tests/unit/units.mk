@@ -33,3 +33,7 @@ unit_apic := $(GUEST_POLICY)
 unit_cpuid := $(GUEST_POLICY)
 unit_xcr := $(GUEST_POLICY)
 unit_dev := arch/x86/dev/rtc.c arch/x86/dev/clock.c arch/x86/dev/pm_timer.c arch/x86/dev/pit.c arch/x86/dev/uart.c arch/x86/dev/wdt_i6300esb.c
+unit_msr := $(GUEST_POLICY)
+unit_cr := $(GUEST_POLICY)
+unit_walk := $(GUEST_POLICY)
+unit_decode := arch/x86/virt/decode.c
