@@ -39,7 +39,8 @@ static uint64_t next_little(struct cursor *c, unsigned size)
 }
 
 /* Legacy prefixes in any number, then at most one REX right before the opcode: any other order has no effect on hardware, is made
- * by no compiler, and ends as an unknown opcode. LOCK and REP are refused. Returns the opcode; past the end that is 0, which ends the loop. */
+ * by no compiler, and ends as an unknown opcode. LOCK and REP are refused. Returns the opcode; past the end that is 0, which ends
+ * the loop. */
 static uint8_t prefixes_read(struct cursor *c, bool long_mode, struct prefixes *p)
 {
     *p = (struct prefixes){0};
