@@ -51,6 +51,7 @@ void apic_core_init(void)
     apic_write(SVR, 0x100u | BH_VECTOR_SPURIOUS);
     apic_write(TPR, 0);
     apic_write(LVT_TIMER, LVT_MASKED);
+    this_core()->timer_entry = LVT_MASKED;
     apic_write(DIVIDE, 3); /* by 16 */
 }
 
@@ -78,15 +79,19 @@ void bh_ipi(unsigned core, unsigned vector)
     apic_send(core, 0x4000u | (vector & 255));
 }
 
+/* The timer's entry is written only when it changes: that is checked by the hypervisor and exits, counts do not (PERF-1). */
 void apic_timer(uint64_t ns, unsigned vector, bool periodic)
 {
     uint64_t khz = bh_start_info()->apic_timer_khz / 16;
+    uint32_t entry = vector | (periodic ? LVT_PERIODIC : 0);
 
     if (ns == 0) {
-        apic_write(LVT_TIMER, LVT_MASKED);
         apic_write(INITIAL, 0);
         return;
     }
-    apic_write(LVT_TIMER, vector | (periodic ? LVT_PERIODIC : 0));
+    if (this_core()->timer_entry != entry) {
+        apic_write(LVT_TIMER, entry);
+        this_core()->timer_entry = entry;
+    }
     apic_write(INITIAL, (uint32_t)scale_from_ns(ns, khz, UINT32_MAX));
 }

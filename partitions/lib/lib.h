@@ -15,7 +15,8 @@ extern uint8_t bh_stacks[BH_MAX_CORES][STACK_STRIDE];
 struct core {
     struct core *self;
     unsigned index;
-    uint64_t periodic; /* period of the running periodic timer; 0: none */
+    uint32_t timer_entry; /* as last written to the local APIC */
+    uint64_t periodic;    /* period of the running periodic timer; 0: none */
     bh_handler periodic_handler;
     jmp_buf *attempt; /* bh_try() under way */
     struct bh_fault *attempt_fault;

@@ -57,21 +57,19 @@ void bh_timer_periodic(uint64_t period, bh_handler handler)
     bh_irq_restore(were_on);
 }
 
-/* Under a periodic timer its next tick is the wake-up: there is one timer. */
+/* Under a periodic timer its next tick is the wake-up: there is one timer. A one-shot that is left over when something else
+ * woke us does no harm: it wakes once more. */
 void bh_wait(uint64_t deadline)
 {
     uint64_t now = bh_now_ns();
-    bool one_shot = this_core()->periodic == 0 && deadline != UINT64_MAX;
 
     if (now >= deadline)
         return;
-    if (one_shot) {
+    if (this_core()->periodic == 0 && deadline != UINT64_MAX) {
         bh_irq_handler(BH_VECTOR_TIMER, on_timer);
         apic_timer(deadline - now, BH_VECTOR_TIMER, false);
     }
     cpu_halt();
-    if (one_shot)
-        apic_timer(0, 0, false);
 }
 
 void bh_sleep_ns(uint64_t ns)
