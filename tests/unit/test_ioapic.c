@@ -68,8 +68,8 @@ static void ac19_all_indices_stay_inside(void **state)
         reg_write(index, 0);
         assert_int_equal(reg_read(index), 0);
     }
-    assert_memory_equal(before.ioapic.pins, fake_one.ioapic.pins, sizeof(before.ioapic.pins));
-    assert_memory_equal(&before.lives, &fake_one.lives, sizeof(before.lives));
+    fake_one.ioapic.index = before.ioapic.index;
+    assert_memory_equal(&before, &fake_one, sizeof(before));
 }
 
 static void pulse_sends_what_the_entry_says(void **state)

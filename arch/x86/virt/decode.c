@@ -17,7 +17,7 @@ struct cursor {
 
 struct prefixes {
     uint8_t rex;
-    bool operand, address, refused;
+    bool operand, address;
 };
 
 static uint8_t next(struct cursor *c)
@@ -38,9 +38,9 @@ static uint64_t next_little(struct cursor *c, unsigned size)
     return value;
 }
 
-/* Legacy prefixes in any number, then at most one REX right before the opcode: any other order has no effect on hardware, is made
- * by no compiler, and ends as an unknown opcode. LOCK and REP are refused. Returns the opcode; past the end that is 0, which ends
- * the loop. */
+/* Legacy prefixes in any number, then at most one REX right before the opcode. Any other order, which has no effect on hardware and
+ * is made by no compiler, and LOCK and REP end as opcodes that nobody knows. Returns the opcode; past the end that is 0, which
+ * ends the loop. */
 static uint8_t prefixes_read(struct cursor *c, bool long_mode, struct prefixes *p)
 {
     *p = (struct prefixes){0};
@@ -61,11 +61,6 @@ static uint8_t prefixes_read(struct cursor *c, bool long_mode, struct prefixes *
         case 0x64:
         case 0x65:
             break;
-        case 0xf0:
-        case 0xf2:
-        case 0xf3:
-            p->refused = true;
-            return byte;
         default:
             if (!long_mode || (byte & 0xf0) != 0x40)
                 return byte;
@@ -196,7 +191,7 @@ bool decode_mov(const uint8_t *code, unsigned length, unsigned mode, struct mmio
     form = opcode == 0x0f ? form_of_0f(next(&c)) : form_of(opcode);
     if (opcode == 0x63 && p.rex & REX_W) /* MOVSXD; outside 64-bit mode 63 is ARPL */
         form = (struct form){.kind = FORM_EXTEND, .width = 4, .sign = true};
-    if (p.refused || form.kind == FORM_NONE)
+    if (form.kind == FORM_NONE)
         return false;
     insn->size = (uint8_t)(form.width ? form.width : operand_size);
     insn->write = form.kind == FORM_STORE || form.kind == FORM_IMMEDIATE || form.kind == FORM_STORE_OFFSET;
@@ -218,7 +213,7 @@ bool decode_cr(const uint8_t *code, unsigned length, bool long_mode, struct cr_i
     uint8_t opcode = prefixes_read(&c, long_mode, &p), modrm;
 
     *insn = (struct cr_insn){0};
-    if (p.refused || opcode != 0x0f)
+    if (opcode != 0x0f)
         return false;
     opcode = next(&c);
     if (opcode == 0x06) {
