@@ -94,7 +94,7 @@ static void start_info_write(struct partition *partition)
 {
     struct bh_start_info *info = (struct bh_start_info *)partition->abi;
 
-    memset(partition->abi, 0, BH_ABI_PAGES * PAGE_SIZE);
+    memset(info, 0, PAGE_SIZE); /* the rest is the console's: it still takes the last words of the earlier life */
     info->magic = BH_START_MAGIC;
     info->version = BH_ABI_VERSION;
     info->size = sizeof(*info);
