@@ -192,7 +192,7 @@ boot_gdt_pointer:
         .short boot_gdt_end - boot_gdt - 1
         .long boot_gdt
 refuse_text:
-        .asciz "bulkhead: refused: this CPU has no 64-bit mode or no NX (BOOT-1)\r\n"
+        .asciz "[    0.000000] bulkhead| refused: BOOT-1: this CPU has no 64-bit mode or no NX\r\n"
 
         .bss
         .balign 4096
