@@ -42,6 +42,15 @@ static int setup(void **state)
     return 0;
 }
 
+/* Into r. What is in scratch before must not matter. */
+static void ask(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t scratch[4];
+
+    memset(scratch, 0xff, sizeof(scratch));
+    memcpy(r, guest_cpuid(v, leaf, subleaf, scratch), sizeof(r));
+}
+
 static bool bit(unsigned reg, unsigned n)
 {
     return r[reg] >> n & 1;
@@ -74,7 +83,7 @@ static void sep5_hidden_features(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++) {
-        guest_cpuid(v, hidden[i].leaf, 0, r);
+        ask(v, hidden[i].leaf, 0);
         assert_false(bit(hidden[i].reg, hidden[i].bit));
     }
 }
@@ -92,8 +101,7 @@ static void sep5_hidden_leaves_are_zero(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(zero); i++)
         for (unsigned sub = 0; sub < 40; sub++) {
-            memset(r, 0xff, sizeof(r));
-            guest_cpuid(v, zero[i], sub, r);
+            ask(v, zero[i], sub);
             assert_int_equal(r[0] | r[1] | r[2] | r[3], 0);
         }
 }
@@ -103,12 +111,12 @@ static void features_needed_by_linux_pass(void **state)
     struct vcpu *v = init(0);
 
     (void)state;
-    guest_cpuid(v, 1, 0, r);
+    ask(v, 1, 0);
     assert_true(bit(ECX, 21) && bit(ECX, 31) && bit(ECX, 26) && bit(ECX, 24) && bit(EDX, 9) && bit(EDX, 4) && bit(EDX, 13));
-    guest_cpuid(v, 7, 0, r);
+    ask(v, 7, 0);
     assert_true(bit(EBX, 0) && bit(EBX, 7) && bit(EBX, 20) && bit(ECX, 2) && bit(EBX, 9));
     assert_int_equal(r[EAX], 0);
-    guest_cpuid(v, 0x80000001, 0, r);
+    ask(v, 0x80000001, 0);
     assert_true(bit(EDX, 11) && bit(EDX, 20) && bit(EDX, 26) && bit(EDX, 27) && bit(EDX, 29));
 }
 
@@ -122,17 +130,17 @@ static void nothing_is_invented(void **state)
     fake_cpuid_set(0, 0, 0xd, 1, 2, 3);
     fake_cpuid_set(0x80000000, 0, 0x80000008, 1, 2, 3);
     v = init(0);
-    guest_cpuid(v, 1, 0, r);
+    ask(v, 1, 0);
     assert_int_equal(r[ECX], 0x80200000);
     assert_int_equal(r[EDX], 1 << 9);
-    guest_cpuid(v, 7, 0, r);
+    ask(v, 7, 0);
     assert_int_equal(r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 0xd, 0, r);
+    ask(v, 0xd, 0);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 0x80000001, 0, r);
+    ask(v, 0x80000001, 0);
     assert_int_equal(r[ECX], 0);
     assert_int_equal(r[EDX], 1 << 9);
-    guest_cpuid(v, 0x80000000, 0, r);
+    ask(v, 0x80000000, 0);
     assert_int_equal(r[EAX], 0x80000008);
 }
 
@@ -150,11 +158,11 @@ static void leaves_above_the_maximum_are_not_read(void **state)
     fake_cpuid_set(2, 0, ~0u, ~0u, ~0u, ~0u);
     fake_x86.leaves_repeat = true;
     v = init(0);
-    guest_cpuid(v, 7, 0, r);
+    ask(v, 7, 0);
     assert_int_equal(r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 4, 0, r);
+    ask(v, 4, 0);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 0x80000005, 0, r);
+    ask(v, 0x80000005, 0);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
 }
 
@@ -164,13 +172,13 @@ static void signatures(void **state)
     char name[13] = {0};
 
     (void)state;
-    guest_cpuid(v, 0x40000000, 0, r);
+    ask(v, 0x40000000, 0);
     memcpy(name, r + 1, 12);
     assert_string_equal(name, "BulkheadBulk");
     assert_int_equal(r[EAX], 0x40000001);
-    guest_cpuid(v, 0x40000001, 0, r);
+    ask(v, 0x40000001, 0);
     assert_int_equal(r[EAX], BH_ABI_VERSION);
-    guest_cpuid(v, 0x40000100, 0, r);
+    ask(v, 0x40000100, 0);
     assert_memory_equal(r + 1, "KVMKVMKVM\0\0\0", 12);
     assert_int_equal(r[EAX], 0x40000101);
 }
@@ -188,32 +196,32 @@ static void topology_counts_own_cores_only(void **state)
 
         prepare(n);
         v = init(n - 1);
-        guest_cpuid(v, 1, 0, r);
+        ask(v, 1, 0);
         assert_int_equal(r[EBX] >> 24, n - 1);
         assert_int_equal(r[EBX] >> 16 & 0xff, n);
         assert_int_equal(r[EBX] & 0xff, 0);
         assert_int_equal(bit(EDX, 28), n > 1);
-        guest_cpuid(v, 0xb, 0, r);
+        ask(v, 0xb, 0);
         assert_int_equal(r[EAX], 0);
         assert_int_equal(r[EBX], 1);
         assert_int_equal(r[ECX], 0x100);
         assert_int_equal(r[EDX], n - 1);
-        guest_cpuid(v, 0xb, 1, r);
+        ask(v, 0xb, 1);
         assert_int_equal(r[EAX], sizes[i].bits);
         assert_int_equal(r[EBX], n);
         assert_int_equal(r[ECX], 0x201);
         assert_int_equal(r[EDX], n - 1);
-        guest_cpuid(v, 0xb, 0x302, r);
+        ask(v, 0xb, 0x302);
         assert_int_equal(r[EAX] | r[EBX], 0);
         assert_int_equal(r[ECX], 2);
         assert_int_equal(r[EDX], n - 1);
-        guest_cpuid(v, 0x80000008, 0, r);
+        ask(v, 0x80000008, 0);
         assert_int_equal(r[ECX], sizes[i].bits << 12 | (n - 1));
-        guest_cpuid(v, 0x8000001e, 0, r);
+        ask(v, 0x8000001e, 0);
         assert_int_equal(r[EAX], n - 1);
         assert_int_equal(r[EBX], n - 1);
         assert_int_equal(r[ECX] | r[EDX], 0);
-        guest_cpuid(v, 0x4, 3, r);
+        ask(v, 0x4, 3);
         assert_int_equal(r[EAX] >> 26, ids);
         assert_int_equal(r[EAX] >> 14 & 0xfff, ids); /* level 7 on this processor: shared */
     }
@@ -228,15 +236,15 @@ static void caches_of_a_core_are_its_own(void **state)
     fake_cpuid_set(0x8000001d, 1, 0x3fffc163, 1, 2, 3); /* level 3 */
     fake_cpuid_set(0x8000001d, 2, 0, 0, 0, 0);
     v = init(1);
-    guest_cpuid(v, 0x8000001d, 0, r);
+    ask(v, 0x8000001d, 0);
     assert_int_equal(r[EAX], 0x121);
-    guest_cpuid(v, 0x8000001d, 1, r);
+    ask(v, 0x8000001d, 1);
     assert_int_equal(r[EAX], 3u << 14 | 0x163);
-    guest_cpuid(v, 0x8000001d, 2, r);
+    ask(v, 0x8000001d, 2);
     assert_int_equal(r[EAX], 0);
-    guest_cpuid(v, 0x8000001d, 5, r);
+    ask(v, 0x8000001d, 5);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 0x4, 5, r);
+    ask(v, 0x4, 5);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
 }
 
@@ -247,12 +255,12 @@ static void osxsave_and_ospke_follow_cr4(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         fake_virt.state.cr4 = (i & 1 ? CR4_OSXSAVE : 0) | (i & 2 ? CR4_PKE : 0);
-        guest_cpuid(v, 1, 7, r);
+        ask(v, 1, 7);
         assert_int_equal(bit(ECX, 27), i & 1);
-        guest_cpuid(v, 7, 0, r);
+        ask(v, 7, 0);
         assert_int_equal(bit(ECX, 4), i >> 1);
     }
-    guest_cpuid(v, 7, 1, r);
+    ask(v, 7, 1);
     assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
 }
 
@@ -261,19 +269,19 @@ static void ac04_xsave_leaves(void **state)
     struct vcpu *v = init(0);
 
     (void)state;
-    guest_cpuid(v, 0xd, 0, r);
+    ask(v, 0xd, 0);
     assert_int_equal(r[EAX], 0x2e7); /* x87 SSE AVX AVX-512 PKRU; not MPX, PT, CET, AMX */
     assert_int_equal(r[EDX], 0);
     assert_int_equal(r[EBX], 832);                   /* for XCR0 as it is now */
     assert_int_equal(r[ECX], 512 + 64 * 9 + 64 * 9); /* the end of component 9 */
     fake_cpuid_set(0xd, 0, ~0u, 1088, 2440, ~0u);
-    guest_cpuid(v, 0xd, 0, r);
+    ask(v, 0xd, 0);
     assert_int_equal(r[EBX], 1088);
-    guest_cpuid(v, 0xd, 1, r);
+    ask(v, 0xd, 1);
     assert_int_equal(r[EAX], 5);
     assert_int_equal(r[EBX] | r[ECX] | r[EDX], 0);
     for (unsigned i = 2; i < 70; i++) {
-        guest_cpuid(v, 0xd, i, r);
+        ask(v, 0xd, i);
         if (i < 10 && 0x2e7 >> i & 1) {
             assert_int_equal(r[EAX], 64 * i);
             assert_int_equal(r[EBX], 512 + 64 * i);
@@ -291,10 +299,10 @@ static void board_vouches(void **state)
     (void)state;
     fake_board.arat = fake_board.invariant_tsc = true;
     v = init(0);
-    guest_cpuid(v, 6, 0, r);
+    ask(v, 6, 0);
     assert_int_equal(r[EAX], 4);
     assert_int_equal(r[EBX] | r[ECX] | r[EDX], 0);
-    guest_cpuid(v, 0x80000007, 0, r);
+    ask(v, 0x80000007, 0);
     assert_int_equal(r[EDX], 1 << 8);
 }
 
@@ -303,12 +311,12 @@ static void limits(void **state)
     struct vcpu *v = init(0);
 
     (void)state;
-    guest_cpuid(v, 0, 99, r);
+    ask(v, 0, 99);
     assert_int_equal(r[EAX], 0xd);
     assert_memory_equal(r + 1, "AuthcAMDenti", 12);
-    guest_cpuid(v, 0x80000000, 0, r);
+    ask(v, 0x80000000, 0);
     assert_int_equal(r[EAX], 0x80000021);
-    guest_cpuid(v, 0x80000008, 0, r);
+    ask(v, 0x80000008, 0);
     assert_int_equal(r[EAX], 48 << 8 | 0xff);
     assert_int_equal(fake_virt.pages, 1);
 }
