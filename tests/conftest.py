@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """For all pytest tests: the serial transcript of a failed test is printed, no QEMU outlives its test, no test hangs for ever."""
 import pathlib
-import shutil
 import signal
 import sys
 
@@ -19,18 +18,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long this test may take")
 
 
-def pytest_sessionstart(session):
-    """Logs of earlier runs are not mistaken for this one's."""
-    shutil.rmtree(lib.LOGS, ignore_errors=True)
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
-    machine = lib.Machine.last
-    if report.when == "call" and report.failed and machine:
-        machine.close()
+    shared = [value for value in item.funcargs.values() if isinstance(value, lib.Machine)]
+    machine = lib.Machine.last or next(iter(shared), None)
+    if report.failed and machine:
+        if machine is lib.Machine.last:
+            machine.close()
         report.sections.append((f"serial port, its end; all of it: {machine.transcript.path}", machine.text[-6000:]))
 
 

@@ -111,6 +111,9 @@ class Transcript:
         self.file.close()
 
 
+_boots = {}  # of each test in this run: transcripts of earlier runs are overwritten
+
+
 class Machine:
     """One boot. Ends QEMU at the end of its `with` block, or by close(), whatever happened."""
 
@@ -122,9 +125,7 @@ class Machine:
         if change_command:
             command = change_command(list(command))
         test = re.sub(r"[^\w.-]+", "_", os.environ.get("PYTEST_CURRENT_TEST", "machine").split(" ")[0].split("::", 1)[-1])
-        number = 1
-        while (LOGS / f"{test}.{number}.log").exists():
-            number += 1
+        number = _boots[test] = _boots.get(test, 0) + 1
         self.attention_key = attention
         self.transcript = Transcript(LOGS / f"{test}.{number}.log")
         self.qemu = Qemu(command, str(image or self.build.image), extra)
@@ -194,6 +195,11 @@ class Machine:
     def attention(self, key):
         """The attention key, then `key`."""
         self.send(self.attention_key + key.encode())
+
+    def seen(self, pattern, timeout=30):
+        """Wait until this has come, however long ago."""
+        if not re.search(pattern, self.transcript.text):
+            self.expect(pattern, timeout)
 
     def focus(self, partition):
         """Give a partition the keyboard and the raw screen: by its name or its number from 1."""
