@@ -88,60 +88,46 @@ static void operand_skip(struct cursor *c, uint8_t modrm, unsigned address_size)
 }
 
 /* What an opcode does; the width of the operand is `width`, or that of the mode where it is 0. */
+enum form_kind {
+    FORM_NONE,
+    FORM_STORE,
+    FORM_LOAD,
+    FORM_EXTEND,
+    FORM_IMMEDIATE,
+    FORM_STORE_OFFSET,
+    FORM_LOAD_OFFSET
+};
 struct form {
-    enum {
-        FORM_NONE,
-        FORM_STORE,
-        FORM_LOAD,
-        FORM_EXTEND,
-        FORM_IMMEDIATE,
-        FORM_STORE_OFFSET,
-        FORM_LOAD_OFFSET
-    } kind;
+    bool two_bytes; /* after 0F */
+    uint8_t opcode;
+    enum form_kind kind;
     uint8_t width;
     bool sign;
 };
 
-static struct form form_of(uint8_t opcode)
-{
-    switch (opcode) {
-    case 0x88:
-        return (struct form){.kind = FORM_STORE, .width = 1};
-    case 0x89:
-        return (struct form){.kind = FORM_STORE};
-    case 0x8a:
-        return (struct form){.kind = FORM_LOAD, .width = 1};
-    case 0x8b:
-        return (struct form){.kind = FORM_LOAD};
-    case 0xa0:
-        return (struct form){.kind = FORM_LOAD_OFFSET, .width = 1};
-    case 0xa1:
-        return (struct form){.kind = FORM_LOAD_OFFSET};
-    case 0xa2:
-        return (struct form){.kind = FORM_STORE_OFFSET, .width = 1};
-    case 0xa3:
-        return (struct form){.kind = FORM_STORE_OFFSET};
-    case 0xc6:
-        return (struct form){.kind = FORM_IMMEDIATE, .width = 1};
-    case 0xc7:
-        return (struct form){.kind = FORM_IMMEDIATE};
-    default:
-        return (struct form){.kind = FORM_NONE};
-    }
-}
+static const struct form forms[] = {
+    {false, 0x88, FORM_STORE, 1, false},        {false, 0x89, FORM_STORE, 0, false},
+    {false, 0x8a, FORM_LOAD, 1, false},         {false, 0x8b, FORM_LOAD, 0, false},
+    {false, 0xa0, FORM_LOAD_OFFSET, 1, false},  {false, 0xa1, FORM_LOAD_OFFSET, 0, false},
+    {false, 0xa2, FORM_STORE_OFFSET, 1, false}, {false, 0xa3, FORM_STORE_OFFSET, 0, false},
+    {false, 0xc6, FORM_IMMEDIATE, 1, false},    {false, 0xc7, FORM_IMMEDIATE, 0, false},
+    {true, 0xb6, FORM_EXTEND, 1, false},                                            /* MOVZX */
+    {true, 0xb7, FORM_EXTEND, 2, false},        {true, 0xbe, FORM_EXTEND, 1, true}, /* MOVSX */
+    {true, 0xbf, FORM_EXTEND, 2, true},
+};
 
-static struct form form_of_0f(uint8_t opcode)
+static struct form form_of(struct cursor *c, uint8_t opcode, uint8_t rex)
 {
-    switch (opcode) {
-    case 0xb6: /* MOVZX */
-    case 0xb7:
-        return (struct form){.kind = FORM_EXTEND, .width = opcode == 0xb6 ? 1 : 2};
-    case 0xbe: /* MOVSX */
-    case 0xbf:
-        return (struct form){.kind = FORM_EXTEND, .width = opcode == 0xbe ? 1 : 2, .sign = true};
-    default:
-        return (struct form){.kind = FORM_NONE};
-    }
+    bool two_bytes = opcode == 0x0f;
+
+    if (two_bytes)
+        opcode = next(c);
+    else if (opcode == 0x63 && rex & REX_W) /* MOVSXD; outside 64-bit mode 63 is ARPL */
+        return (struct form){.kind = FORM_EXTEND, .width = 4, .sign = true};
+    for (unsigned i = 0; i < ARRAY_SIZE(forms); i++)
+        if (forms[i].two_bytes == two_bytes && forms[i].opcode == opcode)
+            return forms[i];
+    return (struct form){.kind = FORM_NONE};
 }
 
 /* Byte registers 4..7 without REX are AH, CH, DH, BH. */
@@ -188,9 +174,7 @@ bool decode_mov(const uint8_t *code, unsigned length, unsigned mode, struct mmio
         address_size = p.address ? 4 : 8;
     else
         address_size = (mode == 16) != p.address ? 2 : 4;
-    form = opcode == 0x0f ? form_of_0f(next(&c)) : form_of(opcode);
-    if (opcode == 0x63 && p.rex & REX_W) /* MOVSXD; outside 64-bit mode 63 is ARPL */
-        form = (struct form){.kind = FORM_EXTEND, .width = 4, .sign = true};
+    form = form_of(&c, opcode, p.rex);
     if (form.kind == FORM_NONE)
         return false;
     insn->size = (uint8_t)(form.width ? form.width : operand_size);
