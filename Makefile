@@ -32,7 +32,7 @@ $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a fol
 endif
 include $(board_dir)/board.mk
 image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
-needs_tables := $(filter-out check-config report,$(image_goals))
+needs_tables := $(filter-out check-config,$(image_goals))
 
 # A folder made from another product or board of the same name is of no use.
 origin := $(product_dir) $(board_dir)
@@ -68,10 +68,11 @@ LDS := arch/x86/boot/bulkhead.lds
 
 INCLUDES := -Icore/abi -Icore/include -Iconfig/include -Iboard/include -Iarch/x86/include
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-TARGET_CFLAGS := -std=c11 -O2 -g -ffreestanding -fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
+# -flto: core and back end meet at plain prototypes; the linker inlines across them, which an exit would pay for otherwise.
+TARGET_CFLAGS := -std=c11 -O2 -flto=1 -flto-partition=one -g -ffreestanding -fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
 	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS) $(INCLUDES)
-TARGET_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
+TARGET_LDFLAGS := -nostdlib -static -Wl,-z,max-page-size=4096,-z,noexecstack,--build-id=none,--fatal-warnings
 # Objects made with other flags are made again.
 flags := $(filter-out -ffile-prefix-map=%,$(TARGET_CFLAGS))
 ifneq ($(file <build/obj/flags),$(flags))
@@ -106,6 +107,7 @@ $(out)/host/product.o: $(product_dir)/product.c | build/.deps
 $(out)/host/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC-HOST,$<)
 	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c
 $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
 	$(call say,LINK,$@)
 	$(Q)gcc -o $@ $^
@@ -114,17 +116,15 @@ $(out)/makevars: build/host/config/tool/makevars.o $(out)/host/product.o $(out)/
 
 # Names of partitions, programs and kernels, known only once the tables have passed their checks.
 $(out)/product.mk: $(out)/planner $(out)/makevars
-	$(Q)$(out)/planner --check
+	$(Q)$(planner) --check
 	$(Q)$(out)/makevars >$@
 ifneq ($(needs_tables),)
 include $(out)/product.mk
 endif
 
-.PHONY: check-config report
+.PHONY: check-config
 check-config: $(out)/planner ## all rules on PRODUCT and BOARD; every finding is printed
-	$(Q)$(out)/planner --check
-report: $(out)/planner ## memory, cores, who can reach whom, for a reviewer: build/<board>/<product>/report/
-	$(Q)mkdir -p $(out)/report && $(out)/planner --report $(out)/report
+	$(Q)$(planner) --check
 
 # --- what partitions run ---------------------------------------------------------------------------------------------------
 
@@ -156,13 +156,13 @@ define image_rules
 $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
 	$$(call say,PLAN,$(1)/plan.c)
 	$$(Q)mkdir -p $(1)/payloads
-	$$(Q)$(out)/planner --plan $(1)/plan.c --payloads $(1)/payloads --grub $(1)/grub.cfg $(image_args) $(2)
+	$$(Q)$(planner) --plan $(1)/plan.c --payloads $(1)/payloads --grub $(1)/grub.cfg $(image_args) $(2)
 $(1)/plan.o: $(1)/plan.c
 	$$(call say,CC,$$<)
 	$$(compile)
 $(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
-	$$(Q)ld $(TARGET_LDFLAGS) -T $(LDS) --defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Map $(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
+	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf
 	$$(call say,LIST,$$@)
 	$$(Q)objdump -d -S --no-show-raw-insn $$< >$$@
@@ -174,6 +174,11 @@ $(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/
 endef
 $(eval $(call image_rules,$(out)))
 $(eval $(call image_rules,$(out)/release,--release))
+
+.PHONY: report
+report: $(out)/planner $(image_files) ## memory, cores, who can reach whom, digests, for a reviewer: build/<board>/<product>/report/
+	$(Q)mkdir -p $(out)/report && $(planner) --report $(out)/report $(image_args)
+	@echo 'report: $(out)/report/report.html, report.txt, memory.svg, reach.svg'
 
 .PHONY: image
 image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
@@ -191,6 +196,16 @@ run: $(out)/bulkhead.iso $(out)/run.args ## boot it in QEMU, consoles in this te
 	$(run_qemu) $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
 gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger
 	$(run_qemu) --gdb $(out)/bulkhead.elf
+
+.PHONY: bench
+ifeq ($(PRODUCT),bench)
+bench: $(out)/bulkhead.iso $(out)/sizes.txt $(out)/run.args ## figures under instruction counting, against their limits; JSON beside
+	$(Q)$(PYTHON) config/tool/bench.py --command $(out)/run.args --image $(out)/bulkhead.iso --folder $(out) --json $(out)/bench.json \
+		--lines '$(MAKE) --no-print-directory lines'
+else
+bench:
+	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench
+endif
 
 # --- unit tests --------------------------------------------------------------------------------------------------------------------
 
@@ -247,7 +262,7 @@ HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJ
 lines: $(HYPERVISOR_OBJS) ## privileged source lines of this board's image, against their budget
 	$(Q)$(PYTHON) config/tool/lines.py $(HYPERVISOR_OBJS:.o=.d) $(LDS)
 tidy: | build/.deps ## clang-tidy and cppcheck on what is in the image
-	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter -std% -f% -I% -D%,$(TARGET_CFLAGS))
+	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter-out -flto%,$(filter -std% -f% -I% -D%,$(TARGET_CFLAGS)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability $(INCLUDES) $(HYPERVISOR_C)
 compdb: ## compile_commands.json for editors
 	$(Q)$(PYTHON) config/tool/compdb.py '$(TARGET_CFLAGS)' $(HYPERVISOR_OBJS) >compile_commands.json

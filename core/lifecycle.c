@@ -59,17 +59,15 @@ void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const
     record->cr4 = state.cr4;
     record->efer = state.efer;
     record->regs = vcpu->regs;
-    if (exit) {
-        record->raw_code = exit->raw_code;
-        record->raw_info1 = exit->raw_info1;
-        record->raw_info2 = exit->raw_info2;
-    }
+    if (exit)
+        virt_raw(vcpu, record->raw);
 }
 
 static const char *action_name(enum action action)
 {
     static const char *const names[] = {
-        [ACTION_DEFAULT] = "none", [ACTION_LOG] = "log", [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart", [ACTION_RESET] = "reset the board",
+        [ACTION_DEFAULT] = "none",          [ACTION_LOG] = "log", [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart",
+        [ACTION_RESET] = "reset the board",
     };
 
     return (unsigned)action < ARRAY_SIZE(names) ? names[action] : "?";
@@ -273,8 +271,8 @@ void partition_bring_up(struct vcpu *vcpu)
     lock_drop(&partition->gate);
     atomic_store(&vcpu->mode, VCPU_RUNNING);
     atomic_store(&partition->state, PARTITION_RUNNING);
-    log_line("partition %s: running, life %lu, %u cores, %lu MiB", partition->plan->name, partition->lives, partition->plan->core_count,
-             partition->plan->memory >> 20);
+    log_line("partition %s: running, life %lu, %u cores, %lu MiB", partition->plan->name, partition->lives,
+             partition->plan->core_count, partition->plan->memory >> 20);
 }
 
 /* --- the housekeeping core's part ---------------------------------------------------------------------------------------------------------- */

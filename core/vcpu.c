@@ -69,8 +69,10 @@ static void vcpu_sipi_received(struct vcpu *vcpu)
     atomic_store(&vcpu->mode, VCPU_RUNNING);
 }
 
-static void vcpu_serve(struct vcpu *vcpu, uint32_t requests)
+void vcpu_serve(struct vcpu *vcpu)
 {
+    uint32_t requests = atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel);
+
     if (requests & REQUEST_TICK)
         housekeeping(vcpu);
     if (requests & REQUEST_STOP)
@@ -97,24 +99,27 @@ static void vcpu_nmi_deliver(struct vcpu *vcpu)
     vcpu->nmi_blocked = true;
 }
 
-_Noreturn void vcpu_loop(void)
+/* Not inlined, so that the compiler works from one pointer and not from the address of an array element. */
+static _Noreturn __attribute__((noinline)) void vcpu_run(struct vcpu *vcpu)
 {
-    struct vcpu *vcpu = vcpu_here();
     struct exit exit;
 
-    vcpu->left_guest = arch_ticks();
+    atomic_store_explicit(&vcpu->alive, arch_ticks(), memory_order_relaxed);
     for (;;) {
-        if (atomic_load_explicit(&vcpu->requests, memory_order_relaxed) != 0)
-            vcpu_serve(vcpu, atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel));
-        atomic_store_explicit(&vcpu->alive, vcpu->left_guest, memory_order_relaxed);
         if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) == VCPU_RUNNING) {
             if (vcpu->nmi_pending)
                 vcpu_nmi_deliver(vcpu);
-            virt_run(vcpu, &exit);
+            virt_run(vcpu, &exit); /* with requests waiting it comes back at once, as EXIT_KICK */
             exit_handle(vcpu, &exit);
         } else {
             virt_idle(vcpu);
-            vcpu->left_guest = arch_ticks();
+            atomic_store_explicit(&vcpu->alive, arch_ticks(), memory_order_relaxed);
+            vcpu_serve(vcpu);
         }
     }
+}
+
+_Noreturn void vcpu_loop(void)
+{
+    vcpu_run(vcpu_here());
 }

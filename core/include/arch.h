@@ -50,8 +50,10 @@ void arch_watchdog_start(void);
 void arch_watchdog_feed(void);
 
 /* --- policy that speaks x86, answered in arch/x86/virt and arch/x86/irq ----------------------------------------------- */
-/* What this vcpu's CPUID says; out = EAX, EBX, ECX, EDX. Costs one table look-up. */
-void guest_cpuid(struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4]);
+/* What this vcpu's CPUID says: EAX, EBX, ECX, EDX. The first answers from a table, in one look-up, or 0 where the answer depends on
+ * what the guest has switched on; the second always. */
+const uint32_t *guest_cpuid_constant(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf);
+void guest_cpuid(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4]);
 /* RDMSR and WRMSR that exited. False: not in the allow-list or a value that the architecture refuses; #GP is due. */
 bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value);
 bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value);
@@ -70,7 +72,7 @@ bool guest_cr_write(struct vcpu *vcpu, unsigned cr, unsigned *length);
 /* The MOV instruction that exited with a nested fault. */
 struct mmio_insn {
     uint8_t length;
-    uint8_t size;     /* of the memory operand: 1, 2, 4, 8 */
+    uint8_t size; /* of the memory operand: 1, 2, 4, 8 */
     bool write;
     bool immediate;   /* write: value below instead of a register */
     uint8_t reg;      /* 0..15 in encoding order; see high_byte */

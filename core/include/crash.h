@@ -11,8 +11,8 @@
 struct crash_record {
     uint64_t magic;
     uint32_t version, size;
-    uint64_t boot;     /* boots counted in this area */
-    uint64_t valid;    /* CRASH_MAGIC once complete */
+    uint64_t boot;  /* boots counted in this area */
+    uint64_t valid; /* CRASH_MAGIC once complete */
     uint32_t core, vector;
     uint64_t error_code, rip, rsp, rflags, cr2, cr3;
     uint64_t regs[16];
@@ -35,10 +35,10 @@ _Noreturn void crash(const struct crash_state *state, const char *text);
 /* An invariant of ours is broken: SEP-8. */
 _Noreturn void crash_here(const char *text);
 
-#define INVARIANT(condition, text)  \
-    do {                            \
-        if (!(condition))           \
-            crash_here(text);       \
+#define INVARIANT(condition, text)                                                                                                 \
+    do {                                                                                                                           \
+        if (!(condition))                                                                                                          \
+            crash_here(text);                                                                                                      \
     } while (0)
 
 #endif

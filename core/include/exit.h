@@ -8,29 +8,31 @@
 struct vcpu;
 
 /* One row per kind: enumerator, and the handler's and counter's name. A kind without a handler does not link. */
-#define EXIT_KINDS(X)                                                                                     \
-    X(EXIT_UNKNOWN, unknown)           /* a code this CPU should not produce */                           \
-    X(EXIT_KICK, kick)                 /* NMI: a tick, a request of another core, or the board's */       \
-    X(EXIT_CPUID, cpuid)                                                                                  \
-    X(EXIT_HYPERCALL, hypercall)                                                                          \
-    X(EXIT_MSR_READ, msr_read)                                                                            \
-    X(EXIT_MSR_WRITE, msr_write)                                                                          \
-    X(EXIT_IO, io)                                                                                        \
-    X(EXIT_NESTED_FAULT, nested_fault) /* guest-physical address not mapped, or not so */                 \
-    X(EXIT_CR_WRITE, cr_write)                                                                            \
-    X(EXIT_XSETBV, xsetbv)                                                                                \
-    X(EXIT_EXCEPTION, exception)       /* #DB, #AC: taken so that no loop of them holds the core */       \
-    X(EXIT_MACHINE_CHECK, machine_check)                                                                  \
-    X(EXIT_NMI_UNBLOCKED, nmi_unblocked) /* the guest's NMI handler has ended */                          \
-    X(EXIT_CACHE, cache)               /* WBINVD, INVD: nothing to do, nothing done */                    \
-    X(EXIT_FORBIDDEN, forbidden)       /* instruction no partition has: #UD */                            \
-    X(EXIT_PRIVILEGED, privileged)     /* instruction refused with #GP: RDPMC */                          \
-    X(EXIT_TASK_SWITCH, task_switch)                                                                      \
-    X(EXIT_SHUTDOWN, shutdown)         /* triple fault */                                                 \
+#define EXIT_KINDS(X)                                                                                                              \
+    X(EXIT_UNKNOWN, unknown) /* a code this CPU should not produce */                                                              \
+    X(EXIT_KICK, kick)       /* NMI: a tick, a request of another core, or the board's */                                          \
+    X(EXIT_CPUID, cpuid)                                                                                                           \
+    X(EXIT_HYPERCALL, hypercall)                                                                                                   \
+    X(EXIT_MSR_READ, msr_read)                                                                                                     \
+    X(EXIT_MSR_WRITE, msr_write)                                                                                                   \
+    X(EXIT_IO, io)                                                                                                                 \
+    X(EXIT_NESTED_FAULT, nested_fault) /* guest-physical address not mapped, or not so */                                          \
+    X(EXIT_CR_WRITE, cr_write)                                                                                                     \
+    X(EXIT_XSETBV, xsetbv)                                                                                                         \
+    X(EXIT_EXCEPTION, exception) /* #DB, #AC: taken so that no loop of them holds the core */                                      \
+    X(EXIT_MACHINE_CHECK, machine_check)                                                                                           \
+    X(EXIT_NMI_UNBLOCKED, nmi_unblocked) /* the guest's NMI handler has ended */                                                   \
+    X(EXIT_CACHE, cache)                 /* WBINVD, INVD: nothing to do, nothing done */                                           \
+    X(EXIT_FORBIDDEN, forbidden)         /* instruction no partition has: #UD */                                                   \
+    X(EXIT_PRIVILEGED, privileged)       /* instruction refused with #GP: RDPMC */                                                 \
+    X(EXIT_TASK_SWITCH, task_switch)                                                                                               \
+    X(EXIT_SHUTDOWN, shutdown)         /* triple fault */                                                                          \
     X(EXIT_ENTRY_FAILED, entry_failed) /* the CPU refused the guest state */
 
 #define EXIT_ENUM(kind, name) kind,
-enum exit_kind { EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT };
+enum exit_kind {
+    EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT
+};
 #undef EXIT_ENUM
 
 struct exit {
@@ -54,7 +56,6 @@ struct exit {
         } exception;
         uint8_t cr; /* EXIT_CR_WRITE: 0 or 4 */
     };
-    uint64_t raw_code, raw_info1, raw_info2; /* for the stop record */
 };
 
 /* Name of a kind, for counters and records. */

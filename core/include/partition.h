@@ -32,16 +32,16 @@ enum partition_state {
 /* Why a partition stopped or was refused something. */
 enum cause {
     CAUSE_NONE,
-    CAUSE_EXIT,     /* it ended itself: value = status */
-    CAUSE_TRAP,     /* its own trap handler ended it: value = vector */
+    CAUSE_EXIT, /* it ended itself: value = status */
+    CAUSE_TRAP, /* its own trap handler ended it: value = vector */
     CAUSE_ABORT,
     CAUSE_REBOOT,
     CAUSE_POWEROFF,
     CAUSE_SHUTDOWN, /* triple fault */
     CAUSE_WATCHDOG,
-    CAUSE_DENIED,   /* more denied accesses per second than the table tolerates */
-    CAUSE_MMIO,     /* fault outside its memory that cannot be answered: during delivery, in a page walk, not a MOV */
-    CAUSE_ENTRY,    /* the CPU refused its state */
+    CAUSE_DENIED, /* more denied accesses per second than the table tolerates */
+    CAUSE_MMIO,   /* fault outside its memory that cannot be answered: during delivery, in a page walk, not a MOV */
+    CAUSE_ENTRY,  /* the CPU refused its state */
     CAUSE_INSTRUCTION,
     CAUSE_MACHINE_CHECK,
     CAUSE_IMAGE,    /* its payload no longer has the digest of the plan */
@@ -55,7 +55,17 @@ const char *cause_name(enum cause cause);
 struct guest_regs {
     uint64_t r[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
 };
-enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8 };
+enum {
+    REG_RAX,
+    REG_RCX,
+    REG_RDX,
+    REG_RBX,
+    REG_RSP,
+    REG_RBP,
+    REG_RSI,
+    REG_RDI,
+    REG_R8
+};
 
 /* What a vcpu does when it has no guest code to run. */
 enum vcpu_mode {
@@ -71,7 +81,7 @@ enum {
     REQUEST_INIT = 1u << 2,
     REQUEST_SIPI = 1u << 3, /* vector in sipi_vector */
     REQUEST_NMI = 1u << 4,
-    REQUEST_TICK = 1u << 5, /* housekeeping is due on this core */
+    REQUEST_TICK = 1u << 5,   /* housekeeping is due on this core */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
 };
 
@@ -85,26 +95,26 @@ struct counters {
 struct apic_shadow {
     uint64_t base_msr;
     uint32_t lvt_lint0, lvt_lint1, lvt_thermal, lvt_perf, lvt_cmci; /* as last written, never let through */
-    uint32_t svr, ldr, dfr, icr_high; /* ldr: read by the partition's other cores, relaxed */
+    uint32_t svr, ldr, dfr, icr_high;                               /* ldr: read by the partition's other cores, relaxed */
     uint64_t icr;
 };
 
 struct vcpu {
-    struct guest_regs regs;       /* (own) first: the entry code knows it */
-    struct partition *partition;  /* (i) */
-    uint8_t index, core;          /* (i) in the partition; in plan.cores */
-    _Atomic uint32_t requests;    /* (a) */
-    _Atomic uint8_t sipi_vector;  /* (a) */
-    _Atomic uint8_t mode;         /* (own) written, (a) read: enum vcpu_mode */
+    struct guest_regs regs;        /* (own) first: the entry code knows it */
+    struct partition *partition;   /* (i) */
+    uint8_t index, core;           /* (i) in the partition; in plan.cores */
+    _Atomic uint32_t requests;     /* (a) */
+    _Atomic uint8_t sipi_vector;   /* (a) */
+    _Atomic uint8_t mode;          /* (own) written, (a) read: enum vcpu_mode */
     bool nmi_pending, nmi_blocked; /* (own) the guest's own NMIs */
-    struct apic_shadow apic;      /* (own) */
-    struct counters counters;     /* (own) written; read torn by the console, which only shows it */
-    uint64_t console_woken;       /* (own) TSC of the last call that woke the housekeeping core */
-    uint64_t left_guest;          /* (own) TSC at the last exit */
-    _Atomic uint64_t alive;       /* (a) TSC when this core last passed its run loop */
-    void *virt;                   /* (i) the back end's own */
-    uint64_t xcr0;                /* (own) what the guest set */
-    uint64_t pat;                 /* (own) where the back end has no field for it */
+    struct apic_shadow apic;       /* (own) */
+    struct counters counters;      /* (own) written; read torn by the console, which only shows it */
+    uint64_t console_woken;        /* (own) TSC of the last call that woke the housekeeping core */
+    _Atomic uint64_t alive;        /* (a) TSC when this core last left its guest, or breathed while it was busy */
+    void *virt;                    /* (i) the back end's own */
+    const void *cpuid;             /* (i) its answers: cpuid_policy.c */
+    uint64_t xcr0;                 /* (own) what the guest set */
+    uint64_t pat;                  /* (own) where the back end has no field for it */
 };
 
 /* Record of a stop. */
@@ -116,7 +126,7 @@ struct stop_record {
     uint64_t address; /* what it touched, where known */
     uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer;
     struct guest_regs regs;
-    uint64_t raw_code, raw_info1, raw_info2;
+    uint64_t raw[3]; /* as virt_raw() */
 };
 
 /* Emulated IO-APIC of a partition: 24 edge pins. */
@@ -154,9 +164,9 @@ struct partition {
     _Atomic uint8_t stop_cause;        /* (a) first cause wins */
     _Atomic uint8_t stop_action;       /* (a) action to take once all cores are parked */
     struct {
-        uint32_t last;        /* heartbeat last seen (hk) */
-        uint64_t since;       /* TSC of the last sign of life (hk) */
-        uint64_t limit_ticks; /* boot grace, then period (hk) */
+        uint32_t last;         /* heartbeat last seen (hk) */
+        uint64_t since;        /* TSC of the last sign of life (hk) */
+        uint64_t limit_ticks;  /* boot grace, then period (hk) */
         _Atomic uint32_t pets; /* (a) emulated ib700 */
         _Atomic bool off;      /* (a) stopped, as the table allows */
         uint64_t stop_refused; /* (g) */
@@ -193,7 +203,12 @@ void partition_order(struct partition *partition, enum cause cause, enum action 
 void partition_start(struct partition *partition);
 
 /* Count one denied access of this vcpu; over the table's rate the partition gets its action. */
-enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER };
+enum denied_kind {
+    DENIED_PORT,
+    DENIED_MSR,
+    DENIED_MEMORY,
+    DENIED_OTHER
+};
 void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what);
 
 /* Send `vector` to a core of the partition if its gate is open. Caller must not hold the gate. */

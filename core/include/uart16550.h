@@ -13,8 +13,8 @@ struct partition;
 
 struct uart16550 {
     uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
-    bool thre_pending;  /* transmitter-empty interrupt not yet seen by the guest */
-    bool out_was_full;  /* a byte was refused: tell the guest when there is room */
+    bool thre_pending; /* transmitter-empty interrupt not yet seen by the guest */
+    bool out_was_full; /* a byte was refused: tell the guest when there is room */
     uint32_t in_produced, in_consumed;
     uint8_t in[UART_INPUT];
 };

@@ -9,6 +9,9 @@
  * no console, watchdog or kick waits longer than a slice. Also says that this core is alive. */
 void vcpu_breathe(void);
 
+/* Do what other cores, and this one, have asked of this core. At each EXIT_KICK and after parking. */
+void vcpu_serve(struct vcpu *vcpu);
+
 /* Make the housekeeping core look at the console soon. Any core. */
 void vcpu_housekeeping_wake(void);
 

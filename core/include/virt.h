@@ -23,7 +23,7 @@ void virt_vcpu_init(struct vcpu *vcpu);
 void virt_reset_entry(struct vcpu *vcpu, const struct plan_entry *entry);
 void virt_reset_sipi(struct vcpu *vcpu, uint8_t vector);
 
-/* Enter the guest and come back with one exit record. Returns EXIT_KICK without entering if vcpu->requests is not 0 when
+/* Enter the guest and come back with one exit record; EXIT_HYPERCALL comes only from privilege level 0. Returns EXIT_KICK without entering if vcpu->requests is not 0 when
  * interrupts of the hypervisor are shut, which closes the race with arch_kick(). */
 void virt_run(struct vcpu *vcpu, struct exit *exit);
 
@@ -31,7 +31,7 @@ void virt_run(struct vcpu *vcpu, struct exit *exit);
 void virt_idle(struct vcpu *vcpu);
 
 /* Advance RIP past an instruction of this length; clears the interrupt shadow. */
-void virt_skip(struct vcpu *vcpu, unsigned length);
+void virt_skip(struct vcpu *vcpu, uint64_t length);
 
 /* Deliver an exception at the next entry. */
 void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code);
@@ -47,7 +47,9 @@ struct guest_state {
     uint8_t cpl;
 };
 void virt_state(const struct vcpu *vcpu, struct guest_state *state);
-bool virt_privileged(const struct vcpu *vcpu); /* at privilege level 0: cheap, for hot paths */
+bool virt_privileged(const struct vcpu *vcpu); /* at privilege level 0 */
+/* The last exit in the vendor's own numbers, for a stop record: code, two words of information. */
+void virt_raw(const struct vcpu *vcpu, uint64_t raw[3]);
 void virt_set_cr0(struct vcpu *vcpu, uint64_t value);
 void virt_set_cr4(struct vcpu *vcpu, uint64_t value);
 uint64_t virt_efer(const struct vcpu *vcpu); /* as the guest may see it */

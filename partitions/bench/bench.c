@@ -6,53 +6,59 @@
 #include "bh.h"
 #include "cpu.h"
 
-#define ROUNDS 10000u
+#define ROUNDS 1000u
+#define BATCHES 20u
 
-static void nothing(void)
+/* ROUNDS times the instruction alone, so that the guest's share of a round is what the empty loop costs. */
+#define LOOP(name, instruction)                                                                                                   \
+    static uint64_t name(void)                                                                                                     \
+    {                                                                                                                              \
+        uint64_t start = bh_tsc();                                                                                                 \
+                                                                                                                                   \
+        for (unsigned i = 0; i < ROUNDS; i++) {                                                                                    \
+            uint64_t a = 0, c = 0;                                                                                                 \
+                                                                                                                                   \
+            __asm__ volatile(instruction : "+a"(a), "+c"(c) : : "rbx", "rdx", "memory");                                           \
+        }                                                                                                                          \
+        return bh_tsc() - start;                                                                                                   \
+    }
+
+LOOP(empty, "")
+LOOP(null_hypercall_amd, "vmmcall")
+LOOP(null_hypercall_intel, "vmcall")
+LOOP(cpuid_exit, "cpuid")
+LOOP(port_denied, "inb $0x80, %%al")
+
+/* The best of several batches: what else the machine does is in the others. */
+static void measure(const char *name, uint64_t (*loop)(void))
 {
-    __asm__ volatile("" ::: "memory");
+    uint64_t best = UINT64_MAX;
+
+    for (unsigned batch = 0; batch < BATCHES; batch++) {
+        bool were_on = bh_irq_off();
+        uint64_t base = empty(), all = loop();
+
+        bh_irq_restore(were_on);
+        if (all > base && all - base < best)
+            best = all - base;
+    }
+    printf("{\"bench\": \"%s\", \"rounds\": %u, \"ticks_per_round\": %lu.%02lu}\n", name, ROUNDS, best / ROUNDS,
+           best % ROUNDS * 100 / ROUNDS);
 }
 
-static void null_hypercall(void)
-{
-    bh_call(BH_CALL_VERSION, 0, 0, 0);
-}
-
-static void cpuid_exit(void)
+static bool on_intel(void)
 {
     uint32_t out[4];
 
-    cpu_cpuid(1, 0, out);
-}
-
-static void port_denied(void)
-{
-    cpu_in8(0x80); /* no partition has it: reads ones */
-}
-
-static uint64_t ticks_of(void (*fn)(void))
-{
-    uint64_t start = bh_tsc();
-
-    for (unsigned i = 0; i < ROUNDS; i++)
-        fn();
-    return bh_tsc() - start;
-}
-
-static void measure(const char *name, void (*fn)(void))
-{
-    bool were_on = bh_irq_off();
-    uint64_t base = ticks_of(nothing), all = ticks_of(fn);
-
-    bh_irq_restore(were_on);
-    uint64_t net = all > base ? all - base : 0;
-    printf("{\"bench\": \"%s\", \"rounds\": %u, \"ticks_per_round\": %lu.%02lu}\n", name, ROUNDS, net / ROUNDS,
-           net % ROUNDS * 100 / ROUNDS);
+    cpu_cpuid(0, 0, out);
+    return out[1] == 0x756e6547; /* "Genu" */
 }
 
 int main(void)
 {
-    measure("null_hypercall", null_hypercall);
+    /* From the boot loader's hand-over to this partition's first instructions. */
+    printf("{\"entered_after\": %lu}\n", bh_entry_tsc - bh_start_info()->tsc_base);
+    measure("null_hypercall", on_intel() ? null_hypercall_intel : null_hypercall_amd);
     measure("cpuid_exit", cpuid_exit);
     measure("denied_port", port_denied);
     printf("{\"bench\": \"end\"}\n");

@@ -16,6 +16,9 @@ bh_entry:
     movl    %edi, bh_entry_state + 12
     movl    %ebp, bh_entry_state + 16
     movl    %esp, bh_entry_state + 20
+    rdtsc                           /* for the bench: when this life's first instructions ran */
+    movl    %eax, bh_entry_tsc
+    movl    %edx, bh_entry_tsc + 4
     movl    $(bh_stacks + STACK_STRIDE), %esp
     pushfl
     popl    bh_entry_state + 24
@@ -146,6 +149,9 @@ bh_gdt:
     .balign 16
 bh_entry_state:
     .fill   640, 1, 0
+    .globl bh_entry_tsc
+bh_entry_tsc:
+    .quad   0
 
 /* Identity map of the first 16 MiB, where the whole image is, and of the 2 MiB with the start information. */
     .balign 4096

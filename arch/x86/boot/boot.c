@@ -30,7 +30,7 @@ extern uint64_t boot_tsc;
 
 static struct boot_info info;
 static struct acpi_info acpi;
-static _Atomic bool go;                        /* the launch is complete: cores may run their guests */
+static _Atomic bool go;                              /* the launch is complete: cores may run their guests */
 static const char *_Atomic core_refusals[MAX_CORES]; /* why a core cannot run partitions */
 static _Atomic uint32_t cores_ready;
 
@@ -139,6 +139,7 @@ static void core_prepare(unsigned core)
         virt_cpu_on();
     if (!arch_apic_reset())
         atomic_store(&core_refusals[core], "CPU-1: the local APIC would not empty");
+    atomic_store(&vcpus[core].alive, arch_ticks());
     atomic_fetch_add(&cores_ready, 1);
 }
 

@@ -39,6 +39,9 @@ static const struct {
     [SLOT_EXTENDED + 0x1d] = {SLOT_SUB_1D, 4, true},
 };
 
+/* Answers that depend on what the guest has switched on or asked: answer_patch(). */
+static const bool slot_patched[SLOT_COUNT] = {[0x1] = true, [0x7] = true, [0xd] = true, [SLOT_ZERO] = true};
+
 enum {
     EAX,
     EBX,
@@ -116,7 +119,6 @@ static const struct row rows[] = {
 struct answers {
     uint32_t slot[SLOT_COUNT][4];
 };
-static struct answers *answers[MAX_CORES]; /* by core; set before the seal */
 
 static void host_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
@@ -258,7 +260,7 @@ void cpuid_policy_init(struct vcpu *vcpu)
     set_xsave(a);
     set_hypervisor(a);
     set_machine(a);
-    answers[vcpu->core] = a;
+    vcpu->cpuid = a;
 }
 
 static unsigned slot_find(uint32_t u_leaf, uint32_t u_subleaf)
@@ -288,14 +290,9 @@ static uint64_t guest_cr4(const struct vcpu *vcpu)
     return state.cr4;
 }
 
-void guest_cpuid(struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4])
+/* The few answers that depend on what the guest has switched on. */
+static void answer_patch(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4])
 {
-    const uint32_t *in = answers[vcpu->core]->slot[slot_find(u_leaf, u_subleaf)];
-
-    out[EAX] = in[EAX];
-    out[EBX] = in[EBX];
-    out[ECX] = in[ECX];
-    out[EDX] = in[EDX];
     if (u_leaf == 0x1 && out[ECX] & BIT(26) && guest_cr4(vcpu) & CR4_OSXSAVE) {
         out[ECX] |= OSXSAVE;
     } else if (u_leaf == 0x7 && u_subleaf == 0 && guest_cr4(vcpu) & CR4_PKE) {
@@ -306,4 +303,20 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_
     } else if (u_leaf == 0xd && u_subleaf == 0 && out[EAX] != 0) {
         out[EBX] = cpuid(0xd, 0).ebx; /* XCR0 in the register is the guest's own: the size for it is right */
     }
+}
+
+const uint32_t *guest_cpuid_constant(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf)
+{
+    const struct answers *answers = vcpu->cpuid;
+    unsigned slot = slot_find(u_leaf, u_subleaf);
+
+    return slot_patched[slot] ? 0 : answers->slot[slot];
+}
+
+void guest_cpuid(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_subleaf, uint32_t out[4])
+{
+    const struct answers *answers = vcpu->cpuid;
+
+    memcpy(out, answers->slot[slot_find(u_leaf, u_subleaf)], 4 * sizeof(*out));
+    answer_patch(vcpu, u_leaf, u_subleaf, out);
 }

@@ -15,8 +15,6 @@
 #include "vmcb.h"
 #include "x86.h"
 
-int svm_enter(struct guest_regs *regs, uint64_t guest, uint64_t host, _Atomic uint32_t *requests);
-
 #define GUEST_PAT 0x0007040600070406ull /* after reset: SDM3 11.12.4, APM2 7.8.2 */
 #define ASID_GUEST(partition) ((partition) + 2u)
 #define ASID_IDLE 1u
@@ -242,6 +240,8 @@ void virt_cpu_on(void)
 /* Kind and instruction length by exit code. Prefixed forms are longer: that hurts only their author (docs/CAVEATS.md). */
 static const struct exit_row {
     uint8_t kind, length;
+    bool plain;     /* nothing more to say than kind and length */
+    bool forbidden; /* from privilege levels other than 0: #UD */
 } exit_rows[256] = {
     [VMEXIT_CR_WRITE + 0] = {EXIT_CR_WRITE, 0},
     [VMEXIT_CR_WRITE + 4] = {EXIT_CR_WRITE, 0},
@@ -252,7 +252,7 @@ static const struct exit_row {
     [VMEXIT_NMI] = {EXIT_KICK, 0},
     [VMEXIT_INIT] = {EXIT_KICK, 0}, /* redirected INIT from outside: nobody may send one; count it */
     [VMEXIT_RDPMC] = {EXIT_PRIVILEGED, 2},
-    [VMEXIT_CPUID] = {EXIT_CPUID, 2},
+    [VMEXIT_CPUID] = {EXIT_CPUID, 2, true},
     [VMEXIT_RSM] = {EXIT_FORBIDDEN, 2},
     [VMEXIT_IRET] = {EXIT_NMI_UNBLOCKED, 0},
     [VMEXIT_INVD] = {EXIT_CACHE, 2},
@@ -263,7 +263,7 @@ static const struct exit_row {
     [VMEXIT_FERR_FREEZE] = {EXIT_UNKNOWN, 0},
     [VMEXIT_SHUTDOWN] = {EXIT_SHUTDOWN, 0},
     [VMEXIT_VMRUN] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_VMMCALL] = {EXIT_HYPERCALL, 3},
+    [VMEXIT_VMMCALL] = {EXIT_HYPERCALL, 3, true, true},
     [VMEXIT_VMLOAD] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_VMSAVE] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_STGI] = {EXIT_FORBIDDEN, 3},
@@ -346,34 +346,46 @@ static void exit_fill(struct vmcb *v, struct exit *exit)
         exit->length = exit_rows[code].length;
         if (next_rip && exit->length != 0)
             exit->length = (uint8_t)(v->next_rip - v->rip);
-        exit_fill_details(v, exit);
+        if (exit_rows[code].forbidden && v->cpl != 0)
+            exit->kind = EXIT_FORBIDDEN;
+        if (!exit_rows[code].plain)
+            exit_fill_details(v, exit);
     } else if (code == VMEXIT_NESTED_FAULT) {
         exit_fill_fault(v, exit);
     } else {
         exit->kind = (uint32_t)code == VMEXIT_INVALID ? EXIT_ENTRY_FAILED : EXIT_UNKNOWN;
         exit->length = 0;
     }
-    exit->raw_code = code;
-    exit->raw_info1 = v->exit_info1;
-    exit->raw_info2 = v->exit_info2;
     if (exit->in_delivery)
         event_keep(v, exit);
 }
 
-/* Costs about 70 instructions for the switch itself, 30 for the record. */
+/* True: entered, and out again. False: a request is waiting. */
+static inline bool enter(struct guest_regs *regs, uint64_t guest, uint64_t host, _Atomic uint32_t *requests)
+{
+    uint32_t waiting;
+
+    __asm__ volatile("call svm_enter"
+                     : "=a"(waiting), "+D"(regs), "+S"(guest), "+d"(host), "+c"(requests)
+                     :
+                     : "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+    return waiting == 0;
+}
+
+/* Costs about 60 instructions for the switch itself, 40 for time and the record. */
 void virt_run(struct vcpu *vcpu, struct exit *exit)
 {
     struct svm *s = svm_of(vcpu);
     struct vmcb *v = s->guest;
 
     v->rax = vcpu->regs.r[REG_RAX];
-    vcpu->counters.ticks += rdtsc() - vcpu->left_guest;
-    if (svm_enter(&vcpu->regs, s->guest_hpa, s->host_hpa, &vcpu->requests)) {
-        vcpu->left_guest = rdtsc();
+    vcpu->counters.ticks += rdtsc() - atomic_load_explicit(&vcpu->alive, memory_order_relaxed);
+    if (!enter(&vcpu->regs, s->guest_hpa, s->host_hpa, &vcpu->requests)) {
+        atomic_store_explicit(&vcpu->alive, rdtsc(), memory_order_relaxed);
         exit->kind = EXIT_KICK;
         return;
     }
-    vcpu->left_guest = rdtsc();
+    atomic_store_explicit(&vcpu->alive, rdtsc(), memory_order_relaxed);
     vcpu->regs.r[REG_RAX] = v->rax;
     v->event = 0;
     v->tlb_control = 0;
@@ -386,13 +398,13 @@ void virt_idle(struct vcpu *vcpu)
     struct guest_regs scratch = {0};
 
     s->idle->rip = 0;
-    svm_enter(&scratch, s->idle_hpa, s->host_hpa, &vcpu->requests);
+    enter(&scratch, s->idle_hpa, s->host_hpa, &vcpu->requests);
     s->idle->tlb_control = 0;
 }
 
 /* --- acting on a guest ----------------------------------------------------------------------------------------------------------- */
 
-void virt_skip(struct vcpu *vcpu, unsigned length)
+void virt_skip(struct vcpu *vcpu, uint64_t length)
 {
     struct vmcb *v = svm_of(vcpu)->guest;
     bool long_code = (v->cs.attributes & VMCB_SEGMENT_LONG) && (v->efer & EFER_LMA);
@@ -443,6 +455,15 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
         .cs_default32 = (v->cs.attributes & VMCB_SEGMENT_DEFAULT32) != 0,
         .cpl = v->cpl,
     };
+}
+
+void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
+{
+    const struct vmcb *v = svm_of(vcpu)->guest;
+
+    raw[0] = v->exit_code;
+    raw[1] = v->exit_info1;
+    raw[2] = v->exit_info2;
 }
 
 bool virt_privileged(const struct vcpu *vcpu)

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The world switch. APM2 15.5, 15.17.
  *
- * int svm_enter(struct guest_regs *regs, uint64_t guest, uint64_t host, _Atomic uint32_t *requests)
+ * RDI: struct guest_regs, RSI: guest, RDX: host, RCX: _Atomic uint32_t requests; called by svm.c only, whose inline assembly says
+ * that every general register but RBP and RSP is lost, so that none is saved twice.
  *
- * guest, host: physical addresses of the control block and of this core's host state as VMSAVE left it once. Returns 1 without
- * entering if *requests is not 0, else 0 after the exit. GIF is 0 from the test to VMRUN, so an NMI sent after the test is
+ * guest, host: physical addresses of the control block and of this core's host state as VMSAVE left it once. EAX is 1 without
+ * entering if requests is not 0, else 0 after the exit. GIF is 0 from the test to VMRUN, so an NMI sent after the test is
  * held and leaves the guest at once: no request is lost and no lock is needed. Guest RAX and RSP live in the block. With GIF 0 the guest's task register
  * is never seen by an interrupt of ours. */
         .text
         .balign 16
         .globl svm_enter
 svm_enter:
-        push    %rbx
         push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
         clgi
         cmpl    $0, (%rcx)
         jne     1f
@@ -59,14 +55,10 @@ svm_enter:
         vmload  %rax
         stgi
         xor     %eax, %eax
-        jmp     2f
+        pop     %rbp
+        ret
 1:      stgi
         mov     $1, %eax
-2:      pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
         pop     %rbp
-        pop     %rbx
         ret
         .section .note.GNU-stack, "", @progbits
