@@ -18,19 +18,18 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOP = ["Makefile", ".clang-format", "arch", "board", "config", "core", "partitions", "pvdrivers", "tests"]
+NOT_COPIED = {"build", ".git"}
 SHARED = ["newlib", "linux"]  # payload parts that no mutant changes
 CACHED = ["obj", "host", "unit", "programs"]  # make sees by their times what a patch makes old
 
 
 def copy_tree(target):
     """The tree with its times, and what has been built of it."""
-    for name in TOP:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy2(source, target / name)
+    for source in ROOT.iterdir():
+        if source.is_dir() and source.name not in NOT_COPIED:
+            shutil.copytree(source, target / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.is_file():
+            shutil.copy2(source, target / source.name)
     (target / "build").mkdir()
     for name in SHARED:
         if (ROOT / "build" / name).exists():
