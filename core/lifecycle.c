@@ -265,6 +265,7 @@ void partition_bring_up(struct vcpu *vcpu)
         atomic_store(&partition->vcpus[i].mode, VCPU_WAIT_SIPI);
     }
     arch_fpu_reset();
+    msr_policy_reset(vcpu);
     watchdog_start(partition, arch_ticks());
     lock_take(&partition->gate);
     partition->gate_open = true;

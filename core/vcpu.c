@@ -65,6 +65,7 @@ static void vcpu_sipi_received(struct vcpu *vcpu)
     if (atomic_load(&vcpu->mode) != VCPU_WAIT_SIPI)
         return; /* the second one of the usual two */
     arch_fpu_reset();
+    msr_policy_reset(vcpu);
     virt_reset_sipi(vcpu, atomic_load(&vcpu->sipi_vector));
     atomic_store(&vcpu->mode, VCPU_RUNNING);
 }

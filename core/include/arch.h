@@ -91,6 +91,8 @@ bool arch_apic_reset(void);
 void guest_apic_reset(struct vcpu *vcpu);
 /* The partition's emulated IO-APIC: all pins masked. Gate held. */
 void guest_ioapic_reset(struct partition *partition);
+/* MSRs that the partition has to itself without exits, back to reset values (SEP-9). Own core. */
+void msr_policy_reset(struct vcpu *vcpu);
 /* FPU, vector and debug registers and XCR0 of this core to their architectural reset state. */
 void arch_fpu_reset(void);
 

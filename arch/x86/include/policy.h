@@ -30,8 +30,6 @@ enum msr_access msr_policy(uint32_t msr, bool write);
 
 /* Fill the CPUID results this vcpu will see, from the processor's own and the policy table (default zero). Before the seal. */
 void cpuid_policy_init(struct vcpu *vcpu);
-/* Registers that are open and that no entry loads: back to their reset values. Own core, at a vcpu's reset (SEP-9). */
-void msr_policy_reset(struct vcpu *vcpu);
 /* Legal XCR0 bits for guests on this CPU. */
 uint64_t xcr0_allowed(void);
 
