@@ -37,3 +37,4 @@ unit_msr := $(GUEST_POLICY)
 unit_cr := $(GUEST_POLICY)
 unit_walk := $(GUEST_POLICY)
 unit_decode := arch/x86/virt/decode.c
+unit_exit := core/exit.c
