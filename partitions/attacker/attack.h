@@ -74,6 +74,14 @@ void attack_watchdog_pets(void);
 void attack_halt(void);
 void attack_spin(void);
 
+/* attack_sweep.S: read, or write, one word at each of count addresses. Interrupts must be off. */
+struct sweep_job {
+    uint64_t address, stride, count, write;
+    uint64_t reached; /* accesses that did not fault */
+    uint64_t first;   /* address of the first of them */
+};
+void sweep_touch(struct sweep_job *job);
+
 /* attack_unpaged.S: in 32-bit protected mode with paging off, read and write back one word at each of count addresses from
  * `from`, `stride` apart. Interrupts must be off. */
 struct unpaged_job {

@@ -74,9 +74,12 @@ static uint64_t one_destination(uint32_t destination)
                         continue;
                     uint64_t icr = (uint64_t)destination << 32 | shorthand << 18 | 0x4000u | logical << 11 | mode << 8 | vectors[v];
                     bh_try(send, &icr, &attack_fault);
-                    icr |= 0x8000; /* level: the INIT de-assert form too */
+                    sent++;
+                    if (mode != MODE_INIT)
+                        continue;
+                    icr = (icr | 0x8000) & ~0x4000ull; /* level, de-assert */
                     bh_try(send, &icr, &attack_fault);
-                    sent += 2;
+                    sent++;
                 }
     return sent;
 }

@@ -4,8 +4,9 @@
  * writes; a page walk that leaves RAM stops the partition. */
 #include "attack.h"
 
-#define GIB4 0x100000000ull
-#define PAGE 4096ull
+#define GIB4 0x100000000ul
+#define PAGE 4096ul
+#define SWEEP_BASE (3ul << 39) /* fourth entry of the root */
 
 static uint64_t tried, reached;
 
@@ -39,18 +40,57 @@ static unsigned address_bits(void)
     return id[0] & 0xff;
 }
 
+/* All below 4 GiB at once, in large pages, so that the sweep changes no page table. */
+static void map_low(void)
+{
+    static uint64_t directories[4][512] __attribute__((aligned(4096))), pdpt[512] __attribute__((aligned(4096)));
+    uint64_t *root = (uint64_t *)(uintptr_t)(cpu_cr3() & ~0xfffull);
+
+    for (uint64_t i = 0; i < 4 * 512; i++)
+        directories[i / 512][i % 512] = i << 21 | PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX;
+    for (unsigned i = 0; i < 4; i++)
+        pdpt[i] = (uintptr_t)directories[i] | PTE_PRESENT | PTE_WRITE;
+    root[SWEEP_BASE >> 39] = (uintptr_t)pdpt | PTE_PRESENT | PTE_WRITE;
+    cpu_set_cr3(cpu_cr3());
+}
+
+static void sweep(uint64_t from, uint64_t to, uint64_t stride, bool write)
+{
+    uint64_t step = 4096 * stride;
+
+    for (; from < to; from += step) {
+        uint64_t end = from + step < to ? from + step : to;
+        struct sweep_job job = {
+            .address = SWEEP_BASE + from, .stride = stride, .count = (end - from + stride - 1) / stride, .write = write};
+        bool were_on = bh_irq_off();
+        sweep_touch(&job);
+        bh_irq_restore(were_on);
+        tried += job.count;
+        reached += job.reached;
+        if (job.reached)
+            detail("%s: %" PRIu64 " reached, the first at %#" PRIx64, write ? "write" : "read", job.reached,
+                   job.first - SWEEP_BASE);
+        bh_watchdog_pet();
+    }
+}
+
+/* What is not ours, from the end of RAM to 4 GiB: between ABI area, IO-APIC and local APIC. */
 static void sweep_below_4g(void)
 {
     uint64_t start = bh_start_info()->ram_size;
+    uint64_t borders[][2] = {{start, BH_ABI_GPA},
+                             {BH_ABI_GPA + BH_ABI_PAGES * PAGE, 0xfec00000},
+                             {0xfec01000, apic_is_x2() ? 0xfee01000 : 0xfee00000},
+                             {0xfee01000, GIB4}};
 
-    for (uint64_t gpa = start; gpa < GIB4; gpa += PAGE) {
-        if (is_own_memory(gpa))
-            continue;
-        probe_page(gpa, attack_full || gpa / PAGE % 16 == 0 || gpa >= 0xfe000000);
-        if (gpa / PAGE % 4096 == 0)
-            bh_watchdog_pet();
+    map_low();
+    for (unsigned i = 0; i < 4; i++) {
+        sweep(borders[i][0], borders[i][1], PAGE, false);
+        sweep(borders[i][0], borders[i][1], attack_full ? PAGE : 16 * PAGE, true);
+        probe_page(borders[i][0], true);
+        probe_page(borders[i][1] - PAGE, true);
     }
-    /* the last byte inside and the first outside, in one access */
+    /* the last bytes inside and the first outside, in one access */
     uint64_t value;
     tried++;
     if (try_read(start - 2, 4, &value)) {
