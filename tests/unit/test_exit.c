@@ -420,7 +420,7 @@ static void sep8_what_cannot_go_on_stops_the_partition_only(void **state)
         enum exit_kind kind;
         enum cause cause;
     } cases[] = {
-        {EXIT_SHUTDOWN, CAUSE_SHUTDOWN}, {EXIT_ENTRY_FAILED, CAUSE_ENTRY},      {EXIT_UNKNOWN, CAUSE_INSTRUCTION},
+        {EXIT_SHUTDOWN, CAUSE_SHUTDOWN},       {EXIT_ENTRY_FAILED, CAUSE_ENTRY},          {EXIT_UNKNOWN, CAUSE_INSTRUCTION},
         {EXIT_TASK_SWITCH, CAUSE_INSTRUCTION}, {EXIT_MACHINE_CHECK, CAUSE_MACHINE_CHECK},
     };
 

@@ -38,3 +38,4 @@ unit_cr := $(GUEST_POLICY)
 unit_walk := $(GUEST_POLICY)
 unit_decode := arch/x86/virt/decode.c
 unit_exit := core/exit.c
+unit_lifecycle := core/lifecycle.c core/partition.c core/vcpu.c core/hypercall.c core/loader.c core/launch.c core/sha256.c core/pool.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c

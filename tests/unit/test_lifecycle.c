@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life cycle as one state machine: lifecycle.c, partition.c, vcpu.c, hypercall.c and loader.c run together over a fake
+ * machine whose cores the test steps one by one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "console.h"
+#include "devices.h"
+#include "fake_arch.h"
+#include "fake_plan.h"
+#include "hypercall.h"
+#include "launch.h"
+#include "lifecycle.h"
+#include "loader.h"
+#include "sha256.h"
+#include "vcpu.h"
+#include "virt.h"
+#include "watchdog.h"
+
+static struct {
+    unsigned entry_resets, sipi_resets, apic_resets, apic_failures, fpu_resets, msr_resets, services, watchdog_ticks, device_resets;
+    unsigned console_resets, watchdog_starts, flushes;
+    uint8_t sipi;
+    bool nmi_refused;
+    unsigned nmis;
+    struct plan_entry entry;
+} seen;
+
+static uint8_t *ram[3], payload[3][5000];
+static struct plan_ram ranges[3];
+static struct plan_segment segments[3][2];
+
+void virt_reset_entry(struct vcpu *vcpu, const struct plan_entry *entry)
+{
+    (void)vcpu;
+    seen.entry_resets++;
+    seen.entry = *entry;
+}
+void virt_reset_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+    (void)vcpu;
+    seen.sipi_resets++;
+    seen.sipi = vector;
+}
+void virt_run(struct vcpu *vcpu, struct exit *exit)
+{
+    (void)vcpu, (void)exit;
+    fail();
+}
+void virt_idle(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fail();
+}
+bool virt_inject_nmi(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    seen.nmis += !seen.nmi_refused;
+    return !seen.nmi_refused;
+}
+void virt_state(const struct vcpu *vcpu, struct guest_state *state)
+{
+    *state = (struct guest_state){.rip = 0x1000u + vcpu->core};
+}
+void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
+{
+    (void)vcpu;
+    raw[0] = 0x7f;
+    raw[1] = raw[2] = 1;
+}
+void exit_handle(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)vcpu, (void)exit;
+}
+bool arch_apic_reset(void)
+{
+    seen.apic_resets++;
+    return seen.apic_failures == 0;
+}
+void arch_fpu_reset(void)
+{
+    seen.fpu_resets++;
+}
+void msr_policy_reset(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    seen.msr_resets++;
+}
+void guest_apic_reset(struct vcpu *vcpu)
+{
+    vcpu->apic.base_msr = 0xfee00c00;
+}
+void guest_ioapic_reset(struct partition *partition)
+{
+    partition->ioapic.index = 0;
+}
+void console_service(uint64_t now)
+{
+    (void)now;
+    seen.services++;
+}
+void console_reset(struct partition *partition)
+{
+    (void)partition;
+    seen.console_resets++;
+}
+void console_flush(void)
+{
+    seen.flushes++;
+}
+void devices_reset(struct partition *partition)
+{
+    (void)partition;
+    seen.device_resets++;
+}
+void watchdog_start(struct partition *partition, uint64_t now)
+{
+    (void)partition, (void)now;
+    seen.watchdog_starts++;
+}
+void watchdog_tick(struct partition *partition, uint64_t now)
+{
+    (void)partition, (void)now;
+    seen.watchdog_ticks++;
+}
+void watchdog_board(uint64_t now)
+{
+    (void)now;
+}
+
+/* --- the machine ---------------------------------------------------------------------------------------------------------------- */
+
+static void partition_prepare(unsigned i)
+{
+    struct plan_partition *p = &fake_plan_partitions[i];
+    struct sha256 s;
+
+    memset(ram[i], 0xa5, LARGE_SIZE);
+    ranges[i] = (struct plan_ram){HPA((uintptr_t)ram[i]), GPA(0), LARGE_SIZE};
+    segments[i][0] = (struct plan_segment){0, GPA(0x100000), 4000};
+    segments[i][1] = (struct plan_segment){4000, GPA(0x180000), 1000};
+    for (unsigned b = 0; b < sizeof(payload[i]); b++)
+        payload[i][b] = (uint8_t)(b * 7 + i);
+    p->ram = &ranges[i];
+    p->ram_count = 1;
+    p->memory = LARGE_SIZE;
+    p->payload = (struct plan_payload){.module = p->name, .size = sizeof(payload[i]), .segments = segments[i], .segment_count = 2};
+    p->payload.entry.eip = 0x100000 + i;
+    sha256_init(&s);
+    sha256_update(&s, payload[i], sizeof(payload[i]));
+    sha256_final(&s, p->payload.sha256);
+    p->on_crash = p->on_reboot = p->watchdog.action = ACTION_RESTART;
+    p->on_exit = p->on_poweroff = ACTION_STOP;
+    p->denied = (struct denied_spec){10, ACTION_STOP};
+    p->restart = (struct restart_spec){2, 60000, 0};
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_plan_reset();
+    memset(&seen, 0, sizeof(seen));
+    memset(partitions, 0, sizeof(partitions));
+    memset(vcpus, 0, sizeof(vcpus));
+    fake_plan.pool_pages = 64;
+    for (unsigned i = 0; i < 3; i++)
+        partition_prepare(i);
+    for (unsigned core = 0; core < 4; core++)
+        vcpus[core].core = (uint8_t)core;
+    for (unsigned i = 0; i < 3; i++) {
+        static uint8_t abi[3][BH_ABI_PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
+
+        partitions[i] = (struct partition){.plan = &fake_plan_partitions[i], .index = (uint8_t)i};
+        partitions[i].vcpus = &vcpus[fake_plan_partitions[i].cores[0]];
+        partitions[i].payload = HPA((uintptr_t)payload[i]);
+        partitions[i].abi = i == 0 ? 0 : abi[i];
+        for (unsigned v = 0; v < fake_plan_partitions[i].core_count; v++) {
+            partitions[i].vcpus[v].partition = &partitions[i];
+            partitions[i].vcpus[v].index = (uint8_t)v;
+        }
+    }
+    return 0;
+}
+
+static int memory_make(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        ram[i] = aligned_alloc(LARGE_SIZE, LARGE_SIZE);
+    return 0;
+}
+
+static int memory_drop(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        free(ram[i]);
+    return 0;
+}
+
+/* Let a core serve what it was asked until nothing is left. */
+static void step(unsigned core)
+{
+    fake.core = core;
+    for (unsigned i = 0; i < 10 && atomic_load(&vcpus[core].requests) != 0; i++)
+        vcpu_serve(&vcpus[core]);
+}
+
+static void settle(void)
+{
+    for (unsigned round = 0; round < 4; round++)
+        for (unsigned core = 0; core < 4; core++)
+            step(core);
+}
+
+static void start(unsigned index)
+{
+    fake.core = plan.housekeeping;
+    partition_start(&partitions[index]);
+    settle();
+    assert_int_equal(partitions[index].state, PARTITION_RUNNING);
+}
+
+static enum partition_state state_of(unsigned index)
+{
+    return atomic_load(&partitions[index].state);
+}
+
+/* A crash of partition 1, on its core 2. */
+static void crash_one(void)
+{
+    fake.core = 2;
+    partition_stop(&vcpus[2], CAUSE_TRAP, 14, 0xbad, 0);
+    settle();
+}
+
+/* --- start -------------------------------------------------------------------------------------------------------------------------- */
+
+static void sep9_start_scrubs_copies_and_enters(void **state)
+{
+    uint8_t zero[64] = {0};
+
+    (void)state;
+    start(1);
+    assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
+    assert_memory_equal(ram[1] + 0x180000, payload[1] + 4000, 1000);
+    assert_memory_equal(ram[1], zero, 64);
+    assert_memory_equal(ram[1] + 0x100000 + 4000, zero, 64);
+    assert_memory_equal(ram[1] + LARGE_SIZE - 64, zero, 64);
+    assert_int_equal(seen.entry.eip, 0x100001);
+    assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
+    assert_int_equal(seen.fpu_resets, 1);
+    assert_int_equal(seen.msr_resets, 1);
+    assert_true(partitions[1].gate_open);
+    assert_false(fake.zone_open);
+    assert_int_equal(partitions[1].lives, 1);
+}
+
+static void sep4_start_touches_no_other_partition(void **state)
+{
+    (void)state;
+    start(1);
+    for (unsigned b = 0; b < LARGE_SIZE; b += 4096)
+        assert_int_equal(ram[2][b], 0xa5);
+    assert_int_equal(state_of(0), PARTITION_CREATED);
+    assert_int_equal(vcpus[3].mode, VCPU_PARKED);
+}
+
+static void start_information_is_complete(void **state)
+{
+    const struct bh_start_info *info = (const struct bh_start_info *)partitions[1].abi;
+
+    (void)state;
+    fake_plan_partitions[1].args = "one two";
+    start(1);
+    info = (const struct bh_start_info *)partitions[1].abi;
+    assert_int_equal(info->magic, BH_START_MAGIC);
+    assert_int_equal(info->version, BH_ABI_VERSION);
+    assert_int_equal(info->cores, 1);
+    assert_int_equal(info->ram_size, LARGE_SIZE);
+    assert_int_equal(info->tsc_khz, fake.khz);
+    assert_int_equal(info->lives, 1);
+    assert_string_equal(info->name, "control");
+    assert_string_equal(info->args, "one two");
+}
+
+static void further_cores_wait_for_sipi(void **state)
+{
+    (void)state;
+    start(0);
+    assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
+    assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
+    fake.core = 0;
+    atomic_store(&vcpus[1].sipi_vector, 0x9a);
+    vcpu_request(&vcpus[1], REQUEST_INIT);
+    vcpu_request(&vcpus[1], REQUEST_SIPI);
+    assert_int_equal(fake.kicks[1], 2);
+    step(1);
+    assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
+    assert_int_equal(seen.sipi, 0x9a);
+    vcpu_request(&vcpus[1], REQUEST_SIPI);
+    step(1);
+    assert_int_equal(seen.sipi_resets, 1); /* the usual second one */
+}
+
+static void tsc_text_is_decimal_and_padded(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].payload.tsc_khz_text = GPA(0x1c0000);
+    fake_plan_partitions[1].payload.tsc_khz_width = 10;
+    fake.khz = 2693123;
+    start(1);
+    assert_memory_equal(ram[1] + 0x1c0000, "2693123   ", 10);
+    assert_int_equal(ram[1][0x1c000a], 0);
+}
+
+static void segments_outside_ram_are_not_copied(void **state)
+{
+    (void)state;
+    segments[1][1].gpa = GPA(LARGE_SIZE - 100);
+    start(1); /* ASan would see a byte too far */
+}
+
+/* --- stop and restart ------------------------------------------------------------------------------------------------------------------ */
+
+static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
+{
+    struct stop_record record;
+
+    (void)state;
+    start(1);
+    memset(ram[1], 0x5a, LARGE_SIZE);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(partitions[1].lives, 2);
+    assert_int_equal(ram[1][0x1000], 0);
+    assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
+    assert_int_equal(seen.apic_resets, 1);
+    assert_true(partition_stop_record(0, &record));
+    assert_int_equal(record.cause, CAUSE_TRAP);
+    assert_int_equal(record.value, 14);
+    assert_int_equal(record.address, 0xbad);
+    assert_int_equal(record.rip, 0x1002);
+    assert_int_equal(record.action, ACTION_RESTART);
+}
+
+static void altered_payload_is_not_started_again(void **state)
+{
+    struct stop_record record;
+
+    (void)state;
+    start(1);
+    payload[1][4321] ^= 1;
+    memset(ram[1], 0x5a, LARGE_SIZE);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(vcpus[2].mode, VCPU_PARKED);
+    assert_true(partition_stop_record(0, &record));
+    assert_int_equal(record.cause, CAUSE_IMAGE);
+    assert_int_equal(ram[1][0x100000], 0);
+}
+
+static void restart_limit_is_kept_in_its_window(void **state)
+{
+    (void)state;
+    start(1);
+    crash_one();
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    start(1); /* by hand it may always */
+    fake_ms(60001);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+static void operator_restarts_are_not_limited(void **state)
+{
+    (void)state;
+    start(1);
+    for (unsigned i = 0; i < 10; i++) {
+        fake.core = plan.housekeeping;
+        partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_RESTART);
+        settle();
+        assert_int_equal(state_of(1), PARTITION_RUNNING);
+    }
+    assert_int_equal(partitions[1].lives, 11);
+}
+
+static void backoff_waits(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart.backoff_ms = 500;
+    start(1);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    fake_ms(499);
+    partition_tick(fake.ticks);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    fake_ms(2);
+    partition_tick(fake.ticks);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+static void each_cause_takes_the_tables_action(void **state)
+{
+    static const struct {
+        enum bh_end end;
+        enum partition_state after;
+    } ends[] = {
+        {BH_END_EXIT, PARTITION_STOPPED},
+        {BH_END_POWEROFF, PARTITION_STOPPED},
+        {BH_END_REBOOT, PARTITION_RUNNING},
+        {BH_END_TRAP, PARTITION_RUNNING},
+        {BH_END_ABORT, PARTITION_STOPPED} /* the limit of two is used up */,
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+        if (state_of(1) != PARTITION_RUNNING)
+            start(1);
+        fake.core = 2;
+        assert_int_equal(hypercall(&vcpus[2], BH_CALL_END, ends[i].end, 7, 8), 0);
+        settle();
+        assert_int_equal(state_of(1), ends[i].after);
+    }
+}
+
+static void reset_action_resets_the_board(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].on_crash = ACTION_RESET;
+    start(1);
+    assert_true(FAKE_ENDS(crash_one()));
+    assert_int_equal(fake.resets, 1);
+    assert_int_equal(seen.flushes, 1);
+}
+
+static void sep4_stop_waits_for_all_cores_of_the_partition_only(void **state)
+{
+    (void)state;
+    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    start(0);
+    start(1);
+    fake.core = 0;
+    partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
+    assert_int_equal(state_of(0), PARTITION_STOPPING);
+    assert_false(partitions[0].gate_open); /* nobody may send to its cores any more */
+    assert_int_equal(fake.kicks[1], 1);
+    step(0);
+    assert_int_equal(state_of(0), PARTITION_STOPPING);
+    step(1);
+    step(0);
+    assert_int_equal(state_of(0), PARTITION_STOPPED);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(fake.kicks[2], 1); /* its own start, nothing since */
+}
+
+static void first_cause_wins(void **state)
+{
+    struct stop_record record;
+    unsigned back = 0;
+
+    (void)state;
+    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    start(0);
+    fake.core = 0;
+    partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 1, 2, 0);
+    fake.core = 1;
+    partition_stop(&vcpus[1], CAUSE_TRAP, 3, 4, 0);
+    partition_order(&partitions[0], CAUSE_WATCHDOG, ACTION_RESET);
+    settle();
+    assert_true(partition_stop_record(back, &record));
+    assert_int_equal(record.cause, CAUSE_SHUTDOWN);
+    assert_int_equal(state_of(0), PARTITION_STOPPED);
+}
+
+static void an_apic_that_would_not_empty_keeps_it_stopped(void **state)
+{
+    (void)state;
+    start(1);
+    seen.apic_failures = 1;
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+}
+
+static void requests_to_a_stopped_partition_do_nothing(void **state)
+{
+    (void)state;
+    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    start(0);
+    fake.core = 0;
+    partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
+    vcpu_request(&vcpus[1], REQUEST_INIT | REQUEST_SIPI | REQUEST_NMI);
+    settle();
+    assert_int_equal(vcpus[1].mode, VCPU_PARKED);
+    assert_false(vcpus[1].nmi_pending);
+}
+
+static void records_are_bounded(void **state)
+{
+    struct stop_record record = {.cause = CAUSE_EXIT};
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        stop_record_add(&record);
+    assert_true(partition_stop_record(31, &record));
+    assert_false(partition_stop_record(32, &record));
+}
+
+/* --- doors from outside ------------------------------------------------------------------------------------------------------------------ */
+
+static void sep3_interrupts_reach_only_own_cores_through_an_open_gate(void **state)
+{
+    (void)state;
+    partition_interrupt(&partitions[0], 0, 0x40);
+    assert_int_equal(fake.ipi_count, 0); /* not running: gate shut */
+    start(0);
+    partition_interrupt(&partitions[0], 1, 0x40);
+    assert_int_equal(fake.ipi_count, 1);
+    assert_int_equal(fake.ipis[0].core, 1);
+    partition_interrupt(&partitions[0], 2, 0x40); /* beyond its cores */
+    partition_interrupt(&partitions[0], 0, 15);   /* an exception's vector */
+    assert_int_equal(fake.ipi_count, 1);
+}
+
+static void ram_is_answered_within_one_range_only(void **state)
+{
+    (void)state;
+    assert_ptr_equal(partition_ram(&partitions[1], GPA(0), 1), ram[1]);
+    assert_ptr_equal(partition_ram(&partitions[1], GPA(LARGE_SIZE - 8), 8), ram[1] + LARGE_SIZE - 8);
+    assert_null(partition_ram(&partitions[1], GPA(LARGE_SIZE - 8), 9));
+    assert_null(partition_ram(&partitions[1], GPA(LARGE_SIZE), 1));
+    assert_null(partition_ram(&partitions[1], GPA(UINT64_MAX), 2));
+    assert_null(partition_ram(&partitions[1], GPA(8), UINT64_MAX));
+}
+
+static void denied_accesses_have_a_rate(void **state)
+{
+    (void)state;
+    start(1);
+    fake.core = 2;
+    for (unsigned i = 0; i < 10; i++)
+        partition_denied(&vcpus[2], DENIED_PORT, 0x80);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    fake_ms(1000);
+    partition_tick(fake.ticks); /* a new second */
+    for (unsigned i = 0; i < 10; i++)
+        partition_denied(&vcpus[2], DENIED_MSR, 0x10);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    partition_denied(&vcpus[2], DENIED_MEMORY, 0x10);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(vcpus[2].counters.denied_port, 10);
+    assert_int_equal(vcpus[2].counters.denied_msr, 10);
+    assert_int_equal(vcpus[2].counters.denied_memory, 1);
+}
+
+static void denied_accesses_may_only_be_logged(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].denied.action = ACTION_LOG;
+    start(1);
+    fake.core = 2;
+    for (unsigned i = 0; i < 100000; i++)
+        partition_denied(&vcpus[2], DENIED_PORT, 0x80);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+static void calls_are_checked(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].denied.per_second = 1000;
+    start(1);
+    fake.core = 2;
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_VERSION, ~0ull, ~0ull, ~0ull), BH_ABI_VERSION);
+    for (uint64_t n = BH_CALL_COUNT; n != 0; n <<= 1)
+        assert_int_equal(hypercall(&vcpus[2], n, 0, 0, 0), BH_ENOSYS);
+    assert_int_equal(hypercall(&vcpus[2], 0x100000000ull, 0, 0, 0), BH_ENOSYS);
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_END, BH_END_COUNT, 0, 0), BH_EINVAL);
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_COUNT, 64, 0), BH_EINVAL);
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_CONSOLE, 31, 0), BH_EINVAL);
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_CONSOLE, 256, 0), BH_EINVAL);
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_CONSOLE, 255, 0), 0);
+    assert_int_equal(partitions[1].vectors[BH_SOURCE_CONSOLE], 255);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    start(1);
+    fake.core = 2;
+    before = fake.kicks[plan.housekeeping];
+    fake_ms(10);
+    for (unsigned i = 0; i < 1000; i++)
+        hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 1);
+    fake_ms(6);
+    hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 2);
+}
+
+static void all_stopped_rule(void **state)
+{
+    (void)state;
+    for (volatile unsigned i = 0; i < 3; i++) {
+        fake_plan.all_stopped = i;
+        start(1);
+        fake_plan_partitions[1].on_crash = ACTION_STOP;
+        crash_one();
+        fake_ms(1001);
+        if (i == ALL_STOPPED_IDLE)
+            partition_tick(fake.ticks);
+        else
+            assert_true(FAKE_ENDS(partition_tick(fake.ticks)));
+    }
+    assert_int_equal(fake.poweroffs, 1);
+    assert_int_equal(fake.resets, 1);
+}
+
+static void sep7_long_work_breathes(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    start(0); /* housekeeping's own core loads */
+    before = seen.services;
+    fake.core = plan.housekeeping;
+    atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
+    vcpu_breathe();
+    assert_int_equal(seen.services, before + 1);
+    vcpu_breathe();
+    assert_int_equal(seen.services, before + 1);
+}
+
+static void launch_starts_what_the_table_says(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].stopped_at_boot = true;
+    assert_true(launch_verify_payloads());
+    launch_start_partitions();
+    settle();
+    assert_int_equal(state_of(0), PARTITION_RUNNING);
+    assert_int_equal(state_of(1), PARTITION_CREATED);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    payload[2][0] ^= 0x80;
+    assert_false(launch_verify_payloads());
+}
+
+static void causes_and_states_have_names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CAUSE_COUNT; i++)
+        assert_true(strlen(cause_name(i)) > 2);
+    for (unsigned i = 0; i < PARTITION_STATE_COUNT; i++)
+        assert_true(strlen(partition_state_name(i)) > 2);
+    assert_string_equal(cause_name(CAUSE_COUNT), "?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(sep9_start_scrubs_copies_and_enters, setup),
+        cmocka_unit_test_setup(sep4_start_touches_no_other_partition, setup),
+        cmocka_unit_test_setup(start_information_is_complete, setup),
+        cmocka_unit_test_setup(further_cores_wait_for_sipi, setup),
+        cmocka_unit_test_setup(tsc_text_is_decimal_and_padded, setup),
+        cmocka_unit_test_setup(segments_outside_ram_are_not_copied, setup),
+        cmocka_unit_test_setup(sep9_restart_verifies_scrubs_and_counts_lives, setup),
+        cmocka_unit_test_setup(altered_payload_is_not_started_again, setup),
+        cmocka_unit_test_setup(restart_limit_is_kept_in_its_window, setup),
+        cmocka_unit_test_setup(operator_restarts_are_not_limited, setup),
+        cmocka_unit_test_setup(backoff_waits, setup),
+        cmocka_unit_test_setup(each_cause_takes_the_tables_action, setup),
+        cmocka_unit_test_setup(reset_action_resets_the_board, setup),
+        cmocka_unit_test_setup(sep4_stop_waits_for_all_cores_of_the_partition_only, setup),
+        cmocka_unit_test_setup(first_cause_wins, setup),
+        cmocka_unit_test_setup(an_apic_that_would_not_empty_keeps_it_stopped, setup),
+        cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
+        cmocka_unit_test_setup(records_are_bounded, setup),
+        cmocka_unit_test_setup(sep3_interrupts_reach_only_own_cores_through_an_open_gate, setup),
+        cmocka_unit_test_setup(ram_is_answered_within_one_range_only, setup),
+        cmocka_unit_test_setup(denied_accesses_have_a_rate, setup),
+        cmocka_unit_test_setup(denied_accesses_may_only_be_logged, setup),
+        cmocka_unit_test_setup(calls_are_checked, setup),
+        cmocka_unit_test_setup(console_calls_wake_housekeeping_at_a_bounded_rate, setup),
+        cmocka_unit_test_setup(all_stopped_rule, setup),
+        cmocka_unit_test_setup(sep7_long_work_breathes, setup),
+        cmocka_unit_test_setup(launch_starts_what_the_table_says, setup),
+        cmocka_unit_test_setup(causes_and_states_have_names, setup),
+    };
+
+    return cmocka_run_group_tests(tests, memory_make, memory_drop);
+}
