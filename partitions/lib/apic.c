@@ -52,6 +52,7 @@ void apic_core_init(void)
     apic_write(TPR, 0);
     apic_write(LVT_TIMER, LVT_MASKED);
     this_core()->timer_entry = LVT_MASKED;
+    this_core()->armed = 0;
     apic_write(DIVIDE, 3); /* by 16 */
 }
 

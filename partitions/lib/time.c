@@ -41,6 +41,7 @@ static void on_timer(struct bh_frame *frame)
 {
     struct core *core = this_core();
 
+    core->armed = 0;
     if (core->periodic && core->periodic_handler)
         core->periodic_handler(frame);
 }
@@ -53,6 +54,7 @@ void bh_timer_periodic(uint64_t period, bh_handler handler)
     bh_irq_handler(BH_VECTOR_TIMER, on_timer);
     core->periodic = period;
     core->periodic_handler = handler;
+    core->armed = 0;
     apic_timer(period, BH_VECTOR_TIMER, true);
     bh_irq_restore(were_on);
 }
@@ -61,13 +63,15 @@ void bh_timer_periodic(uint64_t period, bh_handler handler)
  * woke us does no harm: it wakes once more. */
 void bh_wait(uint64_t deadline)
 {
+    struct core *core = this_core();
     uint64_t now = bh_now_ns();
 
     if (now >= deadline)
         return;
-    if (this_core()->periodic == 0 && deadline != UINT64_MAX) {
+    if (core->periodic == 0 && deadline != UINT64_MAX && core->armed != deadline) {
         bh_irq_handler(BH_VECTOR_TIMER, on_timer);
         apic_timer(deadline - now, BH_VECTOR_TIMER, false);
+        core->armed = deadline;
     }
     cpu_halt();
 }
