@@ -52,6 +52,7 @@ void attack_ring(void)
     uint32_t given = shared->in_produced; /* the hypervisor does not say again what it has said: keep it */
     static const uint32_t steps[] = {1, 0x3fff, 0x4000, 0x4001, 0x7fffffff, 0x80000000, 0xffffffff};
 
+    bh_sleep_ns(200000000); /* what was said before is not to be lost */
     for (unsigned round = 0; round < 2000; round++) {
         uint32_t value = (uint32_t)random64();
         shared->out_produced = round % 2 ? value : shared->out_consumed + steps[round % 7];

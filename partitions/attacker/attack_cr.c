@@ -9,11 +9,7 @@
 #define CR4_KNOWN 0x00f71fffull /* VME..UMIP, LA57, FSGSBASE..PKE without VMXE and SMXE */
 #define EFER_KNOWN 0x4d01ull    /* SCE, LME, LMA, NXE, FFXSR */
 
-enum which {
-    CR0,
-    CR4,
-    EFER
-};
+enum which { CR0, CR4, EFER };
 struct flip {
     enum which which;
     uint64_t bit, taken; /* taken: the bit had changed when read back */
