@@ -131,9 +131,9 @@ const struct vmcb *svm_idle_block(unsigned core)
 static void block_make(struct vmcb *v, uint64_t table, uint32_t asid)
 {
     memset(v, 0, sizeof(*v));
-    v->intercept_misc1 = v->intercept_misc2 = v->intercept_misc3 = ~0u;
-    v->intercept_cr = VMCB_WRITE(4);
-    v->intercept_exceptions = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
+    v->intercepts[3] = v->intercepts[4] = v->intercepts[5] = ~0u;
+    v->intercepts[0] = 1u << (16 + 4); /* write of CR4 */
+    v->intercepts[2] = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
     v->nested_control = VMCB_NESTED_ENABLE;
     v->nested_root = table;
     v->io_map = arch_hpa(io_map).v;
@@ -551,7 +551,7 @@ static void test_other_control_fields(void **state)
     guest[0].nested_control = 0;
     assert_finding("control block lacks: nested paging");
     machine_make(NULL);
-    guest[0].nested_control |= VMCB_SEV_ENABLE;
+    guest[0].nested_control |= 1ull << 1; /* SEV */
     assert_finding("control block lacks: nested paging");
     machine_make(NULL);
     guest[0].asid = 0;
@@ -563,7 +563,7 @@ static void test_other_control_fields(void **state)
     guest[2].tsc_offset = 1;
     assert_finding("AUDIT core 2: control block lacks: TSC offset 0");
     machine_make(NULL);
-    guest[2].lbr_control = VMCB_VIRTUAL_VMSAVE;
+    guest[2].lbr_control = 1ull << 1; /* virtual VMSAVE */
     assert_finding("virtual VMSAVE");
     machine_make(NULL);
     guest[2].interrupt_control = VMCB_AVIC_ENABLE;

@@ -28,62 +28,54 @@ static bool next_rip; /* the CPU saves it */
 
 /* --- what is opened, and why ------------------------------------------------------------------------------------------- */
 
-struct open_row {
-    uint32_t word; /* 1..3: intercept_misc */
-    uint32_t bits;
+static const struct open_row {
+    uint32_t first, last; /* exit codes */
     const char *why;
+} open_rows[] = {
+    {VMEXIT_INTR, VMEXIT_INTR, "interrupts are the partition's own: delivered by its IDT, no exit"},
+    {VMEXIT_SMI, VMEXIT_SMI, "firmware's; an intercept would only delay it"},
+    {VMEXIT_VINTR, VMEXIT_VINTR, "no virtual interrupts are used"},
+    {VMEXIT_IDTR_READ, VMEXIT_TR_WRITE, "in the block: the guest's own"},
+    {VMEXIT_RDTSC, VMEXIT_RDTSC, "reading time harms nobody and must cost nothing"},
+    {VMEXIT_PUSHF, VMEXIT_POPF, "the guest's own flags"},
+    {VMEXIT_IRET, VMEXIT_IRET, "armed only while an NMI of the guest is served"},
+    {VMEXIT_INT_N, VMEXIT_INT_N, "the guest's own IDT"},
+    {VMEXIT_PAUSE, VMEXIT_HLT, "the core is the partition's for ever; an NMI gets it back"},
+    {VMEXIT_INVLPG, VMEXIT_INVLPG, "its own translations, tagged with its ASID"},
+    {VMEXIT_RDTSCP, VMEXIT_RDTSCP, "as RDTSC; TSC_AUX is the guest's own"},
+    {VMEXIT_ICEBP, VMEXIT_ICEBP, "raises #DB, which is intercepted"},
+    {VMEXIT_EFER_TRAP, VMEXIT_EFER_TRAP + 16, "EFER and CR writes exit before they happen, where they do"},
+    {VMEXIT_INVPCID, VMEXIT_INVPCID, "its own translations"},
 };
-
-static const struct open_row open_rows[] = {
-    {1, INTERCEPT_INTR, "interrupts are the partition's own: delivered by its IDT, no exit"},
-    {1, INTERCEPT_SMI, "firmware's; an intercept would only delay it"},
-    {1, INTERCEPT_VINTR, "no virtual interrupts are used"},
-    {1, INTERCEPT_IDTR_READ | INTERCEPT_GDTR_READ | INTERCEPT_LDTR_READ | INTERCEPT_TR_READ, "in the block: the guest's own"},
-    {1, INTERCEPT_IDTR_WRITE | INTERCEPT_GDTR_WRITE | INTERCEPT_LDTR_WRITE | INTERCEPT_TR_WRITE, "in the block: the guest's own"},
-    {1, INTERCEPT_RDTSC, "reading time harms nobody and must cost nothing"},
-    {1, INTERCEPT_PUSHF | INTERCEPT_POPF | INTERCEPT_INT_N, "the guest's own flags and IDT"},
-    {1, INTERCEPT_IRET, "armed only while an NMI of the guest is served"},
-    {1, INTERCEPT_PAUSE | INTERCEPT_HLT, "the core is the partition's for ever; an NMI gets it back"},
-    {1, INTERCEPT_INVLPG, "its own translations, tagged with its ASID"},
-    {2, INTERCEPT_RDTSCP, "as RDTSC; TSC_AUX is the guest's own"},
-    {2, INTERCEPT_ICEBP, "raises #DB, which is intercepted"},
-    {2, INTERCEPT_EFER_TRAP, "EFER writes exit before they happen, by the MSR map"},
-    {3, INTERCEPT_INVPCID, "its own translations"},
-};
-/* Bits 16..31 of the second word trap after a CR write; the ones before it are used. */
-#define MISC2_UNUSED 0xffff0000u
-#define MISC3_KNOWN (INTERCEPT_INVLPGB | INTERCEPT_INVLPGB_ILLEGAL | INTERCEPT_INVPCID | INTERCEPT_MCOMMIT | INTERCEPT_TLBSYNC)
 
 static void intercepts_fill(struct vmcb *v)
 {
-    uint32_t words[3] = {~0u, ~MISC2_UNUSED, MISC3_KNOWN};
+    static const uint32_t all[ARRAY_SIZE(v->intercepts)] = {
+        /* CR0 writes that change more than TS and MP exit by the selective bit; CR3, CR2, CR8 and reads are the guest's own. So
+         * are debug registers: DR6 and DR7 are in the block, DR0 to DR3 unused by us and cleared at a restart. */
+        [0] = INTERCEPT_BIT(VMEXIT_CR_WRITE + 4),
+        /* #DB and #AC: a loop of either in microcode would shut out NMIs (CVE-2015-5307, CVE-2015-8104). #MC: ours to look at. */
+        [2] = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC,
+        [3] = ~0u,
+        [4] = ~0u,
+        [5] = INTERCEPT_BIT(VMEXIT_TLBSYNC + 1) - 1,
+    };
 
+    memcpy(v->intercepts, all, sizeof(all));
     for (unsigned i = 0; i < ARRAY_SIZE(open_rows); i++)
-        words[open_rows[i].word - 1] &= ~open_rows[i].bits;
-    v->intercept_misc1 = words[0];
-    v->intercept_misc2 = words[1];
-    v->intercept_misc3 = words[2];
-    /* CR0 writes that change more than TS and MP exit by the selective bit; CR3, CR2, CR8 and reads are the guest's own. */
-    v->intercept_cr = VMCB_WRITE(4);
-    v->intercept_dr = 0; /* DR6 and DR7 are in the block, DR0 to DR3 unused by us and cleared at a restart */
-    /* #DB and #AC: a loop of either in microcode would shut out NMIs (CVE-2015-5307, CVE-2015-8104). #MC: ours to look at. */
-    v->intercept_exceptions = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
+        for (uint32_t code = open_rows[i].first; code <= open_rows[i].last; code++)
+            v->intercepts[code / 32] &= ~INTERCEPT_BIT(code);
 }
 
 /* Two bits per MSR, 2 KiB per range of 8,192: APM2 15.11. All set, then the open rows cleared. */
 static void msr_map_open(const struct msr_row *row)
 {
-    static const uint32_t bases[3] = {VMCB_MSR_RANGE0, VMCB_MSR_RANGE1, VMCB_MSR_RANGE2};
-
     for (unsigned range = 0; range < 3; range++) {
-        for (uint32_t msr = row->first; msr <= row->last && msr - bases[range] < VMCB_MSR_RANGE; msr++) {
-            uint32_t bit = 2 * (msr - bases[range]);
-            uint8_t *byte = &msr_map[2048 * range + bit / 8];
+        for (uint32_t msr = row->first; msr <= row->last && msr - VMCB_MSR_BASE(range) < VMCB_MSR_RANGE; msr++) {
+            uint32_t bit = 2 * (msr - VMCB_MSR_BASE(range));
+            unsigned open = (row->read == MSR_OPEN ? 1u : 0) | (row->write == MSR_OPEN ? 2u : 0);
 
-            if (row->read == MSR_OPEN)
-                *byte = (uint8_t)(*byte & ~(1u << bit % 8));
-            if (row->write == MSR_OPEN)
-                *byte = (uint8_t)(*byte & ~(2u << bit % 8));
+            msr_map[2048 * range + bit / 8] &= (uint8_t) ~(open << bit % 8);
         }
     }
 }
@@ -243,7 +235,6 @@ static const struct exit_row {
     bool plain;     /* nothing more to say than kind and length */
     bool forbidden; /* from privilege levels other than 0: #UD */
 } exit_rows[256] = {
-    [VMEXIT_CR_WRITE + 0] = {EXIT_CR_WRITE, 0},
     [VMEXIT_CR_WRITE + 4] = {EXIT_CR_WRITE, 0},
     [VMEXIT_CR0_SELECTIVE] = {EXIT_CR_WRITE, 0},
     [VMEXIT_EXCEPTION + VECTOR_DB] = {EXIT_EXCEPTION, 0},
@@ -260,23 +251,15 @@ static const struct exit_row {
     [VMEXIT_IO] = {EXIT_IO, 0},
     [VMEXIT_MSR] = {EXIT_MSR_READ, 2},
     [VMEXIT_TASK_SWITCH] = {EXIT_TASK_SWITCH, 0},
-    [VMEXIT_FERR_FREEZE] = {EXIT_UNKNOWN, 0},
     [VMEXIT_SHUTDOWN] = {EXIT_SHUTDOWN, 0},
     [VMEXIT_VMRUN] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_VMMCALL] = {EXIT_HYPERCALL, 3, true, true},
-    [VMEXIT_VMLOAD] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_VMSAVE] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_STGI] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_CLGI] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_SKINIT] = {EXIT_FORBIDDEN, 3},
+    [VMEXIT_VMLOAD... VMEXIT_SKINIT] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_WBINVD] = {EXIT_CACHE, 2},
-    [VMEXIT_MONITOR] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_MWAIT] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_MWAIT_ARMED] = {EXIT_FORBIDDEN, 3},
+    [VMEXIT_MONITOR... VMEXIT_MWAIT_ARMED] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_XSETBV] = {EXIT_XSETBV, 3},
     [VMEXIT_RDPRU] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_INVLPGB] = {EXIT_FORBIDDEN, 3},
-    [VMEXIT_INVLPGB_ILLEGAL] = {EXIT_FORBIDDEN, 3},
+    [VMEXIT_INVLPGB... VMEXIT_INVLPGB_ILLEGAL] = {EXIT_FORBIDDEN, 3},
     [VMEXIT_MCOMMIT] = {EXIT_FORBIDDEN, 4},
     [VMEXIT_TLBSYNC] = {EXIT_FORBIDDEN, 3},
 };
@@ -428,13 +411,13 @@ bool virt_inject_nmi(struct vcpu *vcpu)
     if (v->event & VMCB_EVENT_VALID)
         return false;
     v->event = VMCB_EVENT_VALID | VMCB_EVENT_NMI | VECTOR_NMI;
-    v->intercept_misc1 |= INTERCEPT_IRET;
+    v->intercepts[VMEXIT_IRET / 32] |= INTERCEPT_BIT(VMEXIT_IRET);
     return true;
 }
 
 void virt_nmi_unblocked(struct vcpu *vcpu)
 {
-    svm_of(vcpu)->guest->intercept_misc1 &= ~INTERCEPT_IRET;
+    svm_of(vcpu)->guest->intercepts[VMEXIT_IRET / 32] &= ~INTERCEPT_BIT(VMEXIT_IRET);
 }
 
 void virt_state(const struct vcpu *vcpu, struct guest_state *state)

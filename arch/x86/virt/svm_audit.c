@@ -12,68 +12,51 @@
 
 struct audit_entry audit_decode(uint64_t raw, unsigned level)
 {
-    struct audit_entry e = {.present = (raw & PTE_P) != 0};
-    uint64_t allowed;
+    bool leaf = level == 1 || (level == 2 && (raw & PTE_PS) != 0);
+    uint64_t address = raw & (leaf && level == 2 ? LARGE_ADDRESS : PTE_ADDRESS);
+    uint64_t allowed = leaf ? LEAF_BITS | (level == 2 ? PTE_PS : 0) : TABLE_BITS;
+    uint64_t needed = leaf ? PTE_P | PTE_U : PTE_P | PTE_U | PTE_W;
 
-    e.leaf = level == 1 || (level == 2 && (raw & PTE_PS) != 0);
-    e.address = raw & (e.leaf && level == 2 ? LARGE_ADDRESS : PTE_ADDRESS);
-    e.write = (raw & PTE_W) != 0;
-    e.execute = !(raw & PTE_NX);
-    if (e.leaf)
-        allowed = LEAF_BITS | e.address | (level == 2 ? PTE_PS : 0);
-    else
-        allowed = TABLE_BITS | e.address;
-    e.bad = (raw & ~allowed) != 0 || (raw & (PTE_P | PTE_U)) != (PTE_P | PTE_U) || (!e.leaf && !e.write);
-    if (!e.present)
-        e.bad = raw != 0;
-    return e;
+    return (struct audit_entry){
+        .present = (raw & PTE_P) != 0,
+        .leaf = leaf,
+        .write = (raw & PTE_W) != 0,
+        .execute = !(raw & PTE_NX),
+        .bad = raw & PTE_P ? (raw & ~(allowed | address)) != 0 || (raw & needed) != needed : raw != 0,
+        .address = address,
+    };
 }
 
 /* --- control blocks ------------------------------------------------------------------------------------------------------ */
 
-/* What must exit whatever the partition is; each line names what it would be able to do otherwise. */
-static const struct must {
-    uint16_t offset; /* of the 32-bit field in the block */
-    uint32_t bits;
+/* What must exit whatever the partition is. */
+static const struct {
+    uint32_t first, last; /* exit codes */
     const char *name;
 } must_rows[] = {
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_NMI, "NMI"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_INIT, "INIT"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_SHUTDOWN, "shutdown"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_CR0_SELECTIVE, "CR0"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_CPUID, "CPUID"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_RDPMC, "RDPMC"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_RSM, "RSM"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_INVD, "INVD"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_INVLPGA, "INVLPGA"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_IO, "port map"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_MSR, "MSR map"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_TASK_SWITCH, "task switch"},
-    {offsetof(struct vmcb, intercept_misc1), INTERCEPT_FERR_FREEZE, "FERR_FREEZE"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_VMRUN, "VMRUN"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_VMMCALL, "VMMCALL"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_VMLOAD | INTERCEPT_VMSAVE, "VMLOAD and VMSAVE"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_STGI | INTERCEPT_CLGI, "STGI and CLGI"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_SKINIT, "SKINIT"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_WBINVD, "WBINVD"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_MONITOR | INTERCEPT_MWAIT, "MONITOR and MWAIT"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_XSETBV, "XSETBV"},
-    {offsetof(struct vmcb, intercept_misc2), INTERCEPT_RDPRU, "RDPRU"},
-    {offsetof(struct vmcb, intercept_misc3), INTERCEPT_INVLPGB | INTERCEPT_INVLPGB_ILLEGAL | INTERCEPT_TLBSYNC, "INVLPGB"},
-    {offsetof(struct vmcb, intercept_misc3), INTERCEPT_MCOMMIT, "MCOMMIT"},
-    {offsetof(struct vmcb, intercept_cr), VMCB_WRITE(4), "CR4"},
-    {offsetof(struct vmcb, intercept_exceptions), 1u << VECTOR_DB | 1u << VECTOR_AC, "#DB and #AC"},
-    {offsetof(struct vmcb, intercept_exceptions), 1u << VECTOR_MC, "#MC"},
+    {VMEXIT_CR_WRITE + 4, VMEXIT_CR_WRITE + 4, "CR4"},
+    {VMEXIT_EXCEPTION + VECTOR_DB, VMEXIT_EXCEPTION + VECTOR_DB, "#DB"},
+    {VMEXIT_EXCEPTION + VECTOR_AC, VMEXIT_EXCEPTION + VECTOR_MC, "#AC, #MC"},
+    {VMEXIT_NMI, VMEXIT_NMI, "NMI"},
+    {VMEXIT_INIT, VMEXIT_INIT, "INIT"},
+    {VMEXIT_CR0_SELECTIVE, VMEXIT_CR0_SELECTIVE, "CR0"},
+    {VMEXIT_RDPMC, VMEXIT_RDPMC, "RDPMC"},
+    {VMEXIT_CPUID, VMEXIT_RSM, "CPUID, RSM"},
+    {VMEXIT_INVD, VMEXIT_INVD, "INVD"},
+    {VMEXIT_INVLPGA, VMEXIT_SHUTDOWN, "INVLPGA, port map, MSR map, task switch, FERR_FREEZE, shutdown"},
+    {VMEXIT_VMRUN, VMEXIT_SKINIT, "VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT"},
+    {VMEXIT_WBINVD, VMEXIT_MWAIT, "WBINVD, MONITOR, MWAIT"},
+    {VMEXIT_XSETBV, VMEXIT_RDPRU, "XSETBV, RDPRU"},
+    {VMEXIT_INVLPGB, VMEXIT_INVLPGB_ILLEGAL, "INVLPGB"},
+    {VMEXIT_MCOMMIT, VMEXIT_TLBSYNC, "MCOMMIT, TLBSYNC"},
 };
 
 static const char *block_missing(const struct vmcb *v)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(must_rows); i++) {
-        const uint32_t *field = (const uint32_t *)((const uint8_t *)v + must_rows[i].offset);
-
-        if ((*field & must_rows[i].bits) != must_rows[i].bits)
-            return must_rows[i].name;
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(must_rows); i++)
+        for (uint32_t code = must_rows[i].first; code <= must_rows[i].last; code++)
+            if (!(v->intercepts[code / 32] >> code % 32 & 1))
+                return must_rows[i].name;
     if (v->nested_control != VMCB_NESTED_ENABLE)
         return "nested paging";
     if (v->asid == 0)
@@ -117,8 +100,6 @@ const uint32_t audit_io_map_size = VMCB_IO_MAP_PAGES * PAGE_SIZE;
 const uint32_t audit_msr_map_size = VMCB_MSR_MAP_PAGES * PAGE_SIZE;
 _Static_assert(AUDIT_MSR_PERMISSIONS == 3 * 2 * VMCB_MSR_RANGE, "MSR ranges");
 
-static const uint32_t range_first[3] = {VMCB_MSR_RANGE0, VMCB_MSR_RANGE1, VMCB_MSR_RANGE2};
-
 bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, bool *write)
 {
     uint32_t at = *position;
@@ -131,7 +112,7 @@ bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, b
         } else if (byte >> at % 8 & 1) {
             at++;
         } else {
-            *msr = range_first[at / (2 * VMCB_MSR_RANGE)] + at % (2 * VMCB_MSR_RANGE) / 2;
+            *msr = VMCB_MSR_BASE(at / (2 * VMCB_MSR_RANGE)) + at % (2 * VMCB_MSR_RANGE) / 2;
             *write = (at & 1) != 0;
             *position = at + 1;
             return true;
@@ -142,10 +123,10 @@ bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, b
 
 bool audit_msr_exits(const uint8_t *msr_map, uint32_t msr, bool write)
 {
-    for (uint32_t range = 0; range < ARRAY_SIZE(range_first); range++) {
-        uint32_t offset = msr - range_first[range], bit = 2 * offset + (write ? 1 : 0);
+    for (uint32_t range = 0; range < 3; range++) {
+        uint32_t offset = msr - VMCB_MSR_BASE(range), bit = 2 * offset + (write ? 1 : 0);
 
-        if (msr >= range_first[range] && offset < VMCB_MSR_RANGE)
+        if (offset < VMCB_MSR_RANGE)
             return (msr_map[range * (VMCB_MSR_RANGE / 4) + bit / 8] >> bit % 8 & 1) != 0;
     }
     return true;
