@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents say what is so: what they show is typed and must come, what they point at is there.
+
+In README.md and docs/howto-*.md
+    `~/file`:            before a fenced block: the block is put into that file first
+    $ command            in a ```console block: run by bash in the tree's root, on a terminal, with a home of its own
+    <Ctrl-] 1> <stats Enter>   is typed when all lines before it have come
+    other lines          must come, in this order; `...` stands for anything, and so do digits in times, dates and in numbers of
+                         four or more digits
+A command fails exactly when its last expected line ends in "Error 1" or "Error 2"."""
+import os
+import pathlib
+import re
+
+import pexpect
+import pytest
+
+from lib import PATIENCE, ROOT
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+TRANSCRIPTS = [path for path in DOCUMENTS if path.name == "README.md" or path.name.startswith("howto-")]
+KEYS = {"Ctrl-]": "\x1d", "Ctrl-A": "\x01", "Enter": "\r"}
+LINE_SECONDS = 90
+BUILD_SECONDS = 600  # to the first line
+LENIENT = re.compile(r"\.\.\.|\[ *\d+\.\d{6}\]|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|0x[0-9a-f]{4,}|\b\d{4,}\b|\s+")
+
+
+def lenient(match):
+    text = match[0]
+    if text == "...":
+        return r"[^\r\n]*"
+    if text.startswith("["):
+        return r"\[ *\d+\.\d{6}\]"
+    if text.startswith("0x"):
+        return "0x[0-9a-f]+"
+    if text.isspace():
+        return r" +"
+    return re.sub(r"\d+", lambda _: r"\d+", text)
+
+
+def pattern(line):
+    """An expected line as a regular expression."""
+    parts, end = [], 0
+    for match in LENIENT.finditer(line):
+        parts += [re.escape(line[end : match.start()]), lenient(match)]
+        end = match.end()
+    return "".join(parts) + re.escape(line[end:])
+
+
+def keys(line):
+    """<Ctrl-] 1>: what is typed; words that are no keys are typed with blanks between them."""
+    words = line[1:-1].split(" ")
+    typed = ""
+    for before, word in zip([None, *words], words):
+        typed += " " if before is not None and before not in KEYS and word not in KEYS else ""
+        typed += KEYS.get(word, word)
+    return typed
+
+
+def blocks(text):
+    """(language, lines, file) of each fenced block."""
+    for match in re.finditer(r"(?:`(~/[^`\n]+)`:\n\n)?^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+        yield match[2], match[3].splitlines(), match[1]
+
+
+def steps(text):
+    """("file", name, content) and ("command", line, expected lines), in order."""
+    found = []
+    for language, lines, file in blocks(text):
+        if file:
+            found.append(("file", file, "\n".join(lines) + "\n"))
+        elif language == "console":
+            for line in lines:
+                if line.startswith("$ "):
+                    found.append(("command", line[2:], []))
+                else:
+                    found[-1][2].append(line)
+    return found
+
+
+def run(command, expected, home):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    child = pexpect.spawn("/bin/bash", ["-c", command], cwd=str(ROOT), env={**clean, "HOME": str(home), "TERM": "dumb"},
+                          encoding="utf-8", codec_errors="replace", echo=False, dimensions=(50, 400))
+    seconds = BUILD_SECONDS * PATIENCE
+    try:
+        for line in expected:
+            if line.strip() == "...":
+                continue
+            if re.fullmatch(r"<.+>", line):
+                child.send(keys(line))
+                continue
+            child.expect(pattern(line), timeout=seconds)
+            seconds = LINE_SECONDS * PATIENCE
+        child.expect(pexpect.EOF, timeout=seconds)
+    except (pexpect.TIMEOUT, pexpect.EOF):
+        pytest.fail(f"$ {command}\nno line like: {line if expected else 'its end'}\nlast output:\n{(child.before or '')[-3000:]}")
+    finally:
+        child.close(force=True)
+    refused = bool(expected) and re.search(r"Error \d$", expected[-1]) is not None
+    assert (child.exitstatus != 0) == refused, f"$ {command}: status {child.exitstatus}"
+
+
+@pytest.mark.limit(1500)
+@pytest.mark.parametrize("document", TRANSCRIPTS, ids=lambda path: path.name)
+def test_what_a_document_shows_comes(document, tmp_path):
+    todo = steps(document.read_text())
+    assert any(kind == "command" and expected for kind, _, expected in todo), "shows nothing that could be checked"
+    for kind, what, content in todo:
+        if kind == "file":
+            path = tmp_path / what[2:]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        else:
+            run(what, content, tmp_path)
+
+
+def anchors(path):
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+    titles = re.findall(r"^#+ +(.+?) *$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_resolve(document):
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
+            broken.append(target)
+    assert not broken, f"{document.name}: {broken}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_named_files_exist(document):
+    """Paths in backticks that begin with a folder of the tree; <...> and * stand for names."""
+    top = "arch|board|config|core|docs|partitions|tests"
+    missing = []
+    for name in re.findall(rf"`((?:{top})/[\w./<>*-]+)`", document.read_text()):
+        if not list(ROOT.glob(re.sub(r"<[^>]*>", "*", name).rstrip("/"))):
+            missing.append(name)
+    assert not missing, f"{document.name}: {missing}"
