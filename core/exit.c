@@ -9,11 +9,7 @@
 #include "vcpu.h"
 #include "virt.h"
 
-enum {
-    VECTOR_UD = 6,
-    VECTOR_GP = 13,
-    CR0_PE = 1
-};
+enum { VECTOR_UD = 6, VECTOR_GP = 13, CR0_PE = 1 };
 
 /* In real mode exceptions have no error code: APM2 8.2. */
 static void inject_gp(struct vcpu *vcpu)

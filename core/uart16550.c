@@ -6,16 +6,7 @@
 #include "console.h"
 #include "partition.h"
 
-enum {
-    REG_DATA,
-    REG_IER,
-    REG_IIR_FCR,
-    REG_LCR,
-    REG_MCR,
-    REG_LSR,
-    REG_MSR,
-    REG_SCR
-};
+enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 
 #define IER_RX 0x01u
 #define IER_THRE 0x02u

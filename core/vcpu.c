@@ -56,8 +56,7 @@ static void vcpu_init_received(struct vcpu *vcpu)
     atomic_store(&vcpu->mode, VCPU_WAIT_SIPI);
     vcpu->nmi_pending = vcpu->nmi_blocked = false;
     guest_apic_reset(vcpu);
-    if (!arch_apic_reset())
-        partition_stop(vcpu, CAUSE_APIC, 0, 0, 0);
+    (void)arch_apic_reset(); /* its siblings may go on sending: what is left waits is the partition's own affair */
 }
 
 static void vcpu_sipi_received(struct vcpu *vcpu)

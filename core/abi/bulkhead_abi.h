@@ -33,20 +33,20 @@
 
 /* Start information. Written by the hypervisor before each start of the partition; constant while it runs. */
 struct bh_start_info {
-    uint32_t magic;   /* BH_START_MAGIC */
-    uint32_t version; /* BH_ABI_VERSION; a partition built for another one must end itself */
-    uint32_t size;    /* sizeof(struct bh_start_info) as the hypervisor knows it */
-    uint32_t cores;   /* cores of this partition; their APIC ids are 0 .. cores - 1 */
-    uint64_t ram_size;      /* bytes of RAM, contiguous from guest-physical 0, ABI area not included */
-    uint64_t tsc_khz;       /* the TSC counts this many thousand per second, on all cores alike */
+    uint32_t magic;          /* BH_START_MAGIC */
+    uint32_t version;        /* BH_ABI_VERSION; a partition built for another one must end itself */
+    uint32_t size;           /* sizeof(struct bh_start_info) as the hypervisor knows it */
+    uint32_t cores;          /* cores of this partition; their APIC ids are 0 .. cores - 1 */
+    uint64_t ram_size;       /* bytes of RAM, contiguous from guest-physical 0, ABI area not included */
+    uint64_t tsc_khz;        /* the TSC counts this many thousand per second, on all cores alike */
     uint64_t apic_timer_khz; /* local APIC timer input, before its divider */
-    uint64_t tsc_base;      /* TSC value at which wall_base was true */
-    uint64_t wall_base;     /* seconds since 1970-01-01 UTC at tsc_base */
-    uint64_t lives;         /* 1 at the first start, then one more with each restart */
-    uint32_t watchdog_ms;   /* 0: no watchdog; else change bh_shared.heartbeat at least this often */
-    uint32_t x2apic;        /* 1: entered in x2APIC mode, 0: xAPIC at 0xfee00000 */
-    char name[BH_NAME_MAX]; /* NUL-terminated */
-    char args[BH_ARGS_MAX]; /* from the product table, separated by single spaces, NUL-terminated */
+    uint64_t tsc_base;       /* TSC value at which wall_base was true */
+    uint64_t wall_base;      /* seconds since 1970-01-01 UTC at tsc_base */
+    uint64_t lives;          /* 1 at the first start, then one more with each restart */
+    uint32_t watchdog_ms;    /* 0: no watchdog; else change bh_shared.heartbeat at least this often */
+    uint32_t x2apic;         /* 1: entered in x2APIC mode, 0: xAPIC at 0xfee00000 */
+    char name[BH_NAME_MAX];  /* NUL-terminated */
+    char args[BH_ARGS_MAX];  /* from the product table, separated by single spaces, NUL-terminated */
 };
 _Static_assert(offsetof(struct bh_start_info, ram_size) == 16, "bh_start_info.ram_size");
 _Static_assert(offsetof(struct bh_start_info, lives) == 56, "bh_start_info.lives");

@@ -30,9 +30,7 @@ struct vcpu;
     X(EXIT_ENTRY_FAILED, entry_failed) /* the CPU refused the guest state */
 
 #define EXIT_ENUM(kind, name) kind,
-enum exit_kind {
-    EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT
-};
+enum exit_kind { EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT };
 #undef EXIT_ENUM
 
 struct exit {

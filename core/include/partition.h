@@ -55,17 +55,7 @@ const char *cause_name(enum cause cause);
 struct guest_regs {
     uint64_t r[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
 };
-enum {
-    REG_RAX,
-    REG_RCX,
-    REG_RDX,
-    REG_RBX,
-    REG_RSP,
-    REG_RBP,
-    REG_RSI,
-    REG_RDI,
-    REG_R8
-};
+enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8 };
 
 /* What a vcpu does when it has no guest code to run. */
 enum vcpu_mode {
@@ -203,12 +193,7 @@ void partition_order(struct partition *partition, enum cause cause, enum action 
 void partition_start(struct partition *partition);
 
 /* Count one denied access of this vcpu; over the table's rate the partition gets its action. */
-enum denied_kind {
-    DENIED_PORT,
-    DENIED_MSR,
-    DENIED_MEMORY,
-    DENIED_OTHER
-};
+enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER };
 void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what);
 
 /* Send `vector` to a core of the partition if its gate is open. Caller must not hold the gate. */

@@ -12,6 +12,14 @@
 #define EFER_NXE 0x800
 #define BOOT_STACK 16384
 
+        /* The flat data segment for all. Changes EAX. */
+        .macro data_segments
+        mov     $16, %eax
+        .irp    register, ds, es, ss, fs, gs
+        mov     %eax, %\register
+        .endr
+        .endm
+
         /* Multiboot2 header: Multiboot2 3.1.1, 3.1.2. */
         .section .multiboot, "a"
         .balign 8
@@ -112,13 +120,7 @@ long_mode_enable:
 
         .code64
 boot_entry64:
-        mov     $16, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
+        data_segments
         mov     $boot_stack + BOOT_STACK, %rsp
         xor     %ebp, %ebp
         call    boot_main               /* (magic, information) */
@@ -151,10 +153,7 @@ ap_gdt_pointer:
         .long boot_gdt
         .code32
 ap_32:
-        mov     $16, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
+        data_segments
         mov     $ap_common, %eax
         jmp     *%eax
 ap_end:
@@ -167,13 +166,7 @@ ap_common:
 
         .code64
 ap_64:
-        mov     $16, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
+        data_segments
         mov     ap_stack, %rsp
         xor     %ebp, %ebp
         mov     ap_core, %edi

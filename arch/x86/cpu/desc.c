@@ -5,12 +5,6 @@
 #include "memory.h"
 #include "trap.h"
 
-struct descriptor_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct descriptor_pointer) == 10, "SDM3 2.4.1");
-
 static void tss_fill(struct core *core)
 {
     uint64_t base = CORE_BASE + offsetof(struct core, tss);
@@ -31,7 +25,6 @@ static void tss_fill(struct core *core)
 void desc_load(void)
 {
     struct descriptor_pointer gdt = {sizeof(THIS_CORE->gdt) - 1, (uintptr_t)THIS_CORE->gdt};
-    struct descriptor_pointer idt = {IDT_ENTRIES * sizeof(struct gate) - 1, (uintptr_t)trap_idt};
 
     tss_fill(THIS_CORE);
     __asm__ volatile("lgdt %0\n\t"
@@ -49,9 +42,9 @@ void desc_load(void)
                      "movl %%eax, %%gs\n\t"
                      "lldt %%ax\n\t"
                      "movl $32, %%eax\n\t"
-                     "ltr %%ax\n\t"
-                     "lidt %1"
+                     "ltr %%ax"
                      :
-                     : "m"(gdt), "m"(idt)
+                     : "m"(gdt)
                      : "rax", "memory");
+    trap_load();
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One 16-byte stub per vector, and the common path to trap_handle(). A stub pushes a zero where the CPU pushes no error code
- * (SDM3 6.13), then its vector. */
+/* One 16-byte stub per exception, and the common path to trap_handle(). A stub pushes a zero where the CPU pushes no error code
+ * (SDM3 6.13), then its vector. And one stub for all interrupts that arch_apic_reset() lets in. */
         .text
         .balign 16
         .globl trap_stubs
 trap_stubs:
         vector = 0
-        .rept 256
+        .rept 32
         .balign 16
         .if !((vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30))
         pushq   $0
@@ -19,39 +19,41 @@ trap_stubs:
         .balign 16
 trap_common:
         cld
+        .irp    reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+        push    %\reg
+        .endr
+        mov     %rsp, %rdi
+        call    trap_handle
+        .irp    reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
+        pop     %\reg
+        .endr
+        add     $16, %rsp
+        iretq
+
+        /* An interrupt pushes no error code, whatever its vector. */
+        .balign 16
+        .globl trap_drain_stub
+trap_drain_stub:
+        cld
         push    %rax
         push    %rcx
         push    %rdx
-        push    %rbx
-        push    %rbp
         push    %rsi
         push    %rdi
         push    %r8
         push    %r9
         push    %r10
         push    %r11
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-        mov     %rsp, %rdi
-        call    trap_handle
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
+        call    trap_drain_handle
         pop     %r11
         pop     %r10
         pop     %r9
         pop     %r8
         pop     %rdi
         pop     %rsi
-        pop     %rbp
-        pop     %rbx
         pop     %rdx
         pop     %rcx
         pop     %rax
-        add     $16, %rsp
         iretq
 
         /* stack_switch(stack_top, function): leave this stack for ever. */

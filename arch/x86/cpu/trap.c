@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hypervisor's own exceptions. All are crashes (SEP-8) but three: NMI, which only sets a flag; #DB, which a guest's
- * breakpoints could reach; and vectors from 32 on, which exist only while arch_apic_reset() drains a local APIC. */
+ * breakpoints could reach; and #MC that the banks call harmless. Interrupts come only while arch_apic_reset() drains a local APIC, by a
+ * table of their own: a partition may have sent itself any vector from 16 on, and 16 to 31 look like exceptions. */
 #include "trap.h"
 
 #include "arch.h"
@@ -12,21 +13,56 @@
 #include "plan.h"
 #include "x86.h"
 
-struct gate trap_idt[IDT_ENTRIES] __attribute__((aligned(4096)));
+#define EXCEPTIONS 32u
+#define FIRST_INTERRUPT 16u /* SDM3 11.5.2: a local APIC delivers none below */
+#define IDT_ENTRIES 256u
 
-extern char trap_stubs[];
+static struct gate trap_idt[EXCEPTIONS] __attribute__((aligned(16)));
+static struct gate drain_idt[IDT_ENTRIES] __attribute__((aligned(16)));
+
+extern char trap_stubs[], trap_drain_stub[];
+
+static struct gate gate_to(const char *stub, uint8_t ist)
+{
+    uint64_t at = (uintptr_t)stub;
+
+    return (struct gate){(uint16_t)at, 8, ist, 0x8e, (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0};
+}
 
 void trap_init(void)
 {
-    for (unsigned vector = 0; vector < IDT_ENTRIES; vector++) {
-        uint64_t stub = (uintptr_t)trap_stubs + 16 * vector;
-        struct gate *gate = &trap_idt[vector];
+    static const uint8_t ists[EXCEPTIONS] = {[VECTOR_NMI] = IST_NMI, [VECTOR_DF] = IST_DF, [VECTOR_MC] = IST_MC};
 
-        *gate = (struct gate){(uint16_t)stub, 8, 0, 0x8e, (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
-    }
-    trap_idt[VECTOR_NMI].ist = IST_NMI;
-    trap_idt[VECTOR_DF].ist = IST_DF;
-    trap_idt[VECTOR_MC].ist = IST_MC;
+    for (unsigned vector = 0; vector < EXCEPTIONS; vector++)
+        trap_idt[vector] = gate_to(trap_stubs + (size_t)16 * vector, ists[vector]);
+    for (unsigned vector = 0; vector < IDT_ENTRIES; vector++)
+        drain_idt[vector] = vector < FIRST_INTERRUPT ? trap_idt[vector] : gate_to(trap_drain_stub, 0);
+}
+
+static void idt_load(const struct gate *idt, unsigned entries)
+{
+    struct descriptor_pointer pointer = {(uint16_t)(entries * sizeof(*idt) - 1), (uintptr_t)idt};
+
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void trap_load(void)
+{
+    idt_load(trap_idt, EXCEPTIONS);
+}
+
+/* A machine check in these few instructions is taken for vector 18 and lost: its bank keeps the record. */
+void trap_drain(void)
+{
+    idt_load(drain_idt, IDT_ENTRIES);
+    sti_nop_cli();
+    trap_load();
+}
+
+void trap_drain_handle(void)
+{
+    THIS_CORE->stray_vectors++;
+    lapic_write(APIC_EOI, 0);
 }
 
 /* An NMI is a kick (the sender has set its request already), the slow tick or the UART: which of the last two cannot be told, so
@@ -66,9 +102,6 @@ void trap_handle(struct trap_frame *frame)
     } else if (frame->vector == VECTOR_MC) {
         if (!machine_check_survivable())
             trap_crash(frame);
-    } else if (frame->vector >= 32) {
-        THIS_CORE->stray_vectors++;
-        lapic_write(APIC_EOI, 0);
     } else {
         trap_crash(frame);
     }

@@ -15,15 +15,7 @@
 #define HOUR_PM 0x80u
 #define UPDATE_ROUNDS 1000000u /* an update takes 2 ms; a port read 1 us on hardware, 10 ns under -icount */
 
-enum {
-    SECOND,
-    MINUTE,
-    HOUR,
-    DAY,
-    MONTH,
-    YEAR,
-    FIELDS
-};
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
 static const uint8_t field_register[FIELDS] = {0, 2, 4, 7, 8, 9};
 
 static uint8_t rtc_register(uint8_t index)

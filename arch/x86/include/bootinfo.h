@@ -38,7 +38,7 @@ struct acpi_info {
     uint64_t lapic_base;
     uint64_t ioapic_base;
     uint32_t ioapic_gsi_base, ioapic_count;
-    uint32_t irq0_gsi; /* after interrupt source overrides */
+    uint32_t irq0_gsi;      /* after interrupt source overrides */
     uint32_t pm_timer_port; /* 0: none */
     bool has_dmar, has_ivrs, has_mcfg, has_hpet;
 };

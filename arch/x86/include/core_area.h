@@ -16,16 +16,10 @@
 #define MMIO_BASE 0xffffff8000200000ull
 #define MMIO_SLOTS 16u
 
-/* Stacks, in pages from CORE_BASE; the page below each is a guard. */
-enum {
-    CORE_BLOCK_PAGE = 0,
-    MAIN_STACK_PAGE = 3, MAIN_STACK_PAGES = 4,
-    NMI_STACK_PAGE = 9, NMI_STACK_PAGES = 1,
-    DF_STACK_PAGE = 12, DF_STACK_PAGES = 1,
-    MC_STACK_PAGE = 15, MC_STACK_PAGES = 1,
-    CORE_PAGES = 17
-};
-#define STACK_TOP(name) (CORE_BASE + (uint64_t)(name##_PAGE + name##_PAGES) * PAGE_SIZE)
+/* Behind each stack, in pages from CORE_BASE; the page below each is a guard. The main stack has four, the others one. */
+enum { MAIN_STACK_END = 7, NMI_STACK_END = 10, DF_STACK_END = 13, MC_STACK_END = 16 };
+#define MAIN_STACK_PAGES 4u
+#define STACK_TOP(name) (CORE_BASE + (uint64_t)name##_END * PAGE_SIZE)
 
 struct tss {
     uint32_t reserved0;
@@ -54,15 +48,11 @@ struct core {
 void hostmap_build(void);
 /* The top table of a core, for CR3. */
 uint64_t hostmap_root(unsigned core);
-/* Its block as reachable from any core while booting. */
-struct core *hostmap_core(unsigned core);
 /* Map one page of MMIO, uncached, on all cores; before the seal. */
 void *arch_mmio(hpa_t page);
 
 /* desc.c. Load this core's GDT, IDT, TSS. */
 void desc_load(void);
-/* trap.c: build the IDT. Once. */
-void trap_init(void);
 
 /* smp.c. Start every other core of the plan, one at a time; each runs core_main(). Returns 0 or the index of the core that did
  * not come. low_page: a free page below 1 MiB. */

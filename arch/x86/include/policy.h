@@ -64,7 +64,8 @@ struct icr_effect {
     uint32_t targets;
     bool denied; /* counted: a mode or destination no partition has */
 };
-struct icr_effect icr_expand(uint64_t u_icr, unsigned self, unsigned core_count, bool x2apic_format, const uint32_t *ldr, uint32_t dfr);
+struct icr_effect icr_expand(uint64_t u_icr, unsigned self, unsigned core_count, bool x2apic_format, const uint32_t *ldr,
+                             uint32_t dfr);
 
 /* Emulated IO-APIC page at 0xfec00000. Gate held. */
 uint32_t guest_ioapic_read(struct partition *partition, unsigned offset);

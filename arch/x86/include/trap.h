@@ -5,7 +5,6 @@
 
 #include "types.h"
 
-#define IDT_ENTRIES 256u
 enum { IST_NMI = 1, IST_DF = 2, IST_MC = 3 };
 
 /* 64-bit interrupt gate, SDM3 6.14.1. */
@@ -17,7 +16,19 @@ struct gate {
 };
 _Static_assert(sizeof(struct gate) == 16, "SDM3 6.14.1");
 
-extern struct gate trap_idt[IDT_ENTRIES];
+/* For LGDT and LIDT, SDM3 2.4.1. */
+struct descriptor_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct descriptor_pointer) == 10, "SDM3 2.4.1");
+
+/* Build the tables; once, first thing. */
+void trap_init(void);
+/* Use them on this core. */
+void trap_load(void);
+/* Let waiting interrupts of this core in for an instant; each is ended and counted. Interrupts off before and after. */
+void trap_drain(void);
 
 /* What trap.S leaves on the stack. */
 struct trap_frame {
@@ -27,6 +38,8 @@ struct trap_frame {
 };
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap.S pushes these");
 
-void trap_handle(struct trap_frame *frame); /* called by trap.S only */
+/* Called by trap.S only. */
+void trap_handle(struct trap_frame *frame);
+void trap_drain_handle(void);
 
 #endif

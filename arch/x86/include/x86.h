@@ -37,35 +37,35 @@ static inline uint64_t rdtsc(void)
     return high << 32 | low;
 }
 
-static inline void outb(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory"); }
-static inline void outw(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory"); }
-static inline void outl(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory"); }
-
-static inline uint8_t inb(uint16_t port)
-{
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
-#define X86_READ_REG(name)                                             \
-    static inline uint64_t read_##name(void)                           \
-    {                                                                  \
-        uint64_t value;                                                \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
-        return value;                                                  \
+#define X86_OUT(name, type)                                                                                                        \
+    static inline void name(uint16_t port, type value)                                                                             \
+    {                                                                                                                              \
+        __asm__ volatile(#name " %0, %1" : : "a"(value), "Nd"(port) : "memory");                                                   \
     }
-#define X86_WRITE_REG(name)                                            \
-    static inline void write_##name(uint64_t value)                    \
-    {                                                                  \
-        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
+#define X86_IN(name, type)                                                                                                         \
+    static inline type name(uint16_t port)                                                                                         \
+    {                                                                                                                              \
+        type value;                                                                                                                \
+        __asm__ volatile(#name " %1, %0" : "=a"(value) : "Nd"(port) : "memory");                                                   \
+        return value;                                                                                                              \
+    }
+X86_OUT(outb, uint8_t)
+X86_OUT(outw, uint16_t)
+X86_OUT(outl, uint32_t)
+X86_IN(inb, uint8_t)
+X86_IN(inl, uint32_t)
+
+#define X86_READ_REG(name)                                                                                                         \
+    static inline uint64_t read_##name(void)                                                                                       \
+    {                                                                                                                              \
+        uint64_t value;                                                                                                            \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                                                        \
+        return value;                                                                                                              \
+    }
+#define X86_WRITE_REG(name)                                                                                                        \
+    static inline void write_##name(uint64_t value)                                                                                \
+    {                                                                                                                              \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                                                            \
     }
 X86_READ_REG(cr0)
 X86_WRITE_REG(cr0)
@@ -81,10 +81,14 @@ static inline void xsetbv(uint32_t index, uint64_t value)
     __asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-static inline void invlpg(const void *address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
-static inline void cli(void) { __asm__ volatile("cli" : : : "memory"); }
-static inline void sti_nop_cli(void) { __asm__ volatile("sti; nop; nop; cli" : : : "memory"); }
-static inline void stgi(void) { __asm__ volatile("stgi" : : : "memory"); }
-static inline void clgi(void) { __asm__ volatile("clgi" : : : "memory"); }
+static inline void cli(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline void sti_nop_cli(void)
+{
+    __asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}
 
 #endif

@@ -3,22 +3,8 @@
  * are a subset of the partition's own cores, whatever its bits. SDM3 11.6, 11.12.9. */
 #include "policy.h"
 
-enum {
-    MODE_FIXED,
-    MODE_LOWEST,
-    MODE_SMI,
-    MODE_REMOTE_READ,
-    MODE_NMI,
-    MODE_INIT,
-    MODE_SIPI,
-    MODE_EXTINT
-};
-enum {
-    TO_DESTINATION,
-    TO_SELF,
-    TO_ALL,
-    TO_OTHERS
-};
+enum { MODE_FIXED, MODE_LOWEST, MODE_SMI, MODE_REMOTE_READ, MODE_NMI, MODE_INIT, MODE_SIPI, MODE_EXTINT };
+enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 
 #define LOGICAL (1u << 11)
 #define ASSERT (1u << 14)

@@ -6,6 +6,7 @@
 #include "arch.h"
 #include "core_area.h"
 #include "plan.h"
+#include "trap.h"
 #include "x86.h"
 
 #define SVR_ENABLE 0x100u
@@ -51,11 +52,6 @@ void lapic_send(uint32_t apic_id, uint32_t low)
     *page_register(APIC_ICR) = low;
 }
 
-unsigned lapic_max_lvt(void)
-{
-    return (lapic_read(APIC_VERSION) >> 16) & 0xff;
-}
-
 void lapic_init(void)
 {
     uint64_t base = APIC_PAGE | (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) | APIC_BASE_ENABLE;
@@ -70,16 +66,11 @@ void lapic_init(void)
 /* SDM3 11.5.1: which LVTs exist follows from the version register; the error, LINT and timer LVTs always do. */
 static void lvt_mask_all(void)
 {
-    unsigned max = lapic_max_lvt();
+    unsigned max = lapic_read(APIC_VERSION) >> 16 & 0xff;
 
-    lapic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
-    lapic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
-    lapic_write(APIC_LVT_LINT1, APIC_LVT_MASKED);
-    lapic_write(APIC_LVT_ERROR, APIC_LVT_MASKED);
-    if (max >= 4)
-        lapic_write(APIC_LVT_PERF, APIC_LVT_MASKED);
-    if (max >= 5)
-        lapic_write(APIC_LVT_THERMAL, APIC_LVT_MASKED);
+    for (unsigned reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg++)
+        if ((reg != APIC_LVT_PERF || max >= 4) && (reg != APIC_LVT_THERMAL || max >= 5))
+            lapic_write(reg, APIC_LVT_MASKED);
     if (max >= 6)
         lapic_write(APIC_LVT_CMCI, APIC_LVT_MASKED);
 }
@@ -102,9 +93,9 @@ bool arch_apic_reset(void)
     /* What a guest was serving when it was stopped: each EOI ends one level. */
     for (unsigned i = 0; i < DRAIN_ROUNDS && !bits_empty(APIC_ISR); i++)
         lapic_write(APIC_EOI, 0);
-    /* What waits is taken by our own IDT, which ends each at once. */
+    /* What waits is taken by a table of ours, which ends each at once. */
     for (unsigned i = 0; i < DRAIN_ROUNDS && !bits_empty(APIC_IRR); i++)
-        sti_nop_cli();
+        trap_drain();
     lapic_write(APIC_ESR, 0);
     return bits_empty(APIC_IRR) && bits_empty(APIC_ISR);
 }

@@ -12,8 +12,7 @@
 extern char hv_start[], hv_text_end[], hv_rodata_end[], hv_end[];
 
 static uint64_t roots[MAX_CORES];
-static struct core *blocks[MAX_CORES];
-static uint64_t *mmio_table;  /* page table of MMIO_BASE, linked into every core's tables */
+static uint64_t *mmio_table;   /* page table of MMIO_BASE, linked into every core's tables */
 static unsigned mmio_used = 1; /* slot 0 is the local APIC's */
 
 static uint64_t *table_of(uint64_t entry)
@@ -73,10 +72,11 @@ static void map_direct(uint64_t *root, uint64_t base, uint64_t size, uint64_t fl
     }
 }
 
-static void map_stack(uint64_t *root, unsigned page, unsigned count)
+static void map_stack(uint64_t *root, uint64_t top, unsigned count)
 {
-    map_small(root, CORE_BASE + (uint64_t)page * PAGE_SIZE, (uintptr_t)pool_take(count), (uint64_t)count * PAGE_SIZE,
-              PTE_W | PTE_NX);
+    uint64_t size = (uint64_t)count * PAGE_SIZE;
+
+    map_small(root, top - size, (uintptr_t)pool_take(count), size, PTE_W | PTE_NX);
 }
 
 static void map_core_block(uint64_t *root, unsigned core)
@@ -85,12 +85,11 @@ static void map_core_block(uint64_t *root, unsigned core)
 
     block->index = core;
     block->apic_id = plan.cores[core].apic_id;
-    blocks[core] = block;
     map_small(root, CORE_BASE, (uintptr_t)block, PAGE_SIZE, PTE_W | PTE_NX);
-    map_stack(root, MAIN_STACK_PAGE, MAIN_STACK_PAGES);
-    map_stack(root, NMI_STACK_PAGE, NMI_STACK_PAGES);
-    map_stack(root, DF_STACK_PAGE, DF_STACK_PAGES);
-    map_stack(root, MC_STACK_PAGE, MC_STACK_PAGES);
+    map_stack(root, STACK_TOP(MAIN_STACK), MAIN_STACK_PAGES);
+    map_stack(root, STACK_TOP(NMI_STACK), 1);
+    map_stack(root, STACK_TOP(DF_STACK), 1);
+    map_stack(root, STACK_TOP(MC_STACK), 1);
 }
 
 static void map_partition(uint64_t *root, unsigned core)
@@ -130,11 +129,6 @@ void hostmap_build(void)
 uint64_t hostmap_root(unsigned core)
 {
     return roots[core];
-}
-
-struct core *hostmap_core(unsigned core)
-{
-    return blocks[core];
 }
 
 void *arch_mmio(hpa_t page)

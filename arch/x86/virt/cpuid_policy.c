@@ -42,12 +42,7 @@ static const struct {
 /* Answers that depend on what the guest has switched on or asked: answer_patch(). */
 static const bool slot_patched[SLOT_COUNT] = {[0x1] = true, [0x7] = true, [0xd] = true, [SLOT_ZERO] = true};
 
-enum {
-    EAX,
-    EBX,
-    ECX,
-    EDX
-};
+enum { EAX, EBX, ECX, EDX };
 #define BIT(n) (1u << (n))
 #define ALL 0xffffffffu
 #define ANY_SUBLEAF 0xffu
@@ -65,12 +60,7 @@ struct row {
     const char *why;
 };
 
-enum {
-    A = 1,
-    B = 2,
-    C = 4,
-    D = 8
-};
+enum { A = 1, B = 2, C = 4, D = 8 };
 
 static const struct row rows[] = {
     {0x0, 0, A, 0, BASIC_MAX, "nothing above: PMU, RDT, SGX, PT, crystal clock and other topology leaves do not exist"},

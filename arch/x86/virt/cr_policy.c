@@ -8,14 +8,7 @@
 #define CR0_LEGAL (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 #define LMSW_BITS (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
 
-enum source {
-    LEAF1_ECX,
-    LEAF1_EDX,
-    LEAF7_EBX,
-    LEAF7_ECX,
-    LEAF81_EDX,
-    SOURCE_COUNT
-};
+enum source { LEAF1_ECX, LEAF1_EDX, LEAF7_EBX, LEAF7_ECX, LEAF81_EDX, SOURCE_COUNT };
 
 struct bit_row {
     uint64_t bits;

@@ -88,15 +88,7 @@ static void operand_skip(struct cursor *c, uint8_t modrm, unsigned address_size)
 }
 
 /* What an opcode does; the width of the operand is `width`, or that of the mode where it is 0. */
-enum form_kind {
-    FORM_NONE,
-    FORM_STORE,
-    FORM_LOAD,
-    FORM_EXTEND,
-    FORM_IMMEDIATE,
-    FORM_STORE_OFFSET,
-    FORM_LOAD_OFFSET
-};
+enum form_kind { FORM_NONE, FORM_STORE, FORM_LOAD, FORM_EXTEND, FORM_IMMEDIATE, FORM_STORE_OFFSET, FORM_LOAD_OFFSET };
 struct form {
     bool two_bytes; /* after 0F */
     uint8_t opcode;

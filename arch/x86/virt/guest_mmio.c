@@ -5,11 +5,7 @@
 #include "virt.h"
 #include "x86_bits.h"
 
-enum page {
-    PAGE_NONE,
-    PAGE_APIC,
-    PAGE_IOAPIC
-};
+enum page { PAGE_NONE, PAGE_APIC, PAGE_IOAPIC };
 
 static enum page page_of(const struct vcpu *vcpu, gpa_t u_gpa)
 {

@@ -24,14 +24,9 @@ svm_enter:
         mov     0x18(%rdi), %rbx
         mov     0x28(%rdi), %rbp
         mov     0x30(%rdi), %rsi
-        mov     0x40(%rdi), %r8
-        mov     0x48(%rdi), %r9
-        mov     0x50(%rdi), %r10
-        mov     0x58(%rdi), %r11
-        mov     0x60(%rdi), %r12
-        mov     0x68(%rdi), %r13
-        mov     0x70(%rdi), %r14
-        mov     0x78(%rdi), %r15
+        .irp    n, 8, 9, 10, 11, 12, 13, 14, 15
+        mov     8*\n(%rdi), %r\n
+        .endr
         mov     0x38(%rdi), %rdi
         vmload  %rax
         vmrun   %rax
@@ -43,14 +38,9 @@ svm_enter:
         mov     %rbp, 0x28(%rax)
         mov     %rsi, 0x30(%rax)
         mov     %rdi, 0x38(%rax)
-        mov     %r8, 0x40(%rax)
-        mov     %r9, 0x48(%rax)
-        mov     %r10, 0x50(%rax)
-        mov     %r11, 0x58(%rax)
-        mov     %r12, 0x60(%rax)
-        mov     %r13, 0x68(%rax)
-        mov     %r14, 0x70(%rax)
-        mov     %r15, 0x78(%rax)
+        .irp    n, 8, 9, 10, 11, 12, 13, 14, 15
+        mov     %r\n, 8*\n(%rax)
+        .endr
         pop     %rax
         vmload  %rax
         stgi
