@@ -6,9 +6,7 @@
  * The lock `screen.lock` is taken before any gate. The housekeeping core is alone with it but for console_flush(). */
 #include "arch.h"
 #include "console_parts.h"
-#include "lock.h"
 #include "memory.h"
-#include "partition.h"
 
 #define CONSOLE_BUDGET 2048u /* bytes to the UART per call, and bytes from each ABI ring */
 #define KEYS_BUDGET 64u

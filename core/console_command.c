@@ -2,7 +2,6 @@
 /* The attention key and its commands. Housekeeping core only. */
 #include "arch.h"
 #include "console_parts.h"
-#include "partition.h"
 
 #define ATTENTION_DEFAULT 0x1du /* Ctrl-] */
 #define NUMBER_MS 1000u         /* how long a second digit is waited for, where there are ten partitions or more */

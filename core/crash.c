@@ -7,7 +7,6 @@
 #include "arch.h"
 #include "console.h"
 #include "memory.h"
-#include "plan.h"
 
 #define CRASH_VERSION 1u
 #define READY_ROUNDS 1000000u /* 16 bytes at 9,600 baud take 17 ms */

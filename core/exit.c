@@ -5,7 +5,6 @@
 #include "arch.h"
 #include "devices.h"
 #include "hypercall.h"
-#include "partition.h"
 #include "vcpu.h"
 #include "virt.h"
 

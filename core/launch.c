@@ -5,8 +5,6 @@
 #include "arch.h"
 #include "console.h"
 #include "loader.h"
-#include "partition.h"
-#include "plan.h"
 
 #define VERSION "0.1"
 #define PHASES 12u

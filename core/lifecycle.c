@@ -8,7 +8,6 @@
 #include "devices.h"
 #include "loader.h"
 #include "memory.h"
-#include "plan.h"
 #include "virt.h"
 #include "watchdog.h"
 

@@ -5,7 +5,6 @@
 
 #include "arch.h"
 #include "console_parts.h"
-#include "lock.h"
 #include "memory.h"
 
 #define WAIT_ROUNDS 100000u /* looks at a busy UART before it counts as stuck; each costs about a microsecond */

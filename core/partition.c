@@ -8,7 +8,6 @@
 #include "devices.h"
 #include "lifecycle.h"
 #include "memory.h"
-#include "plan.h"
 #include "virt.h"
 
 struct partition partitions[MAX_PARTITIONS];

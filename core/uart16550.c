@@ -4,7 +4,6 @@
 #include "uart16550.h"
 #include "arch.h"
 #include "console.h"
-#include "partition.h"
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 

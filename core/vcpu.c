@@ -5,7 +5,6 @@
 #include "arch.h"
 #include "console.h"
 #include "lifecycle.h"
-#include "plan.h"
 #include "virt.h"
 #include "watchdog.h"
 

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 
 #include "partition.h"
-#include "types.h"
 
 /* Print into the hypervisor's log: seen on the UART as "[    3.141592] bulkhead| text". One line per call, no newline.
  * Formats: %s %c %d %u %x %lx %lu %ld %zu %p with width, 0 and - flags; %lx takes 64 bits. Before console_live() it goes out at

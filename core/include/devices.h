@@ -4,7 +4,6 @@
 #define BULKHEAD_DEVICES_H
 
 #include "partition.h"
-#include "types.h"
 
 /* Ports of the virtual platform, named in the generated ACPI tables. Values: ACPI 6.4, 4.8.3.7. */
 #define PORT_SLEEP_CONTROL 0x600u

@@ -16,7 +16,6 @@
 #include "exit.h"
 #include "lock.h"
 #include "plan.h"
-#include "types.h"
 #include "uart16550.h"
 
 enum partition_state {

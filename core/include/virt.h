@@ -4,9 +4,7 @@
 #ifndef BULKHEAD_VIRT_H
 #define BULKHEAD_VIRT_H
 
-#include "exit.h"
 #include "partition.h"
-#include "types.h"
 
 /* Is this CPU able to run partitions? 0, or what is missing and what to do about it (one sentence). Every core. */
 const char *virt_check(void);

@@ -5,10 +5,9 @@
 #define BULKHEAD_WATCHDOG_H
 
 #include "partition.h"
-#include "types.h"
 
 /* A core that has not passed its run loop for this long no longer answers. It is kicked when half of it has gone by. */
-#define WATCHDOG_ANSWER_MS 2000u
+#define WATCHDOG_ANSWER_MS 4000u
 
 /* The partition starts: boot grace begins. On its first core, before its state becomes running. */
 void watchdog_start(struct partition *partition, uint64_t now);

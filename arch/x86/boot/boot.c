@@ -14,8 +14,6 @@
 #include "machine_check.h"
 #include "memory.h"
 #include "nested.h"
-#include "partition.h"
-#include "plan.h"
 #include "policy.h"
 #include "trap.h"
 #include "virt.h"

@@ -4,7 +4,6 @@
 #include "console.h"
 #include "dev.h"
 #include "memory.h"
-#include "plan.h"
 #include "x86.h"
 
 #define USABLE 1u

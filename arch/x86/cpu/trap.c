@@ -10,7 +10,6 @@
 #include "lapic.h"
 #include "machine_check.h"
 #include "partition.h"
-#include "plan.h"
 #include "x86.h"
 
 #define EXCEPTIONS 32u

@@ -5,7 +5,6 @@
 
 #include "arch.h"
 #include "partition.h"
-#include "types.h"
 
 enum msr_access {
     MSR_DENY,    /* exits, #GP */

@@ -4,7 +4,6 @@
 #include "arch.h"
 #include "core_area.h"
 #include "crash.h"
-#include "lapic.h"
 #include "memory.h"
 #include "plan.h"
 #include "x86.h"

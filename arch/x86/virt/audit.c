@@ -4,11 +4,8 @@
 #include "audit.h"
 
 #include "arch.h"
-#include "bulkhead_abi.h"
 #include "console.h"
 #include "memory.h"
-#include "partition.h"
-#include "plan.h"
 #include "policy.h"
 
 #define NOBODY MAX_PARTITIONS /* the parking guest's partition */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What CPUID says to a partition (SEP-5, AC-01, AC-08, AC-09): a table of register rows over a default of zero. All answers are
  * computed before the seal; an exit is one look-up. */
-#include "bulkhead_abi.h"
 #include "memory.h"
 #include "policy.h"
 #include "virt.h"

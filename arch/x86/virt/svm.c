@@ -9,7 +9,6 @@
 #include "lapic.h"
 #include "memory.h"
 #include "nested.h"
-#include "plan.h"
 #include "policy.h"
 #include "svm.h"
 #include "vmcb.h"
