@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 import pexpect
 import pexpect.fdpexpect
@@ -196,10 +197,49 @@ class Machine:
         """The attention key, then `key`."""
         self.send(self.attention_key + key.encode())
 
-    def seen(self, pattern, timeout=30):
-        """Wait until this has come, however long ago."""
-        if not re.search(pattern, self.transcript.text):
-            self.expect(pattern, timeout)
+    # Where several partitions speak at once, lines come in any order: these look at the transcript from a place in it on.
+
+    def place(self):
+        """The end of what has come so far; expect() does not look at anything before it any more."""
+        self.drain(0.05)
+        self.serial.buffer = ""
+        return len(self.transcript.text)
+
+    def since(self, place, *patterns, timeout=30):
+        """Wait until all patterns (per line: `.` is no newline) have come after this place; returns the match of the last one."""
+        end = time.monotonic() + timeout * PATIENCE
+        while True:
+            matches = [re.compile(pattern, re.M).search(self.transcript.text, place) for pattern in patterns]
+            if all(matches):
+                return matches[-1]
+            missing = [pattern for pattern, match in zip(patterns, matches) if not match]
+            assert time.monotonic() < end, f"no {missing} within {timeout * PATIENCE:g} s; last:\n{self.transcript.text[place:][-2000:]}"
+            assert self.qemu.running(), f"QEMU ended before {missing}; last:\n{self.transcript.text[place:][-2000:]}"
+            self.drain(0.1)
+
+    def seen(self, *patterns, timeout=30):
+        """Wait until all of these have come, however long ago."""
+        return self.since(0, *patterns, timeout=timeout)
+
+    def key(self, key, *patterns, timeout=30):
+        """The attention key and `key`; then as since()."""
+        place = self.place()
+        self.attention(key)
+        return self.since(place, *patterns, timeout=timeout)
+
+    def type(self, text, *patterns, timeout=30):
+        """Type `text`; then as since()."""
+        place = self.place()
+        self.send(text)
+        return self.since(place, *patterns, timeout=timeout)
+
+    def keyboard(self, partition):
+        """Give a partition the keyboard, and stay in the view of all."""
+        place = self.place()
+        self.focus(partition)
+        self.since(place, "has screen and keyboard")
+        self.attention("a")
+        self.drain(0.3)
 
     def focus(self, partition):
         """Give a partition the keyboard and the raw screen: by its name or its number from 1."""
