@@ -34,6 +34,7 @@ static struct view {
     uint64_t credit, filled; /* token bucket: thousandths of bytes, time of the last filling */
     bool dropping;
     uint64_t dropped; /* in this burst */
+    uint32_t shown;   /* up to here its output had been shown when it got the screen: what is before is a replay */
 } views[MAX_PARTITIONS];
 
 static struct {
@@ -452,8 +453,22 @@ static void replay(struct partition *partition)
     waiting = out->produced - out->consumed;
     while (out->produced > REPLAY && past > waiting && out->bytes[(out->produced - past - 1) % CONSOLE_RING] != '\n')
         past--;
+    views[partition->index].shown = out->consumed;
     if (past > waiting)
         out->consumed = out->produced - past;
+    lock_drop(&partition->gate);
+}
+
+/* The screen goes elsewhere: what is left of a replay has been seen before. */
+static void replay_end(struct partition *partition)
+{
+    struct console_ring *out = partition->out;
+    uint32_t left;
+
+    lock_take(&partition->gate);
+    left = views[partition->index].shown - out->consumed;
+    if (left <= out->produced - out->consumed)
+        out->consumed += left;
     lock_drop(&partition->gate);
 }
 
@@ -463,6 +478,7 @@ void console_focus(unsigned index)
     if (screen.raw != VIEW_ALL) {
         stage(TERMINAL_RESET, sizeof(TERMINAL_RESET) - 1);
         screen.cursor = screen.raw; /* wherever it is: not at the start of a line of ours */
+        replay_end(&partitions[screen.raw]);
     }
     stage_fresh_line();
     for (unsigned i = 0; i < plan.partition_count; i++) {

@@ -683,6 +683,20 @@ static void test_focus_replay_of_little(void **state)
     assert_string_equal(plain(run(20)), "\r\nbulkhead| hello has screen and keyboard\r\nonly this");
 }
 
+/* Away before the replay is through: what is left of it has been seen before and must not come again as new lines. */
+static void test_focus_replay_left_early(void **state)
+{
+    (void)state;
+    print(HELLO, "one line of the past\n");
+    run(200);
+    key(ATTENTION "3" ATTENTION "a");
+    print(HELLO, "new\n");
+    const char *got = plain(run(200));
+
+    assert_int_equal(occurrences(got, "one line of the past"), 0);
+    assert_int_equal(occurrences(got, "hello| new"), 1);
+}
+
 static void test_keys_stay_with_the_last(void **state)
 {
     (void)state;
@@ -765,7 +779,7 @@ static void test_counters(void **state)
     (void)state;
     vcpus[1].counters.exits[EXIT_CPUID] = 12;
     vcpus[1].counters.exits[EXIT_IO] = 3456;
-    vcpus[1].counters.denied_port = 7;
+    vcpus[1].counters.denied[DENIED_PORT] = 7;
     vcpus[1].counters.ticks = 5000000;
     key(ATTENTION "c");
     got = plain(run(20));
@@ -782,8 +796,8 @@ static void test_counters_all(void **state)
     (void)state;
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
         vcpus[2].counters.exits[kind] = UINT64_MAX;
-    vcpus[2].counters.denied_port = vcpus[2].counters.denied_msr = vcpus[2].counters.denied_memory = UINT64_MAX;
-    vcpus[2].counters.denied_other = UINT64_MAX;
+    vcpus[2].counters.denied[DENIED_PORT] = vcpus[2].counters.denied[DENIED_MSR] = vcpus[2].counters.denied[DENIED_MEMORY] = UINT64_MAX;
+    vcpus[2].counters.denied[DENIED_OTHER] = UINT64_MAX;
     console_counters();
     got = run(400);
     assert_int_equal(occurrences(got, "18446744073709551615"), EXIT_KIND_COUNT + 4);
@@ -962,6 +976,7 @@ int main(void)
         CASE(focus_raw),
         CASE(focus_replays_last_lines),
         CASE(focus_replay_of_little),
+        CASE(focus_replay_left_early),
         CASE(keys_stay_with_the_last),
         CASE(focus_rate_is_back_pressure),
         CASE(attention_twice),
