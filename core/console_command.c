@@ -51,21 +51,19 @@ static void list(void)
 static void counters_of(const struct vcpu *vcpu)
 {
     const struct counters *c = &vcpu->counters;
-    const char *denied[] = {"denied ports", "denied MSRs", "denied memory", "denied others"};
-    uint64_t counts[EXIT_KIND_COUNT + 4] = {[EXIT_KIND_COUNT] = c->denied_port, c->denied_msr, c->denied_memory, c->denied_other};
+    static const char *const denied[DENIED_COUNT] = {"denied ports", "denied MSRs", "denied memory", "denied others"};
     char text[COUNTER_TEXT];
     size_t length = 0;
 
     log_line("core %u, %s/%u: %lu us in the hypervisor", vcpu->core, vcpu->partition->plan->name, vcpu->index,
              time_us(arch_boot_ticks() + c->ticks));
-    for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
-        counts[kind] = c->exits[kind];
-    for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+    for (unsigned i = 0; i < EXIT_KIND_COUNT + DENIED_COUNT; i++) {
         const char *name = i < EXIT_KIND_COUNT ? exit_name(i) : denied[i - EXIT_KIND_COUNT];
+        uint64_t count = i < EXIT_KIND_COUNT ? c->exits[i] : c->denied[i - EXIT_KIND_COUNT];
 
-        if (counts[i] != 0)
-            length += format_text(text + length, sizeof(text) - length, "  %s %lu", name, counts[i]);
-        if (length > COUNTER_TEXT - 48 || (length != 0 && i == ARRAY_SIZE(counts) - 1)) {
+        if (count != 0)
+            length += format_text(text + length, sizeof(text) - length, "  %s %lu", name, count);
+        if (length > COUNTER_TEXT - 48 || (length != 0 && i == EXIT_KIND_COUNT + DENIED_COUNT - 1)) {
             log_line("   %s", text);
             length = 0;
         }

@@ -249,14 +249,14 @@ static void handle_cache(struct vcpu *vcpu, const struct exit *exit)
 static void handle_forbidden(struct vcpu *vcpu, const struct exit *exit)
 {
     (void)exit;
-    vcpu->counters.denied_other++;
+    vcpu->counters.denied[DENIED_OTHER]++;
     inject_ud(vcpu);
 }
 
 static void handle_privileged(struct vcpu *vcpu, const struct exit *exit)
 {
     (void)exit;
-    vcpu->counters.denied_other++;
+    vcpu->counters.denied[DENIED_OTHER]++;
     inject_gp(vcpu);
 }
 

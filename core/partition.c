@@ -65,10 +65,8 @@ void partition_interrupt(struct partition *partition, unsigned vcpu_index, uint8
 void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what)
 {
     struct partition *partition = vcpu->partition;
-    uint64_t *const counters[] = {&vcpu->counters.denied_port, &vcpu->counters.denied_msr, &vcpu->counters.denied_memory,
-                                  &vcpu->counters.denied_other};
 
-    ++*counters[kind];
+    vcpu->counters.denied[kind]++;
     atomic_store_explicit(&partition->denied.kind, kind, memory_order_relaxed);
     atomic_store_explicit(&partition->denied.what, what, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&partition->denied.count, 1, memory_order_relaxed) >= partition->plan->denied.per_second &&

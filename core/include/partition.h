@@ -74,17 +74,18 @@ enum {
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
 };
 
+enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER, DENIED_COUNT };
 struct counters {
     uint64_t exits[EXIT_KIND_COUNT];
     uint64_t ticks; /* TSC ticks spent in the hypervisor */
-    uint64_t denied_port, denied_msr, denied_memory, denied_other;
+    uint64_t denied[DENIED_COUNT];
 };
 
 /* Local APIC state that is not in hardware. (own) */
 struct apic_shadow {
     uint64_t base_msr;
-    uint32_t lvt_lint0, lvt_lint1, lvt_thermal, lvt_perf, lvt_cmci; /* as last written, never let through */
-    uint32_t svr, ldr, dfr, icr_high;                               /* ldr: read by the partition's other cores, relaxed */
+    uint32_t lvt[9];                  /* by register from 0x2f on, as last written, never let through */
+    uint32_t svr, ldr, dfr, icr_high; /* ldr: read by the partition's other cores, relaxed */
     uint64_t icr;
 };
 
@@ -192,7 +193,6 @@ void partition_order(struct partition *partition, enum cause cause, enum action 
 void partition_start(struct partition *partition);
 
 /* Count one denied access of this vcpu; over the table's rate the partition gets its action. */
-enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER };
 void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what);
 
 /* Send `vector` to a core of the partition if its gate is open. Caller must not hold the gate. */

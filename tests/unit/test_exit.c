@@ -439,7 +439,7 @@ static void forbidden_privileged_and_cache_instructions(void **state)
     assert_fault(6);
     take((struct exit){.kind = EXIT_PRIVILEGED, .length = 2});
     assert_int_equal(seen.vector, 13);
-    assert_int_equal(vcpu.counters.denied_other, 2);
+    assert_int_equal(vcpu.counters.denied[DENIED_OTHER], 2);
     take((struct exit){.kind = EXIT_CACHE, .length = 2});
     assert_int_equal(seen.skip_length, 2);
 }

@@ -559,9 +559,9 @@ static void denied_accesses_have_a_rate(void **state)
     partition_denied(&vcpus[2], DENIED_MEMORY, 0x10);
     settle();
     assert_int_equal(state_of(1), PARTITION_STOPPED);
-    assert_int_equal(vcpus[2].counters.denied_port, 10);
-    assert_int_equal(vcpus[2].counters.denied_msr, 10);
-    assert_int_equal(vcpus[2].counters.denied_memory, 1);
+    assert_int_equal(vcpus[2].counters.denied[DENIED_PORT], 10);
+    assert_int_equal(vcpus[2].counters.denied[DENIED_MSR], 10);
+    assert_int_equal(vcpus[2].counters.denied[DENIED_MEMORY], 1);
 }
 
 static void denied_accesses_may_only_be_logged(void **state)

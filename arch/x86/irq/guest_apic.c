@@ -17,31 +17,50 @@
 #define TIMER_DEADLINE (1u << 18)
 #define SVR_ENABLE (1u << 8)
 #define SVR_LEGAL 0x1ffu
-#define DIVIDE_LEGAL 0xbu
 #define ICR_RESERVED_X2 (0xfffull << 20 | 3ull << 16 | 1ull << 13)
 #define VERSION_LEGAL 0x00ff00ffu
+
+/* Registers that are the hardware's own: what may be read, and written with these bits at most. */
+static const struct {
+    bool read, write;
+    uint32_t bits;
+} registers[APIC_SELF_IPI + 1] = {
+    [APIC_TPR] = {true, true, 0xff}, [APIC_PPR] = {true},
+    [APIC_EOI] = {false, true, 0},   [APIC_ISR... APIC_IRR + 7] = {true},
+    [APIC_ESR] = {true, true, 0},    [APIC_LVT_TIMER] = {true},
+    [APIC_LVT_ERROR] = {true},       [APIC_TIMER_INITIAL] = {true, true, 0xffffffff},
+    [APIC_TIMER_CURRENT] = {true},   [APIC_TIMER_DIVIDE] = {true, true, 0xb},
+};
 
 static bool in_x2apic(const struct vcpu *vcpu)
 {
     return (vcpu->apic.base_msr & APIC_BASE_X2) != 0;
 }
 
+/* Entries that live in the shadow only; 0 for others. */
+static uint32_t *lvt_shadow(struct vcpu *vcpu, unsigned reg)
+{
+    bool shadowed = reg == APIC_LVT_CMCI || (reg >= APIC_LVT_THERMAL && reg <= APIC_LVT_LINT1);
+
+    return shadowed ? &vcpu->apic.lvt[reg - APIC_LVT_CMCI] : 0;
+}
+
+static void lvt_shadow_mask(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(vcpu->apic.lvt); i++)
+        vcpu->apic.lvt[i] |= APIC_LVT_MASKED;
+}
+
 void guest_apic_reset(struct vcpu *vcpu)
 {
-    vcpu->apic = (struct apic_shadow){
-        .base_msr = APIC_PAGE | APIC_BASE_ENABLE,
-        .svr = SVR_ENABLE | 0xff,
-        .lvt_lint0 = APIC_LVT_MASKED,
-        .lvt_lint1 = APIC_LVT_MASKED,
-        .lvt_thermal = APIC_LVT_MASKED,
-        .lvt_perf = APIC_LVT_MASKED,
-        .lvt_cmci = APIC_LVT_MASKED,
-        .dfr = 0xffffffff,
-    };
+    uint64_t base = APIC_PAGE | APIC_BASE_ENABLE;
+
     if (vcpu->index == 0)
-        vcpu->apic.base_msr |= APIC_BASE_BSP;
+        base |= APIC_BASE_BSP;
     if (vcpu->partition->plan->apic == APIC_X2APIC)
-        vcpu->apic.base_msr |= APIC_BASE_X2;
+        base |= APIC_BASE_X2;
+    vcpu->apic = (struct apic_shadow){.base_msr = base, .svr = SVR_ENABLE | 0xff, .dfr = 0xffffffff};
+    lvt_shadow_mask(vcpu);
 }
 
 /* The same value, or the step from xAPIC to x2APIC; it neither moves nor disappears. */
@@ -53,31 +72,19 @@ bool guest_apic_base_write(struct vcpu *vcpu, uint64_t u_value)
     return true;
 }
 
-static uint32_t *lvt_shadow(struct vcpu *vcpu, unsigned reg)
-{
-    switch (reg) {
-    case APIC_LVT_LINT0:
-        return &vcpu->apic.lvt_lint0;
-    case APIC_LVT_LINT1:
-        return &vcpu->apic.lvt_lint1;
-    case APIC_LVT_THERMAL:
-        return &vcpu->apic.lvt_thermal;
-    case APIC_LVT_PERF:
-        return &vcpu->apic.lvt_perf;
-    case APIC_LVT_CMCI:
-        return &vcpu->apic.lvt_cmci;
-    default:
-        return 0;
-    }
-}
-
-/* Registers that differ between the modes. */
-static bool read_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t *value)
+/* Registers that are not the hardware's, or that differ between the modes. */
+static bool read_shadow(struct vcpu *vcpu, unsigned reg, uint64_t *value)
 {
     bool x2 = in_x2apic(vcpu);
     uint32_t id = vcpu->index;
 
     switch (reg) {
+    case APIC_VERSION:
+        *value = lapic_read(reg) & VERSION_LEGAL;
+        return true;
+    case APIC_SVR:
+        *value = vcpu->apic.svr;
+        return true;
     case APIC_ID:
         *value = x2 ? id : id << 24;
         return true;
@@ -103,34 +110,10 @@ bool guest_apic_read(struct vcpu *vcpu, unsigned reg, uint64_t *value)
     const uint32_t *shadow = lvt_shadow(vcpu, reg);
 
     *value = 0;
-    if (shadow != 0) {
-        *value = *shadow;
-        return true;
-    }
-    if (reg >= APIC_ISR && reg < APIC_ESR) { /* ISR, TMR, IRR */
-        *value = lapic_read(reg);
-        return true;
-    }
-    switch (reg) {
-    case APIC_VERSION:
-        *value = lapic_read(reg) & VERSION_LEGAL;
-        return true;
-    case APIC_SVR:
-        *value = vcpu->apic.svr;
-        return true;
-    case APIC_TPR:
-    case APIC_PPR:
-    case APIC_ESR:
-    case APIC_LVT_TIMER:
-    case APIC_LVT_ERROR:
-    case APIC_TIMER_INITIAL:
-    case APIC_TIMER_CURRENT:
-    case APIC_TIMER_DIVIDE:
-        *value = lapic_read(reg);
-        return true;
-    default:
-        return read_by_mode(vcpu, reg, value);
-    }
+    if (shadow == 0 && (reg >= ARRAY_SIZE(registers) || !registers[reg].read))
+        return read_shadow(vcpu, reg, value);
+    *value = shadow ? *shadow : lapic_read(reg);
+    return true;
 }
 
 /* Logical destinations of all cores, as they stand: another core may be writing its own. */
@@ -219,11 +202,7 @@ static bool svr_write(struct vcpu *vcpu, uint64_t u_value)
         return true;
     lapic_write(APIC_LVT_TIMER, lapic_read(APIC_LVT_TIMER) | APIC_LVT_MASKED);
     lapic_write(APIC_LVT_ERROR, lapic_read(APIC_LVT_ERROR) | APIC_LVT_MASKED);
-    vcpu->apic.lvt_lint0 |= APIC_LVT_MASKED;
-    vcpu->apic.lvt_lint1 |= APIC_LVT_MASKED;
-    vcpu->apic.lvt_thermal |= APIC_LVT_MASKED;
-    vcpu->apic.lvt_perf |= APIC_LVT_MASKED;
-    vcpu->apic.lvt_cmci |= APIC_LVT_MASKED;
+    lvt_shadow_mask(vcpu);
     return true;
 }
 
@@ -263,34 +242,18 @@ static bool write_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
     }
 }
 
-static bool pass(const struct vcpu *vcpu, unsigned reg, uint64_t u_value, uint32_t mask)
-{
-    if (!legal(vcpu, &u_value, mask))
-        return false;
-    lapic_write(reg, (uint32_t)u_value);
-    return true;
-}
-
 bool guest_apic_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 {
     if (lvt_shadow(vcpu, reg) != 0)
         return shadow_write(vcpu, reg, u_value);
-    switch (reg) {
-    case APIC_EOI:
-    case APIC_ESR:
-        return pass(vcpu, reg, u_value, 0);
-    case APIC_TPR:
-        return pass(vcpu, reg, u_value, 0xff);
-    case APIC_TIMER_INITIAL:
-        return pass(vcpu, reg, u_value, 0xffffffff);
-    case APIC_TIMER_DIVIDE:
-        return pass(vcpu, reg, u_value, DIVIDE_LEGAL);
-    case APIC_SVR:
-        return svr_write(vcpu, u_value);
-    case APIC_LVT_TIMER:
-    case APIC_LVT_ERROR:
+    if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR)
         return lvt_write(vcpu, reg, u_value);
-    default:
+    if (reg == APIC_SVR)
+        return svr_write(vcpu, u_value);
+    if (reg >= ARRAY_SIZE(registers) || !registers[reg].write)
         return write_by_mode(vcpu, reg, u_value);
-    }
+    if (!legal(vcpu, &u_value, registers[reg].bits))
+        return false;
+    lapic_write(reg, (uint32_t)u_value);
+    return true;
 }
