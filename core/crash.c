@@ -40,14 +40,20 @@ static bool record_sound(const struct crash_record *record)
 static void record_print(const struct crash_record *record)
 {
     log_line("crash record of boot %lu: %s", record->boot, record->text);
-    log_line("crash record: core %u vector %u error %lx rip %lx rsp %lx rflags %lx cr2 %lx cr3 %lx", record->core, record->vector,
-             record->error_code, record->rip, record->rsp, record->rflags, record->cr2, record->cr3);
-    for (unsigned i = 0; i < ARRAY_SIZE(record->regs); i += 4)
-        log_line("crash record: regs %2u: %016lx %016lx %016lx %016lx", i, record->regs[i], record->regs[i + 1],
-                 record->regs[i + 2], record->regs[i + 3]);
+    log_line("crash record: core %lu vector %lu error %lx rip %lx rsp %lx rflags %lx cr2 %lx cr3 %lx", record->core,
+             record->state.vector, record->state.error_code, record->state.rip, record->state.rsp, record->state.rflags,
+             record->state.cr2, record->state.cr3);
+    for (unsigned i = 0; i < ARRAY_SIZE(record->state.regs); i += 4)
+        log_line("crash record: regs %2u: %016lx %016lx %016lx %016lx", i, record->state.regs[i], record->state.regs[i + 1],
+                 record->state.regs[i + 2], record->state.regs[i + 3]);
     for (unsigned i = 0; i < ARRAY_SIZE(record->stack); i += 4)
         log_line("crash record: stack +%02x: %016lx %016lx %016lx %016lx", i * 8, record->stack[i], record->stack[i + 1],
                  record->stack[i + 2], record->stack[i + 3]);
+}
+
+static void record_begin(struct crash_record *record, uint64_t boot)
+{
+    *record = (struct crash_record){.magic = CRASH_MAGIC, .version = CRASH_VERSION, .size = sizeof(*record), .boot = boot};
 }
 
 bool crash_report(void)
@@ -61,11 +67,7 @@ bool crash_report(void)
         record->text[CRASH_TEXT - 1] = 0;
         record_print(record);
     }
-    memset(record, 0, sizeof(*record));
-    record->magic = CRASH_MAGIC;
-    record->version = CRASH_VERSION;
-    record->size = sizeof(*record);
-    record->boot = boot;
+    record_begin(record, boot);
     record->sum = record_sum(record);
     return crashed;
 }
@@ -74,24 +76,12 @@ static void record_write(struct crash_record *record, const struct crash_state *
 {
     uint64_t boot = record_sound(record) ? record->boot : 0; /* 0: before crash_report() */
 
-    memset(record, 0, sizeof(*record));
-    record->magic = CRASH_MAGIC;
-    record->version = CRASH_VERSION;
-    record->size = sizeof(*record);
-    record->boot = boot;
+    record_begin(record, boot);
     record->core = arch_core();
     for (unsigned i = 0; i < CRASH_TEXT - 1 && text[i] != 0; i++)
         record->text[i] = text[i];
-    if (state != 0) {
-        record->vector = state->vector;
-        record->error_code = state->error_code;
-        record->rip = state->rip;
-        record->rsp = state->rsp;
-        record->rflags = state->rflags;
-        record->cr2 = state->cr2;
-        record->cr3 = state->cr3;
-        memcpy(record->regs, state->regs, sizeof(record->regs));
-    }
+    if (state != 0)
+        record->state = *state;
     record->valid = CRASH_MAGIC;
     record->sum = record_sum(record);
 }
@@ -130,8 +120,9 @@ static void message_print(const struct crash_record *record)
     char line[320];
 
     (void)format_text(line, sizeof(line),
-                      "\r\n[%5lu.%06lu] bulkhead| CRASH on core %u: %s (vector %u, error %lx, rip %lx, cr2 %lx)\r\n", us / 1000000,
-                      us % 1000000, record->core, record->text, record->vector, record->error_code, record->rip, record->cr2);
+                      "\r\n[%5lu.%06lu] bulkhead| CRASH on core %lu: %s (vector %lu, error %lx, rip %lx, cr2 %lx)\r\n",
+                      us / 1000000, us % 1000000, record->core, record->text, record->state.vector, record->state.error_code,
+                      record->state.rip, record->state.cr2);
     message_send(line);
 }
 

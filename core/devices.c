@@ -80,33 +80,13 @@ static uint8_t bcd(unsigned value)
 static uint8_t rtc_value(uint8_t index)
 {
     struct date date = date_of(arch_wall_base() + time_us(arch_ticks()) / 1000000);
+    const uint8_t registers[] = {
+        [0x00] = bcd(date.second), [0x02] = bcd(date.minute), [0x04] = bcd(date.hour),       [0x06] = bcd(date.weekday + 1),
+        [0x07] = bcd(date.day),    [0x08] = bcd(date.month),  [0x09] = bcd(date.year % 100), [0x0a] = RTC_STATUS_A,
+        [0x0b] = RTC_STATUS_B,     [0x0d] = RTC_STATUS_D,     [0x32] = bcd(date.year / 100),
+    };
 
-    switch (index) {
-    case 0x00:
-        return bcd(date.second);
-    case 0x02:
-        return bcd(date.minute);
-    case 0x04:
-        return bcd(date.hour);
-    case 0x06:
-        return bcd(date.weekday + 1);
-    case 0x07:
-        return bcd(date.day);
-    case 0x08:
-        return bcd(date.month);
-    case 0x09:
-        return bcd(date.year % 100);
-    case 0x0a:
-        return RTC_STATUS_A;
-    case 0x0b:
-        return RTC_STATUS_B;
-    case 0x0d:
-        return RTC_STATUS_D;
-    case 0x32:
-        return bcd(date.year / 100);
-    default:
-        return 0; /* alarms and battery-backed memory: none */
-    }
+    return index < sizeof(registers) ? registers[index] : 0; /* alarms and battery-backed memory: none */
 }
 
 static void rtc_index_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)

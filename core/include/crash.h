@@ -8,14 +8,19 @@
 #define CRASH_MAGIC 0x4348534152434842ull
 #define CRASH_TEXT 160u
 
+/* Registers at the point of failure, 0 if none were saved. */
+struct crash_state {
+    uint64_t vector, error_code, rip, rsp, rflags, cr2, cr3;
+    uint64_t regs[16];
+};
+
 struct crash_record {
     uint64_t magic;
     uint32_t version, size;
     uint64_t boot;  /* boots counted in this area */
     uint64_t valid; /* CRASH_MAGIC once complete */
-    uint32_t core, vector;
-    uint64_t error_code, rip, rsp, rflags, cr2, cr3;
-    uint64_t regs[16];
+    uint64_t core;
+    struct crash_state state;
     uint64_t stack[16]; /* words from rsp on, where readable */
     char text[CRASH_TEXT];
     uint64_t sum; /* of all bytes before it */
@@ -24,12 +29,6 @@ struct crash_record {
 /* Print the record an earlier boot left, if any, then mark the area read. Returns true if there was one. */
 bool crash_report(void);
 
-/* Registers at the point of failure, 0 if none were saved. */
-struct crash_state {
-    uint32_t vector;
-    uint64_t error_code, rip, rsp, rflags, cr2, cr3;
-    uint64_t regs[16];
-};
 /* End of this hypervisor's life: record, message, reset. Any core, any context including NMI. */
 _Noreturn void crash(const struct crash_state *state, const char *text);
 /* An invariant of ours is broken: SEP-8. */

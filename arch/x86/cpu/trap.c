@@ -75,17 +75,15 @@ static void nmi_handle(void)
 
 static _Noreturn void trap_crash(const struct trap_frame *f)
 {
-    struct crash_state state = {
-        .vector = (uint32_t)f->vector,
-        .error_code = f->error_code,
-        .rip = f->rip,
-        .rsp = f->rsp,
-        .rflags = f->rflags,
-        .cr2 = read_cr2(),
-        .cr3 = read_cr3(),
-        .regs = {f->rax, f->rcx, f->rdx, f->rbx, f->rsp, f->rbp, f->rsi, f->rdi, f->r8, f->r9, f->r10, f->r11, f->r12, f->r13,
-                 f->r14, f->r15},
-    };
+    struct crash_state state = {.vector = f->vector,
+                                .error_code = f->error_code,
+                                .rip = f->rip,
+                                .rsp = f->rsp,
+                                .rflags = f->rflags,
+                                .cr2 = read_cr2(),
+                                .cr3 = read_cr3(),
+                                .regs = {f->rax, f->rcx, f->rdx, f->rbx, f->rsp, f->rbp, f->rsi, f->rdi, f->r8, f->r9, f->r10,
+                                         f->r11, f->r12, f->r13, f->r14, f->r15}};
 
     crash(&state, "exception in the hypervisor");
 }

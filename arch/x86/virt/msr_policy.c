@@ -85,6 +85,14 @@ static bool pat_legal(uint64_t u_value)
     return true;
 }
 
+/* What the other emulated registers read: 0 for MSR_PATCH_LEVEL and MSR_DEBUGCTL. */
+static uint64_t constant_of(uint32_t msr)
+{
+    if (msr == MSR_MISC_ENABLE)
+        return MISC_ENABLE_VALUE;
+    return msr == MSR_HWCR ? HWCR_TSC_AT_P0 : msr == MSR_NB_CFG ? NB_CFG_CF8_EXTENDED : 0;
+}
+
 static bool x2apic_on(const struct vcpu *vcpu)
 {
     return (vcpu->apic.base_msr & APIC_BASE_X2) != 0;
@@ -100,28 +108,21 @@ bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value)
     switch (u_msr) {
     case MSR_TSC: /* QEMU's register reads 0; the instruction does not */
         *value = rdtsc();
-        return true;
+        break;
     case MSR_APIC_BASE:
         *value = vcpu->apic.base_msr;
-        return true;
-    case MSR_MISC_ENABLE:
-        *value = MISC_ENABLE_VALUE;
-        return true;
+        break;
     case MSR_PAT:
         *value = vcpu->pat;
-        return true;
+        break;
     case MSR_EFER:
         *value = virt_efer(vcpu);
-        return true;
-    case MSR_HWCR:
-        *value = HWCR_TSC_AT_P0;
-        return true;
-    case MSR_NB_CFG:
-        *value = NB_CFG_CF8_EXTENDED;
-        return true;
-    default: /* MSR_PATCH_LEVEL, MSR_DEBUGCTL */
-        return true;
+        break;
+    default:
+        *value = constant_of(u_msr);
+        break;
     }
+    return true;
 }
 
 bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value)
@@ -135,10 +136,6 @@ bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value)
         return guest_apic_base_write(vcpu, u_value);
     case MSR_PATCH_LEVEL:
         return true;
-    case MSR_MISC_ENABLE:
-        return u_value == MISC_ENABLE_VALUE;
-    case MSR_DEBUGCTL:
-        return u_value == 0;
     case MSR_PAT:
         if (!pat_legal(u_value))
             return false;
@@ -146,8 +143,8 @@ bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value)
         return true;
     case MSR_EFER:
         return guest_efer_write(vcpu, u_value);
-    default:
-        return false;
+    default: /* constants: the same value again */
+        return u_value == constant_of(u_msr);
     }
 }
 

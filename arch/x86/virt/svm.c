@@ -423,20 +423,18 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
 {
     const struct vmcb *v = svm_of(vcpu)->guest;
 
-    *state = (struct guest_state){
-        .rip = v->rip,
-        .rsp = v->rsp,
-        .rflags = v->rflags,
-        .cr0 = v->cr0,
-        .cr2 = v->cr2,
-        .cr3 = v->cr3,
-        .cr4 = v->cr4,
-        .efer = v->efer & ~EFER_SVME,
-        .cs_base = v->cs.base,
-        .cs_long = (v->cs.attributes & VMCB_SEGMENT_LONG) && (v->efer & EFER_LMA),
-        .cs_default32 = (v->cs.attributes & VMCB_SEGMENT_DEFAULT32) != 0,
-        .cpl = v->cpl,
-    };
+    *state = (struct guest_state){.rip = v->rip,
+                                  .rsp = v->rsp,
+                                  .rflags = v->rflags,
+                                  .cr0 = v->cr0,
+                                  .cr2 = v->cr2,
+                                  .cr3 = v->cr3,
+                                  .cr4 = v->cr4,
+                                  .efer = v->efer & ~EFER_SVME,
+                                  .cs_base = v->cs.base,
+                                  .cs_long = (v->cs.attributes & VMCB_SEGMENT_LONG) && (v->efer & EFER_LMA),
+                                  .cs_default32 = (v->cs.attributes & VMCB_SEGMENT_DEFAULT32) != 0,
+                                  .cpl = v->cpl};
 }
 
 void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
