@@ -175,6 +175,8 @@ void console_audit(void)
     audit_run(&result);
     log_line("audit: %u partitions, %u cores, %lu leaves, %lu pages, %lu ports, %lu MSRs compared with the plan: %u findings",
              result.partitions, result.cores, result.leaves, result.pages, result.ports, result.msrs, result.findings);
+    if (result.findings > 0)
+        console_flush(); /* what was found is said before the record says only that something was */
     INVARIANT(result.findings == 0, "isolation audit");
 }
 
