@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hostile rig: an attacker that is told by name what to try, a victim with secrets, and a witness whose unbroken heartbeat
+shows the isolation. Every attack ends with the same questions, whatever the attacker says about it."""
+import re
+
+import messages
+from lib import PATIENCE, Machine
+
+GAP = 8  # seconds between two lines of the witness, due every 2: the emulator's host may be busy
+WITNESS = re.compile(r"\[ *(\d+\.\d{6})\] witness\| witness (\S+) (\d+) sum=([0-9a-f]+) .*strangers=(\d+) bad=(\d+)\r")
+STAMPED = re.compile(r"\[ *\d+\.\d{6}\] (\S+)\| ?.*")
+OURS = messages.OURS + ".*"
+
+
+def said_by(name, pattern):
+    """A line of a partition."""
+    return messages.STAMP + re.escape(name) + r"\| .*" + pattern
+
+
+class Rig(Machine):
+    """One boot of a product with a partition `witness`, perhaps `victim`, and attackers. Everything is seen in the view of all."""
+
+    def __init__(self, product="hostile", *attackers, **options):
+        super().__init__(product, **options)
+        self.marks = 0
+        self.keys = None
+        self.attackers = attackers or ("attacker",)
+        self.running()
+        self.seen(said_by("witness", "witness ok 1 "), timeout=60)
+        for name in self.attackers:
+            self.seen(said_by(name, "life 1, .*; type list"), timeout=60)
+            assert re.search(said_by(name, "attack residue-look: .*: PASS"), self.text)
+
+    def keys_to(self, name):
+        """Give a partition the keyboard. An attacker is asked for a word that it does not know: what follows is not its past."""
+        if self.keys == name:
+            return
+        self.keyboard(name)
+        self.keys = name
+        if name in self.attackers:
+            self.marks += 1
+            self.type(f"mark{self.marks}\r", said_by(name, f"no attack 'mark{self.marks}'"))
+
+    def attack(self, words, timeout=60, who="attacker"):
+        """Run an attack that is not meant to end the attacker; its verdict must be PASS, and nobody else may have noticed."""
+        self.keys_to(who)
+        place = self.place()
+        name = words.split()[-1]
+        self.type(words + "\r", said_by(who, "attacks done"), timeout=timeout)
+        verdict = self.since(place, said_by(who, rf"attack {name}: .*: (PASS|FAIL)"))
+        assert verdict[1] == "PASS", self.text[place:][-3000:]
+        self.nobody_noticed()
+        return verdict[0]
+
+    def begin(self, name, who="attacker"):
+        """Start an attack that does not return; it says so before."""
+        self.keys_to(who)
+        self.type(name + "\r", said_by(who, f"attack {name}: expected"))
+
+    def end(self, name, record, timeout=60, who="attacker", then=": stopped"):
+        """Run an attack that ends the attacker: its stop record, and what comes of it. Returns the record."""
+        self.keys_to(who)
+        place = self.place()
+        self.type(name + "\r", OURS + f"partition {who}{then}", timeout=timeout)
+        return self.since(place, OURS + rf"partition {who}: {record}")[0]
+
+    def again(self, who="attacker"):
+        """Start an attacker again, as a person would; nothing of its earlier life may be left. Returns the number of its life."""
+        self.keys_to_silent(who)
+        place = self.place()
+        self.attention("r")
+        return self.lives_again(place, who)
+
+    def keys_to_silent(self, name):
+        """The same as keys_to() for a partition that does not answer."""
+        if self.keys != name:
+            self.keyboard(name)
+            self.keys = name
+
+    def lives_again(self, place, who="attacker"):
+        """Since this place: running, clean, and at its prompt."""
+        life = self.since(place, OURS + rf"partition {who}: running, life (\d+),", timeout=60)[1]
+        verdict = self.since(place, said_by(who, rf"attack residue-look: .* life {life}: (PASS|FAIL)"), timeout=60)
+        assert verdict[1] == "PASS", verdict[0]
+        self.since(place, said_by(who, rf"{who}: life {life}, .*; type list"))
+        return int(life)
+
+    def state(self, name, pattern):
+        self.key("l", OURS + rf"\d {name} +{pattern}")
+
+    # --- what must be true after each attack ---
+
+    def nobody_noticed(self):
+        self.witness_steady()
+        if "victim" in self.build.partitions:
+            self.victim_whole()
+        self.key("v", OURS + r"audit: \d+ partitions, 4 cores, .*: 0 findings", timeout=60)
+        self.hypervisor_sound()
+
+    def witness_steady(self):
+        """A new line of the witness; and all lines so far: none missing, none late, one checksum, no stranger, nothing changed."""
+        self.since(self.place(), WITNESS.pattern)
+        lines = WITNESS.findall(self.text)
+        stamps = [float(stamp) for stamp, *_ in lines]
+        assert [int(number) for _, _, number, *_ in lines] == list(range(1, len(lines) + 1)), lines[-5:]
+        assert max((b - a for a, b in zip(stamps, stamps[1:])), default=0) < GAP * PATIENCE, stamps[-5:]
+        assert {line[1] for line in lines} == {"ok"} and len({line[3] for line in lines}) == 1, lines[-5:]
+        assert {line[4:] for line in lines} == {("0", "0")}, lines[-5:]
+
+    def victim_whole(self):
+        self.keys_to("victim")
+        answer = self.type("check\r", said_by("victim", r"victim check: (\w+), .*"), timeout=60)
+        assert answer[1] == "ok", self.drain(0.5)[-1000:]
+
+    def hypervisor_sound(self):
+        """No crash, no reset, no neighbour stopped, no core lost."""
+        assert self.text.count("bulkhead| Bulkhead ") == 1, "the machine was reset"
+        for trouble in "CRASH", "crash record", "does not answer", "AUDIT", "would not empty":
+            assert trouble not in self.text, trouble
+        for name in "witness", "victim":
+            assert not re.search(OURS + rf"partition {name}: (?!loaded|running, life 1,)", self.text)
+
+    def counters(self, who="attacker"):
+        """Counters of a partition's first core, by name."""
+        end = self.key("c", OURS + rf"core \d, {who}/0: .*\n(?:{OURS}   .*\n)+?(?={messages.OURS}core)")
+        rows = "".join(re.findall(messages.OURS + "   (.*)", end[0]))
+        return {name.strip(): int(count) for name, count in re.findall(r"([a-zA-Z_ ]+?) (\d+)", rows)}
