@@ -8,8 +8,8 @@
 struct device_row {
     uint8_t kinds; /* bit per enum image_kind */
     uint16_t first, last;
-    uint8_t (*read)(struct vcpu *vcpu, unsigned offset);                /* 0: reads ones, counted as denied */
-    void (*write)(struct vcpu *vcpu, unsigned offset, uint8_t u_value); /* 0: dropped, counted as denied */
+    uint8_t (*read)(struct partition *partition, unsigned offset);                /* gate held; 0: ones, counted as denied */
+    void (*write)(struct partition *partition, unsigned offset, uint8_t u_value); /* gate held; 0: dropped, counted as denied */
     const char *why;
 };
 
@@ -21,23 +21,6 @@ struct device_row {
 #define PIT_OUT2_HIGH 0x20u
 #define SLEEP_ENABLE 0x20u
 #define SLEEP_TYPE(value) ((value) >> 2 & 7u)
-
-static uint8_t uart_read(struct vcpu *vcpu, unsigned offset)
-{
-    uint8_t value;
-
-    lock_take(&vcpu->partition->gate);
-    value = uart16550_read(vcpu->partition, offset);
-    lock_drop(&vcpu->partition->gate);
-    return value;
-}
-
-static void uart_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
-{
-    lock_take(&vcpu->partition->gate);
-    uart16550_write(vcpu->partition, offset, u_value);
-    lock_drop(&vcpu->partition->gate);
-}
 
 struct date {
     unsigned year, month, day, weekday; /* month and day from 1; Sunday is 0 */
@@ -89,79 +72,58 @@ static uint8_t rtc_value(uint8_t index)
     return index < sizeof(registers) ? registers[index] : 0; /* alarms and battery-backed memory: none */
 }
 
-static void rtc_index_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
+static void rtc_index_write(struct partition *partition, unsigned offset, uint8_t u_value)
 {
     (void)offset;
-    lock_take(&vcpu->partition->gate);
-    vcpu->partition->rtc_index = u_value & 0x7f; /* bit 7 masks NMIs on a PC */
-    lock_drop(&vcpu->partition->gate);
+    partition->rtc_index = u_value & 0x7f; /* bit 7 masks NMIs on a PC */
 }
 
-static uint8_t rtc_data_read(struct vcpu *vcpu, unsigned offset)
+static uint8_t rtc_data_read(struct partition *partition, unsigned offset)
 {
-    uint8_t index;
-
     (void)offset;
-    lock_take(&vcpu->partition->gate);
-    index = vcpu->partition->rtc_index;
-    lock_drop(&vcpu->partition->gate);
-    return rtc_value(index);
+    return rtc_value(partition->rtc_index);
 }
 
-static uint8_t zero_read(struct vcpu *vcpu, unsigned offset)
+static uint8_t zero_read(struct partition *partition, unsigned offset)
 {
-    (void)vcpu;
-    (void)offset;
+    (void)partition, (void)offset;
     return 0;
 }
 
-static uint8_t out2_read(struct vcpu *vcpu, unsigned offset)
+static uint8_t out2_read(struct partition *partition, unsigned offset)
 {
-    (void)vcpu;
-    (void)offset;
+    (void)partition, (void)offset;
     return PIT_OUT2_HIGH;
 }
 
-static void ignored_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
+static void ignored_write(struct partition *partition, unsigned offset, uint8_t u_value)
 {
-    (void)vcpu;
-    (void)offset;
-    (void)u_value;
+    (void)partition, (void)offset, (void)u_value;
 }
 
-static void ib700_stop_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
+static void ib700_stop_write(struct partition *partition, unsigned offset, uint8_t u_value)
 {
-    (void)offset;
-    (void)u_value;
-    lock_take(&vcpu->partition->gate);
-    watchdog_stop(vcpu->partition);
-    lock_drop(&vcpu->partition->gate);
+    (void)offset, (void)u_value;
+    watchdog_stop(partition);
 }
 
 /* The time-out it asks for is not taken: the period is the table's. */
-static void ib700_start_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
+static void ib700_start_write(struct partition *partition, unsigned offset, uint8_t u_value)
 {
-    (void)offset;
-    (void)u_value;
-    watchdog_pet(vcpu->partition);
+    (void)offset, (void)u_value;
+    watchdog_pet(partition);
 }
 
-static void sleep_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
+/* Values of the ACPI registers that end the partition; CAUSE_NONE for all others. */
+static enum cause end_of(uint16_t port, uint8_t u_value)
 {
-    (void)offset;
-    if ((u_value & SLEEP_ENABLE) != 0 && SLEEP_TYPE(u_value) == SLEEP_TYPE_S5)
-        partition_stop(vcpu, CAUSE_POWEROFF, 0, 0, 0);
-}
-
-static void reset_write(struct vcpu *vcpu, unsigned offset, uint8_t u_value)
-{
-    (void)offset;
-    if (u_value == RESET_VALUE)
-        partition_stop(vcpu, CAUSE_REBOOT, 0, 0, 0);
+    if (port == PORT_SLEEP_CONTROL && (u_value & SLEEP_ENABLE) != 0 && SLEEP_TYPE(u_value) == SLEEP_TYPE_S5)
+        return CAUSE_POWEROFF;
+    return port == PORT_RESET && u_value == RESET_VALUE ? CAUSE_REBOOT : CAUSE_NONE;
 }
 
 static const struct device_row rows[] = {
-    {LINUX, UART_PORT, UART_PORT + 7, uart_read, uart_write, "COM1: the console"},
+    {LINUX, UART_PORT, UART_PORT + 7, uart16550_read, uart16550_write, "COM1: the console"},
     {LINUX, PORT_RTC_INDEX, PORT_RTC_INDEX, 0, rtc_index_write, "RTC index"},
     {LINUX, PORT_RTC_DATA, PORT_RTC_DATA, rtc_data_read, ignored_write, "RTC: wall time, read-only; drivers write status bits"},
     {LINUX, PORT_PIT2, PORT_PIT2, zero_read, ignored_write, "PIT counter 2: standing still, so that calibration gives up at once"},
@@ -170,9 +132,9 @@ static const struct device_row rows[] = {
     {LINUX, 0x80, 0x80, 0, ignored_write, "POST code: written as a delay"},
     {LINUX, PORT_IB700_STOP, PORT_IB700_STOP, 0, ib700_stop_write, "watchdog: stop"},
     {LINUX, PORT_IB700_START, PORT_IB700_START, 0, ib700_start_write, "watchdog: start and pet"},
-    {LINUX, PORT_SLEEP_CONTROL, PORT_SLEEP_CONTROL, zero_read, sleep_write, "ACPI sleep control: power off"},
+    {LINUX, PORT_SLEEP_CONTROL, PORT_SLEEP_CONTROL, zero_read, ignored_write, "ACPI sleep control: power off"},
     {LINUX, PORT_SLEEP_STATUS, PORT_SLEEP_STATUS, zero_read, ignored_write, "ACPI sleep status: never woken"},
-    {LINUX, PORT_RESET, PORT_RESET, 0, reset_write, "ACPI reset register: reboot"},
+    {LINUX, PORT_RESET, PORT_RESET, 0, ignored_write, "ACPI reset register: reboot"},
 };
 
 static const struct device_row *row_of(enum image_kind kind, uint16_t port, unsigned size)
@@ -195,17 +157,24 @@ bool device_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *va
 
     if (row == 0 || row->read == 0)
         return false;
-    *value = row->read(vcpu, u_port - row->first);
+    lock_take(&vcpu->partition->gate);
+    *value = row->read(vcpu->partition, u_port - row->first);
+    lock_drop(&vcpu->partition->gate);
     return true;
 }
 
 bool device_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t u_value)
 {
     const struct device_row *row = size == 1 ? row_of(vcpu->partition->plan->kind, u_port, 1) : 0;
+    enum cause end = end_of(u_port, (uint8_t)u_value);
 
     if (row == 0 || row->write == 0)
         return false;
-    row->write(vcpu, u_port - row->first, (uint8_t)u_value);
+    lock_take(&vcpu->partition->gate);
+    row->write(vcpu->partition, u_port - row->first, (uint8_t)u_value);
+    lock_drop(&vcpu->partition->gate);
+    if (end != CAUSE_NONE)
+        partition_stop(vcpu, end, 0, 0, 0);
     return true;
 }
 

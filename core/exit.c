@@ -71,31 +71,35 @@ static void handle_hypercall(struct vcpu *vcpu, const struct exit *exit)
         hypercall(vcpu, vcpu->regs.r[REG_RAX], vcpu->regs.r[REG_RDI], vcpu->regs.r[REG_RSI], vcpu->regs.r[REG_RDX]);
 }
 
+/* The instruction is done, or #GP is due and counted. */
+static void finish(struct vcpu *vcpu, bool done, uint64_t length, enum denied_kind kind, uint64_t what)
+{
+    if (done) {
+        virt_skip(vcpu, length);
+        return;
+    }
+    partition_denied(vcpu, kind, what);
+    inject_gp(vcpu);
+}
+
 static void handle_msr_read(struct vcpu *vcpu, const struct exit *exit)
 {
     uint32_t u_msr = (uint32_t)vcpu->regs.r[REG_RCX];
     uint64_t value = 0;
+    bool done = guest_msr_read(vcpu, u_msr, &value);
 
-    if (!guest_msr_read(vcpu, u_msr, &value)) {
-        partition_denied(vcpu, DENIED_MSR, u_msr);
-        inject_gp(vcpu);
-        return;
+    if (done) {
+        vcpu->regs.r[REG_RAX] = (uint32_t)value;
+        vcpu->regs.r[REG_RDX] = value >> 32;
     }
-    vcpu->regs.r[REG_RAX] = (uint32_t)value;
-    vcpu->regs.r[REG_RDX] = value >> 32;
-    virt_skip(vcpu, exit->length);
+    finish(vcpu, done, exit->length, DENIED_MSR, u_msr);
 }
 
 static void handle_msr_write(struct vcpu *vcpu, const struct exit *exit)
 {
     uint32_t u_msr = (uint32_t)vcpu->regs.r[REG_RCX];
 
-    if (!guest_msr_write(vcpu, u_msr, pair(vcpu))) {
-        partition_denied(vcpu, DENIED_MSR, u_msr);
-        inject_gp(vcpu);
-        return;
-    }
-    virt_skip(vcpu, exit->length);
+    finish(vcpu, guest_msr_write(vcpu, u_msr, pair(vcpu)), exit->length, DENIED_MSR, u_msr);
 }
 
 /* IN fills as much of RAX as its size says; a 32-bit one clears the upper half (SDM1 3.4.1.1). */
@@ -118,8 +122,7 @@ static void handle_io(struct vcpu *vcpu, const struct exit *exit)
     bool done;
 
     if (exit->io.string) {
-        partition_denied(vcpu, DENIED_PORT, exit->io.port);
-        inject_gp(vcpu);
+        finish(vcpu, false, 0, DENIED_PORT, exit->io.port);
         return;
     }
     if (exit->io.in)
@@ -133,12 +136,6 @@ static void handle_io(struct vcpu *vcpu, const struct exit *exit)
     virt_skip(vcpu, exit->length);
 }
 
-static uint64_t *operand(struct vcpu *vcpu, const struct mmio_insn *insn, unsigned *shift)
-{
-    *shift = insn->high_byte ? 8 : 0;
-    return &vcpu->regs.r[insn->reg & 15];
-}
-
 static uint64_t width_mask(unsigned size)
 {
     return size >= 8 ? ~0ull : (1ull << 8 * size) - 1;
@@ -146,9 +143,8 @@ static uint64_t width_mask(unsigned size)
 
 static void mmio_result(struct vcpu *vcpu, const struct mmio_insn *insn, uint64_t value)
 {
-    unsigned shift;
-    uint64_t *reg = operand(vcpu, insn, &shift);
-    uint64_t mask = width_mask(insn->reg_size);
+    uint64_t *reg = &vcpu->regs.r[insn->reg & 15], mask = width_mask(insn->reg_size);
+    unsigned shift = insn->high_byte ? 8 : 0;
 
     value &= width_mask(insn->size);
     if (insn->sign_extend && (value >> (8 * insn->size - 1) & 1))
@@ -161,11 +157,10 @@ static void mmio_result(struct vcpu *vcpu, const struct mmio_insn *insn, uint64_
 
 static bool mmio_do(struct vcpu *vcpu, gpa_t u_gpa, const struct mmio_insn *insn)
 {
-    unsigned shift;
     uint64_t value = 0;
 
     if (insn->write) {
-        value = insn->immediate ? insn->value : *operand(vcpu, insn, &shift) >> (insn->high_byte ? 8 : 0);
+        value = insn->immediate ? insn->value : vcpu->regs.r[insn->reg & 15] >> (insn->high_byte ? 8 : 0);
         return guest_mmio_write(vcpu, u_gpa, insn->size, value & width_mask(insn->size));
     }
     if (!guest_mmio_read(vcpu, u_gpa, insn->size, &value))
@@ -194,20 +189,15 @@ static void handle_nested_fault(struct vcpu *vcpu, const struct exit *exit)
             return;
         }
     }
-    partition_denied(vcpu, DENIED_MEMORY, exit->fault.gpa.v);
-    inject_gp(vcpu);
+    finish(vcpu, false, 0, DENIED_MEMORY, exit->fault.gpa.v);
 }
 
 static void handle_cr_write(struct vcpu *vcpu, const struct exit *exit)
 {
     unsigned length = 0;
+    bool done = guest_cr_write(vcpu, exit->cr, &length);
 
-    if (!guest_cr_write(vcpu, exit->cr, &length)) {
-        partition_denied(vcpu, DENIED_OTHER, exit->cr);
-        inject_gp(vcpu);
-        return;
-    }
-    virt_skip(vcpu, length);
+    finish(vcpu, done, length, DENIED_OTHER, exit->cr);
 }
 
 static void handle_xsetbv(struct vcpu *vcpu, const struct exit *exit)

@@ -25,21 +25,6 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t size)
-{
-    uint8_t *t = to;
-    const uint8_t *f = from;
-
-    if ((uintptr_t)t - (uintptr_t)f >= size) { /* the target does not begin inside the source */
-        for (size_t i = 0; i < size; i++)
-            t[i] = f[i];
-    } else {
-        for (size_t i = size; i > 0; i--)
-            t[i - 1] = f[i - 1];
-    }
-    return to;
-}
-
 void *memset(void *to, int byte, size_t size)
 {
     uint8_t *t = to;

@@ -10,14 +10,12 @@
 #include <cmocka.h>
 
 #define memcpy own_memcpy
-#define memmove own_memmove
 #define memset own_memset
 #define memcmp own_memcmp
 #define strlen own_strlen
 #define strcmp own_strcmp
 #include "../../core/memory.c"
 #undef memcpy
-#undef memmove
 #undef memset
 #undef memcmp
 #undef strlen
@@ -54,22 +52,6 @@ static void test_copy_and_set(void **state)
     }
 }
 
-static void test_move_overlapping(void **state)
-{
-    uint8_t bytes[SIZE], want[SIZE];
-
-    (void)state;
-    for (unsigned from = 0; from < 20; from++) {
-        for (unsigned to = 0; to < 20; to++) {
-            fill(bytes, 1);
-            fill(want, 1);
-            memmove(want + to, want + from, 50);
-            assert_ptr_equal(own_memmove(bytes + to, bytes + from, 50), bytes + to);
-            assert_memory_equal(bytes, want, SIZE);
-        }
-    }
-}
-
 static void test_compare_and_strings(void **state)
 {
     (void)state;
@@ -89,7 +71,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy_and_set),
-        cmocka_unit_test(test_move_overlapping),
         cmocka_unit_test(test_compare_and_strings),
     };
 

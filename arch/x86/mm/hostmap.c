@@ -39,36 +39,17 @@ static uint64_t *entry_make(uint64_t *root, uint64_t address, unsigned level)
     return &table[index_at(address, level)];
 }
 
-/* The same without making anything: 0 if there is no table. */
-static uint64_t *entry_find(uint64_t *root, uint64_t address, unsigned level)
-{
-    uint64_t *table = root;
-
-    for (unsigned at = 4; at > level; at--) {
-        uint64_t entry = table[index_at(address, at)];
-
-        if (!(entry & PTE_P))
-            return 0;
-        table = table_of(entry);
-    }
-    return &table[index_at(address, level)];
-}
-
 static void map_small(uint64_t *root, uint64_t address, uint64_t physical, uint64_t size, uint64_t flags)
 {
     for (uint64_t at = 0; at < size; at += PAGE_SIZE)
         *entry_make(root, address + at, 1) = (physical + at) | flags | PTE_P | PTE_A | PTE_D;
 }
 
-/* [base, base + size) of RAM at DIRECT_BASE, by 2 MiB pages; flags 0 only makes the tables. */
+/* [base, base + size) of RAM at DIRECT_BASE, by 2 MiB pages; flags 0: only the tables, nothing mapped. */
 static void map_direct(uint64_t *root, uint64_t base, uint64_t size, uint64_t flags)
 {
-    for (uint64_t at = base; at < base + size; at += LARGE_SIZE) {
-        uint64_t *entry = entry_make(root, DIRECT_BASE + at, 2);
-
-        if (flags)
-            *entry = at | flags | PTE_PS | PTE_P | PTE_A | PTE_D;
-    }
+    for (uint64_t at = base; at < base + size; at += LARGE_SIZE)
+        *entry_make(root, DIRECT_BASE + at, 2) = flags ? at | flags | PTE_PS | PTE_P | PTE_A | PTE_D : 0;
 }
 
 static void map_stack(uint64_t *root, uint64_t top, unsigned count)
@@ -156,22 +137,16 @@ hpa_t arch_hpa(const void *hypervisor_memory)
     return HPA((uintptr_t)hypervisor_memory);
 }
 
+/* The tables are there since hostmap_build(): nothing is allocated (SEP-7), or the pool says so. */
 static void zone_set(uint64_t flags)
 {
-    uint64_t *root = (uint64_t *)(uintptr_t)roots[arch_core()];
-
-    for (uint64_t at = plan.zone.v; at < plan.zone.v + plan.zone_size; at += LARGE_SIZE) {
-        uint64_t *entry = entry_find(root, DIRECT_BASE + at, 2);
-
-        INVARIANT(entry != 0, "zone tables");
-        *entry = flags ? at | flags : 0;
-    }
+    map_direct((uint64_t *)(uintptr_t)roots[arch_core()], plan.zone.v, plan.zone_size, flags);
     write_cr3(read_cr3()); /* no global pages: this flushes what was mapped before */
 }
 
 void arch_zone_open(void)
 {
-    zone_set(PTE_P | PTE_PS | PTE_NX | PTE_A);
+    zone_set(PTE_NX);
 }
 
 void arch_zone_close(void)
