@@ -111,7 +111,7 @@ uint32_t board_ranges(const struct board *board);
 #define LINUX_MIN_MEMORY MIB(128)
 #define PARTITION_MAX_MEMORY GIB(256)
 #define LINUX_COMMAND_MAX 2048u /* boot protocol: COMMAND_LINE_SIZE of x86 */
-#define LINUX_TSC_ROOM 32u      /* " tsc_early_khz=" and the number, appended at each start */
+#define LINUX_TSC_ROOM 48u      /* " tsc=reliable tsc_early_khz=" and the number, appended at each start */
 #define RESTART_MAX 16u
 
 #define EACH_PARTITION(p, check)                                                                                                   \

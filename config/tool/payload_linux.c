@@ -67,11 +67,7 @@ static const uint8_t reset_vector[] = {
     0xfa, 0xba, PORT_RESET & 0xff, PORT_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb, 0xfd,
 };
 
-enum {
-    E820_RAM = 1,
-    E820_RESERVED = 2,
-    E820_ACPI = 3
-};
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
 
 struct bzimage {
     struct input input;
@@ -164,7 +160,15 @@ static size_t kernel_words(const char *args)
     return strlen(args);
 }
 
-static int command_line(const struct bzimage *image, const char *args, char line[COMMAND_MAX], struct payload *out, struct why *why)
+/* Where the board vouches for the TSC, Linux need not watch it by its own timer interrupts: on a busy emulator these come late, and it
+ * would call the TSC unstable. */
+static const char *tsc_trust(const struct board *machine)
+{
+    return machine->invariant_tsc ? "tsc=reliable " : "";
+}
+
+static int command_line(const struct bzimage *image, const char *args, const struct board *machine, char line[COMMAND_MAX],
+                        struct payload *out, struct why *why)
 {
     size_t words, limit = COMMAND_MAX - 1;
     int length;
@@ -175,11 +179,11 @@ static int command_line(const struct bzimage *image, const char *args, char line
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             return refuse(why, ".args: contains a control character");
     words = kernel_words(args);
-    length = snprintf(line, COMMAND_MAX, "%.*s " TSC_WORD "%*s%s%s", (int)words, args, (int)TSC_WIDTH, "", args[words] ? " " : "",
-                      args + words);
+    length = snprintf(line, COMMAND_MAX, "%.*s %s" TSC_WORD "%*s%s%s", (int)words, args, tsc_trust(machine), (int)TSC_WIDTH, "",
+                      args[words] ? " " : "", args + words);
     if (length < 0 || (size_t)length > limit)
         return refuse(why, ".args: the kernel command line has %d characters, %zu are allowed", length, limit);
-    out->tsc_khz_text = GPA(COMMAND_GPA + words + 1 + strlen(TSC_WORD));
+    out->tsc_khz_text = GPA(COMMAND_GPA + words + 1 + strlen(tsc_trust(machine)) + strlen(TSC_WORD));
     out->tsc_khz_width = TSC_WIDTH;
     return 0;
 }
@@ -231,7 +235,7 @@ static int linux_payload(const struct bzimage *image, const struct input *initrd
 
     if (initrd->size != 0 && initrd_place(image, initrd, ram_low_end(spec, machine), &initrd_base, why) != 0)
         return -1;
-    if (command_line(image, spec->args != NULL ? spec->args : "", (char *)low + COMMAND_GPA - PARAMS_GPA, out, why) != 0)
+    if (command_line(image, spec->args != NULL ? spec->args : "", machine, (char *)low + COMMAND_GPA - PARAMS_GPA, out, why) != 0)
         return -1;
     acpi_size = acpi_build(acpi, sizeof(acpi), ACPI_GPA, spec, machine);
     if (acpi_size == 0)

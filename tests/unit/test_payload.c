@@ -21,7 +21,7 @@
 static char file_a[] = "/tmp/test_payload_a.XXXXXX", file_b[] = "/tmp/test_payload_b.XXXXXX";
 static char why[256];
 static struct payload payload;
-static const struct board machine = {.name = "test", .pci_hole = 0xc0000000};
+static struct board machine = {.name = "test", .pci_hole = 0xc0000000};
 static struct partition_spec spec;
 
 static void file_write(const char *path, const void *bytes, size_t size)
@@ -415,6 +415,13 @@ static void linux_command_line(void **state)
         assert_memory_equal(loaded(payload.tsc_khz_text.v - 15, 25), " tsc_early_khz=          ", 25);
         payload_free(&payload);
     }
+    linux_good();
+    machine.invariant_tsc = true;
+    assert_int_equal(linux_try(), 0);
+    assert_string_equal(command(), ARGS " tsc=reliable tsc_early_khz=          ");
+    assert_memory_equal(loaded(payload.tsc_khz_text.v - 15, 25), " tsc_early_khz=          ", 25);
+    payload_free(&payload);
+    machine.invariant_tsc = false;
     linux_good();
     spec.args = "a\nb";
     refused_with(linux_try(), "control character");
