@@ -153,7 +153,12 @@ _Noreturn void crash(const struct crash_state *state, const char *text)
     arch_reset();
 }
 
-_Noreturn void crash_here(const char *text)
+_Noreturn __attribute__((noinline)) void crash_here(const char *text)
 {
-    crash(0, text);
+    struct crash_state state = {
+        .rip = (uintptr_t)__builtin_return_address(0),
+        .rsp = (uintptr_t)__builtin_frame_address(0),
+    };
+
+    crash(&state, text);
 }
