@@ -56,7 +56,7 @@ BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
-DEV_OBJS := uart.o reset.o clock.o pit.o pm_timer.o rtc.o ioapic.o wdt_i6300esb.o
+DEV_OBJS := uart.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS := audit.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
 VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o

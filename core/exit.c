@@ -202,7 +202,7 @@ static void handle_cr_write(struct vcpu *vcpu, const struct exit *exit)
 
 static void handle_xsetbv(struct vcpu *vcpu, const struct exit *exit)
 {
-    if (!virt_privileged(vcpu) || !guest_xsetbv(vcpu, (uint32_t)vcpu->regs.r[REG_RCX], pair(vcpu))) {
+    if (!guest_xsetbv(vcpu, (uint32_t)vcpu->regs.r[REG_RCX], pair(vcpu))) {
         inject_gp(vcpu);
         return;
     }

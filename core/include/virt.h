@@ -45,12 +45,10 @@ struct guest_state {
     uint8_t cpl;
 };
 void virt_state(const struct vcpu *vcpu, struct guest_state *state);
-bool virt_privileged(const struct vcpu *vcpu); /* at privilege level 0 */
 /* The last exit in the vendor's own numbers, for a stop record: code, two words of information. */
 void virt_raw(const struct vcpu *vcpu, uint64_t raw[3]);
 void virt_set_cr0(struct vcpu *vcpu, uint64_t value);
 void virt_set_cr4(struct vcpu *vcpu, uint64_t value);
-uint64_t virt_efer(const struct vcpu *vcpu); /* as the guest may see it */
 void virt_set_efer(struct vcpu *vcpu, uint64_t value);
 
 #endif

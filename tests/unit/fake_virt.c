@@ -52,12 +52,6 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
     *state = fake_virt.state;
 }
 
-bool virt_privileged(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return fake_virt.state.cpl == 0;
-}
-
 void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
     (void)vcpu;
@@ -70,12 +64,6 @@ void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
     (void)vcpu;
     fake_virt.state.cr4 = value;
     fake_virt.cr4_sets++;
-}
-
-uint64_t virt_efer(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return fake_virt.state.efer;
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)

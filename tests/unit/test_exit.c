@@ -54,11 +54,6 @@ void virt_raw(const struct vcpu *v, uint64_t raw[3])
     raw[0] = 0x1234;
     raw[1] = raw[2] = 0;
 }
-bool virt_privileged(const struct vcpu *v)
-{
-    (void)v;
-    return seen.state.cpl == 0;
-}
 void virt_nmi_unblocked(struct vcpu *v)
 {
     (void)v;
@@ -156,7 +151,7 @@ bool guest_xsetbv(struct vcpu *v, uint32_t index, uint64_t value)
 {
     (void)v, (void)index;
     seen.written = value;
-    return seen.xcr_legal;
+    return seen.xcr_legal && seen.state.cpl == 0; /* as xcr_policy.c does: test_xcr */
 }
 uint64_t hypercall(struct vcpu *v, uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {

@@ -26,19 +26,6 @@ struct table {
     uint32_t size;
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
 static bool sum_is_zero(const uint8_t *bytes, uint32_t size)
 {
     uint8_t sum = 0;
@@ -54,7 +41,7 @@ static bool rsdp_valid(const uint8_t *rsdp, size_t size)
 {
     if (size < RSDP_V1 || memcmp(rsdp, "RSD PTR ", 8) != 0 || !sum_is_zero(rsdp, RSDP_V1))
         return false;
-    return rsdp[15] < 2 || (size >= RSDP_V2 && get32(rsdp + 20) == RSDP_V2 && sum_is_zero(rsdp, RSDP_V2));
+    return rsdp[15] < 2 || (size >= RSDP_V2 && read32(rsdp + 20) == RSDP_V2 && sum_is_zero(rsdp, RSDP_V2));
 }
 
 static const uint8_t *rsdp_search(void)
@@ -75,7 +62,7 @@ static const char *table_open(uint64_t address, struct table *table)
 
     if (header == 0)
         return "ACPI-1: a table lies where it cannot be read";
-    table->size = get32(header + 4);
+    table->size = read32(header + 4);
     if (table->size < HEADER || table->size > TABLE_MAX)
         return "ACPI-1: a table's length is impossible";
     table->bytes = boot_physical(address, table->size);
@@ -107,8 +94,8 @@ static const char *core_add(struct acpi_info *out, uint32_t apic_id, uint32_t fl
 static void ioapic_add(struct acpi_info *out, const uint8_t *entry)
 {
     if (out->ioapic_count++ == 0) {
-        out->ioapic_base = get32(entry + 4);
-        out->ioapic_gsi_base = get32(entry + 8);
+        out->ioapic_base = read32(entry + 4);
+        out->ioapic_gsi_base = read32(entry + 8);
     }
 }
 
@@ -124,18 +111,18 @@ static const char *madt_entry(const uint8_t *entry, struct acpi_info *out)
 {
     switch (entry[0]) {
     case MADT_LAPIC:
-        return core_add(out, entry[3], get32(entry + 4));
+        return core_add(out, entry[3], read32(entry + 4));
     case MADT_X2APIC:
-        return core_add(out, get32(entry + 4), get32(entry + 8));
+        return core_add(out, read32(entry + 4), read32(entry + 8));
     case MADT_IOAPIC:
         ioapic_add(out, entry);
         return 0;
     case MADT_OVERRIDE:
         if (entry[2] == 0 && entry[3] == 0) /* ISA bus, IRQ 0 */
-            out->irq0_gsi = get32(entry + 4);
+            out->irq0_gsi = read32(entry + 4);
         return 0;
     case MADT_LAPIC_ADDRESS:
-        out->lapic_base = get64(entry + 4);
+        out->lapic_base = read64(entry + 4);
         return 0;
     default:
         return 0;
@@ -150,7 +137,7 @@ static const char *madt_parse(const struct table *madt, struct acpi_info *out)
         return "ACPI-1: MADT too short";
     if (out->core_count != 0)
         return "ACPI-1: two MADTs";
-    out->lapic_base = get32(madt->bytes + 36);
+    out->lapic_base = read32(madt->bytes + 36);
     for (uint32_t at = MADT_ENTRIES, length; at < madt->size; at += length) {
         if (madt->size - at < 2)
             return "ACPI-1: MADT ends inside an entry";
@@ -172,9 +159,9 @@ static const char *fadt_parse(const struct table *fadt, struct acpi_info *out)
 
     if (fadt->size <= FADT_PM_TIMER_LENGTH)
         return "ACPI-1: FADT too short";
-    port = bytes[FADT_PM_TIMER_LENGTH] == 4 ? get32(bytes + FADT_PM_TIMER) : 0;
-    if (fadt->size >= FADT_V3 && bytes[FADT_X_PM_TIMER] == SPACE_IO && get64(bytes + FADT_X_PM_TIMER + 4) != 0)
-        port = get64(bytes + FADT_X_PM_TIMER + 4);
+    port = bytes[FADT_PM_TIMER_LENGTH] == 4 ? read32(bytes + FADT_PM_TIMER) : 0;
+    if (fadt->size >= FADT_V3 && bytes[FADT_X_PM_TIMER] == SPACE_IO && read64(bytes + FADT_X_PM_TIMER + 4) != 0)
+        port = read64(bytes + FADT_X_PM_TIMER + 4);
     if (port > UINT16_MAX - 3)
         return "ACPI-1: FADT names an impossible PM timer port";
     out->pm_timer_port = (uint32_t)port;
@@ -207,8 +194,8 @@ static const char *table_parse(uint64_t address, struct acpi_info *out, bool *ha
 
 static const char *root_open(const uint8_t *rsdp, struct table *root, unsigned *entry_size)
 {
-    uint64_t xsdt = rsdp[15] >= 2 ? get64(rsdp + 24) : 0;
-    const char *why = table_open(xsdt ? xsdt : get32(rsdp + 16), root);
+    uint64_t xsdt = rsdp[15] >= 2 ? read64(rsdp + 24) : 0;
+    const char *why = table_open(xsdt ? xsdt : read32(rsdp + 16), root);
 
     *entry_size = xsdt ? 8 : 4;
     if (why == 0 && !signature_is(root->bytes, xsdt ? "XSDT" : "RSDT"))
@@ -235,7 +222,7 @@ const char *acpi_parse(const uint8_t *rsdp, size_t rsdp_size, struct acpi_info *
     for (uint32_t at = HEADER; at + step <= root.size; at += step) {
         const uint8_t *entry = root.bytes + at;
 
-        why = table_parse(step == 8 ? get64(entry) : get32(entry), out, &has_fadt);
+        why = table_parse(step == 8 ? read64(entry) : read32(entry), out, &has_fadt);
         if (why != 0)
             return why;
     }

@@ -21,19 +21,6 @@ struct tag {
     const uint8_t *body;
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
 /* A NUL-terminated string of at most `size` bytes, into `room`. */
 static bool text_copy(char *out, size_t room, const uint8_t *text, uint32_t size)
 {
@@ -62,8 +49,8 @@ static const char *parse_module(const struct tag *tag, struct boot_info *out)
         return "BOOT-4: boot information: more than 20 modules";
     if (tag->size < 8)
         return "BOOT-4: boot information: module tag too short";
-    start = get32(tag->body);
-    end = get32(tag->body + 4);
+    start = read32(tag->body);
+    end = read32(tag->body + 4);
     if (end <= start)
         return "BOOT-4: boot information: module without bytes";
     if (!text_copy(module->name, sizeof(module->name), tag->body + 8, tag->size - 8))
@@ -84,10 +71,10 @@ static const char *parse_memory_map(const struct tag *tag, struct boot_info *out
 
     if (out->range_count != 0)
         return "BOOT-4: boot information: two memory maps";
-    if (tag->size < 8 || (step = get32(tag->body)) < MAP_ENTRY || step % 8 != 0)
+    if (tag->size < 8 || (step = read32(tag->body)) < MAP_ENTRY || step % 8 != 0)
         return "BOOT-4: boot information: memory map entries too short";
     for (left = tag->size - 8; left >= step; left -= step, entry += step) {
-        struct boot_range range = {get64(entry), get64(entry + 8), get32(entry + 16)};
+        struct boot_range range = {read64(entry), read64(entry + 8), read32(entry + 16)};
 
         if (range.size == 0)
             continue;
@@ -139,14 +126,14 @@ const char *bootinfo_parse(const void *info, size_t size, struct boot_info *out)
     uint32_t total, at = 8;
 
     memset(out, 0, sizeof(*out));
-    if (size < 16 || (total = get32(bytes)) > size || total < 16 || total > INFO_MAX)
+    if (size < 16 || (total = read32(bytes)) > size || total < 16 || total > INFO_MAX)
         return "BOOT-4: boot information: its size is impossible";
     for (unsigned count = 0; count < TAGS_MAX; count++) {
         struct tag tag;
 
         if (total - at < TAG_HEADER)
             return "BOOT-4: boot information: no end tag";
-        tag = (struct tag){get32(bytes + at), get32(bytes + at + 4), bytes + at + TAG_HEADER};
+        tag = (struct tag){read32(bytes + at), read32(bytes + at + 4), bytes + at + TAG_HEADER};
         if (tag.size < TAG_HEADER || tag.size > total - at)
             return "BOOT-4: boot information: a tag's length is impossible";
         if (tag.type == TAG_END)

@@ -34,7 +34,7 @@ static uint32_t reference_mask(void)
 
 static uint32_t reference_read(void)
 {
-    return plan.board->pm_timer_port ? pm_timer() : pit_reference();
+    return plan.board->pm_timer_port ? inl(plan.board->pm_timer_port) & 0xffffffu : pit_reference();
 }
 
 /* The narrowest of several brackets: a disturbed one (SMI, a busy host) is wide and loses. */

@@ -29,6 +29,17 @@ struct boot_info {
     char command_line[256];
 };
 
+/* Little-endian words at any address. */
+static inline uint32_t read32(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static inline uint64_t read64(const uint8_t *p)
+{
+    return read32(p) | (uint64_t)read32(p + 4) << 32;
+}
+
 /* Parse the multiboot2 information of `size` bytes at `info` (Multiboot2 3.6). Returns 0, or why it was refused. */
 const char *bootinfo_parse(const void *info, size_t size, struct boot_info *out);
 

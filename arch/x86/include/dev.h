@@ -26,8 +26,7 @@ void pit_reference_start(void);
 uint32_t pit_reference(void); /* counts up, 16 bits */
 #define PIT_HZ 1193182u
 
-/* ACPI PM timer: counts up, the lower 24 bits. */
-uint32_t pm_timer(void);
+/* ACPI PM timer: counts up, the lower 24 bits (ACPI 6.4, 4.8.2.1). */
 #define PM_TIMER_HZ 3579545u
 
 /* Seconds since 1970 UTC from the RTC, or 0 if it does not answer sensibly. Waits for at most one update (2 ms). */

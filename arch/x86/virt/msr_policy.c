@@ -100,6 +100,8 @@ static bool x2apic_on(const struct vcpu *vcpu)
 
 bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value)
 {
+    struct guest_state state;
+
     *value = 0;
     if (u_msr - MSR_X2APIC < 0x40)
         return x2apic_on(vcpu) && guest_apic_read(vcpu, u_msr - MSR_X2APIC, value);
@@ -116,7 +118,8 @@ bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value)
         *value = vcpu->pat;
         break;
     case MSR_EFER:
-        *value = virt_efer(vcpu);
+        virt_state(vcpu, &state);
+        *value = state.efer;
         break;
     default:
         *value = constant_of(u_msr);

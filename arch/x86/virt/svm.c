@@ -10,7 +10,6 @@
 #include "memory.h"
 #include "nested.h"
 #include "policy.h"
-#include "svm.h"
 #include "vmcb.h"
 #include "x86.h"
 
@@ -19,7 +18,13 @@
 #define ASID_IDLE 1u
 #define VM_CR_SVMDIS (1ull << 4)
 
-static struct svm blocks[MAX_CORES];
+static struct svm {
+    struct vmcb *guest; /* of the vcpu */
+    struct vmcb *idle;  /* of the parking guest */
+    struct vmcb *host;  /* what VMLOAD gives back to us: FS, GS, TR, LDTR, system call MSRs */
+    void *save;         /* host state save area, the CPU's own: APM2 15.30.4 */
+    uint64_t guest_hpa, idle_hpa, host_hpa;
+} blocks[MAX_CORES];
 static uint8_t *io_map;  /* shared by all: every port exits */
 static uint8_t *msr_map; /* shared by all: the same policy for every partition */
 static hpa_t idle_root;
@@ -446,11 +451,6 @@ void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
     raw[2] = v->exit_info2;
 }
 
-bool virt_privileged(const struct vcpu *vcpu)
-{
-    return svm_of(vcpu)->guest->cpl == 0;
-}
-
 void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
     svm_of(vcpu)->guest->cr0 = value;
@@ -461,11 +461,6 @@ void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
     svm_of(vcpu)->guest->cr4 = value;
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL;
-}
-
-uint64_t virt_efer(const struct vcpu *vcpu)
-{
-    return svm_of(vcpu)->guest->efer & ~EFER_SVME;
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)
