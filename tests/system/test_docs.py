@@ -6,7 +6,7 @@ In README.md and docs/howto-*.md
     $ command            in a ```console block: run by bash in the tree's root, on a terminal, with a home of its own
     <Ctrl-] 1> <stats Enter>   is typed when all lines before it have come
     other lines          must come, in this order; `...` stands for anything, and so do digits in times, dates and in numbers of
-                         four or more digits
+                         three or more digits
 A command fails exactly when its last expected line ends in "Error 1" or "Error 2"."""
 import os
 import pathlib
@@ -22,7 +22,7 @@ TRANSCRIPTS = [path for path in DOCUMENTS if path.name == "README.md" or path.na
 KEYS = {"Ctrl-]": "\x1d", "Ctrl-A": "\x01", "Enter": "\r"}
 LINE_SECONDS = 90
 BUILD_SECONDS = 600  # to the first line
-LENIENT = re.compile(r"\.\.\.|\[ *\d+\.\d{6}\]|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|0x[0-9a-f]{4,}|\b\d{4,}\b|\s+")
+LENIENT = re.compile(r"\.\.\.|\[ *\d+\.\d{6}\]|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|0x[0-9a-f]{4,}|\b\d{3,}\b|\s+")
 
 
 def lenient(match):
@@ -39,12 +39,12 @@ def lenient(match):
 
 
 def pattern(line):
-    """An expected line as a regular expression."""
+    """An expected line, from its beginning (or a control sequence of the boot loader) to its end, as a regular expression."""
     parts, end = [], 0
     for match in LENIENT.finditer(line):
         parts += [re.escape(line[end : match.start()]), lenient(match)]
         end = match.end()
-    return "".join(parts) + re.escape(line[end:])
+    return r"(?:^|[\r\n]|\x1b\[[\d;]*[A-Za-z])(" + "".join(parts) + re.escape(line[end:]) + r") *(?=[\r\n])"
 
 
 def keys(line):
@@ -144,3 +144,31 @@ def test_named_files_exist(document):
         if not list(ROOT.glob(re.sub(r"<[^>]*>", "*", name).rstrip("/"))):
             missing.append(name)
     assert not missing, f"{document.name}: {missing}"
+
+
+def named(text, kind):
+    """What threats.md names after the word `kind`: attack `a`; attacks `a` and `b`."""
+    lists = re.findall(rf"\b{kind}s?\s+((?:`[\w-]+`(?:,\s+|\s+and\s+)?)+)", text)
+    return {name for part in lists for name in re.findall(r"`([\w-]+)`", part)}
+
+
+def test_threats_name_what_is_there():
+    text = (ROOT / "docs/threats.md").read_text().split("## CPU state", 1)[1]
+    attacks = set(re.findall(r'^    \{"([\w-]+)", attack_', (ROOT / "partitions/attacker/attacker.c").read_text(), re.M))
+    units = {path.stem.removeprefix("test_") for path in (ROOT / "tests/unit").glob("test_*.c")}
+    systems = {path.stem.removeprefix("test_") for path in (ROOT / "tests/system").glob("test_*.py")}
+    assert named(text, "attack") == attacks
+    assert named(text, "unit") - units == set()
+    assert named(text, "system") - systems == set()
+
+
+def test_threats_have_every_class_that_code_names():
+    text = (ROOT / "docs/threats.md").read_text()
+    covered = {int(first) for first in re.findall(r"\*\*AC-(\d\d)\*\*", text)}
+    for first, last in re.findall(r"\*\*AC-(\d\d) to AC-(\d\d)\*\*", text):
+        covered |= set(range(int(first), int(last) + 1))
+    assert covered == set(range(1, 53))
+    for top in "core", "arch", "partitions", "tests":
+        for path in (ROOT / top).rglob("*.[chS]"):
+            for name in re.findall(r"\bAC-(\d+)\b", path.read_text(errors="replace")):
+                assert int(name) in covered, f"{path}: AC-{name}"
