@@ -122,6 +122,7 @@ static enum cause end_of(uint16_t port, uint8_t u_value)
     return port == PORT_RESET && u_value == RESET_VALUE ? CAUSE_REBOOT : CAUSE_NONE;
 }
 
+/* Not among them: PCI configuration space (0xcf8), as no device is given to a partition (SEP-6). */
 static const struct device_row rows[] = {
     {LINUX, UART_PORT, UART_PORT + 7, uart16550_read, uart16550_write, "COM1: the console"},
     {LINUX, PORT_RTC_INDEX, PORT_RTC_INDEX, 0, rtc_index_write, "RTC index"},

@@ -37,6 +37,7 @@ bool payload_verify(const struct partition *partition)
     return memcmp(digest, payload->sha256, sizeof(digest)) == 0;
 }
 
+/* Before each life (SEP-9). */
 static void ram_scrub(const struct plan_ram *ram)
 {
     for (uint64_t at = 0; at < ram->size; at += SLICE) {
@@ -137,7 +138,7 @@ bool partition_load(struct partition *partition, bool verify)
     memset(partition->vectors, 0, sizeof(partition->vectors));
     lock_drop(&partition->gate);
     virt_reset_entry(&partition->vcpus[0], &plan_row->payload.entry);
-    log_line("partition %s: loaded in ticks: scrub %lu, verify %lu, copy %lu", plan_row->name, scrubbed - start, verified - scrubbed,
-             arch_ticks() - verified);
+    log_line("partition %s: loaded in ticks: scrub %lu, verify %lu, copy %lu", plan_row->name, scrubbed - start,
+             verified - scrubbed, arch_ticks() - verified);
     return true;
 }

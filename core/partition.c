@@ -23,7 +23,7 @@ static void partition_create(struct partition *partition, unsigned index)
     partition->out = pool_take((sizeof(struct console_ring) + PAGE_SIZE - 1) / PAGE_SIZE);
     atomic_store(&partition->state, PARTITION_CREATED);
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {
-        /* The planner gives a partition consecutive cores: CFG rules and facts hold it to that. */
+        /* A core has one owner for ever (SEP-2). The planner gives a partition consecutive ones: rules and facts hold it to that. */
         INVARIANT(partition->plan->cores[i] == partition->plan->cores[0] + i, "cores of a partition are consecutive");
         partition->vcpus[i].partition = partition;
         partition->vcpus[i].index = (uint8_t)i;

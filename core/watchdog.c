@@ -35,6 +35,7 @@ void watchdog_start(struct partition *partition, uint64_t now)
     partition->watchdog.limit_ticks = ms_to_ticks(spec->boot_grace_ms > spec->period_ms ? spec->boot_grace_ms : spec->period_ms);
 }
 
+/* A partition that hangs ends by its own watchdog and nobody else notices (SEP-4). */
 void watchdog_tick(struct partition *partition, uint64_t now)
 {
     const struct watchdog_spec *spec = &partition->plan->watchdog;

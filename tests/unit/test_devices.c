@@ -86,7 +86,7 @@ static void out(uint16_t port, uint32_t value)
     assert_false(fake_gate_held(linux_vcpu->partition));
 }
 
-/* SEP-5: the whole port space against a list made by hand. */
+/* SEP-5: the whole port space against a list made by hand. PCI configuration space is not in it: no device for anybody (SEP-6). */
 static void test_sep5_only_named_ports(void **state)
 {
     static const char readable[] = "\x71\x42\x61";

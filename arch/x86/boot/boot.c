@@ -39,6 +39,7 @@ static _Noreturn void halt(void)
         __asm__ volatile("cli; hlt");
 }
 
+/* The first of the three fates of an error (SEP-8). */
 static _Noreturn void refuse(const char *why)
 {
     log_line("refused: %s", why);
@@ -85,6 +86,7 @@ static uint32_t low_page_find(void)
 
 /* --- 2. partitions ------------------------------------------------------------------------------------------------------------------ */
 
+/* RAM and ABI pages, and no device memory: no partition is given a device, so none does DMA or interrupts for it (SEP-6). */
 static void nested_make(struct partition *partition)
 {
     struct nested_region regions[BH_ABI_PAGES + 16];

@@ -57,6 +57,7 @@ static struct sample clock_sample(void)
     return best;
 }
 
+/* Bounded (SEP-7). */
 static bool reference_wait(uint32_t from, uint32_t count)
 {
     for (unsigned round = 0; round < WAIT_ROUNDS; round++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IO-APIC and 8259: everything masked, then at most two pins of ours as NMI to the housekeeping core. 82093AA data sheet 3.2. */
+/* IO-APIC and 8259: everything masked, then at most two pins of ours as NMI to the housekeeping core (SEP-3). 82093AA data sheet 3.2. */
 #include "crash.h"
 #include "dev.h"
 #include "plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The partition's view of its core's local APIC, by x2APIC register number (DESIGN 5; AC-16 to AC-18). The timer, priorities and
+/* The partition's view of its core's local APIC, by x2APIC register number (SEP-3, AC-16 to AC-18). The timer, priorities and
  * request bits are the hardware's own; identity, command register and every entry that could become NMI, SMI or ExtINT are
  * not. The hardware APIC stays software-enabled because the hypervisor's own kicks leave from it: while the guest has it
  * disabled, its entries are kept masked instead. SDM3 11.4, 11.5, 11.12. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Emulated IO-APIC of a partition (AC-19): index and data window, 24 edge pins, no EOI logic. An entry is kept as written and
+/* Emulated IO-APIC of a partition (SEP-3, AC-19): index and data window, 24 edge pins, no EOI logic. An entry is kept as written and
  * checked at each pulse, so that no order of its two halves matters; what is not a fixed interrupt with a legal vector for a
  * core of the partition raises nothing. The gate is held. 82093AA datasheet 3. */
 #include "arch.h"

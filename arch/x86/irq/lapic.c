@@ -84,6 +84,7 @@ static bool bits_empty(unsigned first)
     return any == 0;
 }
 
+/* Nothing of an earlier life is left in it (SEP-9); each loop is bounded (SEP-7). */
 bool arch_apic_reset(void)
 {
     lapic_write(APIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);

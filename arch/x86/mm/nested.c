@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builder of nested page tables: four levels, 2 MiB and 4 KiB leaves, one format-neutral walk; the entries' bits come from the
+/* Builder of nested page tables (SEP-1): four levels, 2 MiB and 4 KiB leaves, one format-neutral walk; the entries' bits come from the
  * virtualisation back end. */
 #include "nested.h"
 

@@ -32,6 +32,7 @@ static bool next_rip; /* the CPU saves it */
 
 /* --- what is opened, and why ------------------------------------------------------------------------------------------- */
 
+/* PERF-1: what a partition does all the time is here. */
 static const struct open_row {
     uint32_t first, last; /* exit codes */
     const char *why;
@@ -114,6 +115,7 @@ const struct vmcb *svm_idle_block(unsigned core)
 
 /* --- control blocks -------------------------------------------------------------------------------------------------------- */
 
+/* From nothing: no register of an earlier life is left (SEP-9). */
 static void control_fill(struct vmcb *v, uint64_t root, uint32_t asid)
 {
     memset(v, 0, sizeof(*v));
