@@ -5,10 +5,8 @@ import re
 import socket
 import struct
 import subprocess
-import time
 
 HANG = b"\xf3\x90\xeb\xfc"  # 1: pause; jmp 1b
-RETURN = b"\xc3"
 HALT = b"\xfa\xf4\xeb\xfd"  # 1: cli; hlt; jmp 1b
 WILD_WRITE = b"\xc6\x04\x25\x40\x00\x00\x00\x01"  # movb $1, 0x40
 
@@ -45,6 +43,7 @@ def code_change(build, **functions):
         elf = tree / "boot/bulkhead.elf"
         data = bytearray(elf.read_bytes())
         for name, code in functions.items():
+            assert name in where, f"{name} has been inlined: use a function whose address is taken"
             start = file_offset(elf, where[name])
             data[start : start + len(code)] = code
         elf.write_bytes(data)
@@ -62,7 +61,6 @@ class Physical:
         self.link.settimeout(20)
         self.link.connect(str(path))
         self.buffer = b""
-        time.sleep(0.2)
         assert self.packet("Qqemu.PhyMemMode:1") == "OK"
 
     def __enter__(self):
@@ -80,7 +78,9 @@ class Physical:
             if match:
                 self.buffer = self.buffer[match.end() :]
                 self.link.sendall(b"+")
-                return match[1].decode()
+                if not match[1].startswith(b"T"):  # "stopped", said unasked
+                    return match[1].decode()
+                continue
             data = self.link.recv(65536)
             assert data, "QEMU closed the debug port"
             self.buffer += data
