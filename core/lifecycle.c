@@ -6,7 +6,6 @@
 #include "arch.h"
 #include "console.h"
 #include "devices.h"
-#include "loader.h"
 #include "memory.h"
 #include "virt.h"
 #include "watchdog.h"
@@ -43,20 +42,10 @@ bool partition_stop_record(unsigned back, struct stop_record *record)
 
 void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const struct exit *exit)
 {
-    struct guest_state state;
-
-    virt_state(vcpu, &state);
-    record->time_us = (arch_ticks() - arch_boot_ticks()) * 1000 / arch_tsc_khz();
+    virt_state(vcpu, &record->state);
+    record->time_us = time_us(arch_ticks());
     record->partition = vcpu->partition->index;
     record->vcpu = vcpu->index;
-    record->rip = state.rip;
-    record->rsp = state.rsp;
-    record->rflags = state.rflags;
-    record->cr0 = state.cr0;
-    record->cr2 = state.cr2;
-    record->cr3 = state.cr3;
-    record->cr4 = state.cr4;
-    record->efer = state.efer;
     record->regs = vcpu->regs;
     if (exit)
         virt_raw(vcpu, record->raw);
@@ -70,6 +59,28 @@ static const char *action_name(enum action action)
     };
 
     return (unsigned)action < ARRAY_SIZE(names) ? names[action] : "?";
+}
+
+/* Registers, for the causes where somebody will ask. */
+static void stop_record_log(const struct stop_record *record)
+{
+    static const char names[16][4] = {"rax", "rcx", "rdx", "rbx", "---", "rbp", "rsi", "rdi",
+                                      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    const struct guest_state *s = &record->state;
+    const uint64_t *r = record->regs.r;
+
+    log_line("  rip %016lx rsp %016lx rflags %lx cr2 %lx", s->rip, s->rsp, s->rflags, s->cr2);
+    log_line("  cr0 %lx cr3 %lx cr4 %lx efer %lx, exit %lx %lx %lx", s->cr0, s->cr3, s->cr4, s->efer, record->raw[0],
+             record->raw[1], record->raw[2]);
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i += 4)
+        log_line("  %-3s %016lx %-3s %016lx %-3s %016lx %-3s %016lx", names[i], r[i], names[i + 1], r[i + 1], names[i + 2],
+                 r[i + 2], names[i + 3], r[i + 3]);
+}
+
+/* It ended on purpose: its registers tell nothing. */
+static bool cause_is_orderly(enum cause cause)
+{
+    return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR;
 }
 
 static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
@@ -87,7 +98,9 @@ static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address
     stop_record_fill(&record, vcpu, exit);
     stop_record_add(&record);
     log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s", partition->plan->name,
-             cause_name(record.cause), value, address, vcpu->index, record.rip, action_name(record.action));
+             cause_name(record.cause), value, address, vcpu->index, record.state.rip, action_name(record.action));
+    if (!cause_is_orderly(record.cause))
+        stop_record_log(&record);
 }
 
 /* --- stop --------------------------------------------------------------------------------------------------------------------------- */
