@@ -31,7 +31,7 @@ static void forged_messages(void)
             refused(gpa, 4, (uint64_t[]){0x40, 0x400, 0x500}[value]);
 }
 
-/* The emulated IO-APIC: every entry with every mode, destination 0 to 3. Only this partition's cores may ever see one. */
+/* The IO-APIC: every entry with every mode, destination 0 to 3. A unikernel has none; were it the real one, others would see one. */
 static void ioapic_sweep(void)
 {
     for (unsigned index = 0; index < 256; index++)

@@ -74,17 +74,16 @@ static void sweep(uint64_t from, uint64_t to, uint64_t stride, bool write)
     }
 }
 
-/* What is not ours, from the end of RAM to 4 GiB: between ABI area, IO-APIC and local APIC. */
+/* What is not ours, from the end of RAM to 4 GiB: between ABI area and local APIC. */
 static void sweep_below_4g(void)
 {
     uint64_t start = bh_start_info()->ram_size;
     uint64_t borders[][2] = {{start, BH_ABI_GPA},
-                             {BH_ABI_GPA + BH_ABI_PAGES * PAGE, 0xfec00000},
-                             {0xfec01000, apic_is_x2() ? 0xfee01000 : 0xfee00000},
+                             {BH_ABI_GPA + BH_ABI_PAGES * PAGE, apic_is_x2() ? 0xfee01000 : 0xfee00000},
                              {0xfee01000, GIB4}};
 
     map_low();
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         sweep(borders[i][0], borders[i][1], PAGE, false);
         sweep(borders[i][0], borders[i][1], attack_full ? PAGE : 16 * PAGE, true);
         probe_page(borders[i][0], true);

@@ -24,7 +24,7 @@ bool apic_is_x2(void)
 bool is_own_memory(uint64_t gpa)
 {
     return gpa < bh_start_info()->ram_size || (gpa >= BH_ABI_GPA && gpa < BH_ABI_GPA + BH_ABI_PAGES * 4096ull) ||
-           gpa >> 12 == 0xfec00 || (!apic_is_x2() && gpa >> 12 == 0xfee00);
+           (!apic_is_x2() && gpa >> 12 == 0xfee00);
 }
 
 uint64_t random64(void)

@@ -25,7 +25,7 @@ void fake_virt_reset(unsigned count, enum apic_mode apic)
     memset(&fake_one, 0, sizeof(fake_one));
     memset(cores, 0, sizeof(cores));
     memset(pool, 0, sizeof(pool));
-    one_plan = (struct plan_partition){.name = "one", .core_count = count, .apic = apic};
+    one_plan = (struct plan_partition){.name = "one", .kind = IMAGE_LINUX, .core_count = count, .apic = apic};
     fake_one.plan = &one_plan;
     fake_one.vcpus = cores;
     for (unsigned i = 0; i < count; i++) {

@@ -366,6 +366,16 @@ static void only_two_pages_answer(void **state)
     }
 }
 
+static void sep5_unikernels_have_no_ioapic(void **state)
+{
+    static const struct plan_partition unikernel = {.name = "one", .kind = IMAGE_UNIKERNEL, .core_count = 4};
+
+    (void)state;
+    v->partition->plan = &unikernel;
+    assert_false(guest_mmio_present(v, GPA(IOAPIC_PAGE)));
+    assert_false(guest_mmio_write(v, GPA(IOAPIC_PAGE), 4, 0x12));
+}
+
 static void ioapic_page(void **state)
 {
     uint64_t value;
@@ -403,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(page_write_reaches_the_register, xapic),
         cmocka_unit_test_setup(ac17_no_page_in_x2apic_mode, x2apic),
         cmocka_unit_test_setup(only_two_pages_answer, xapic),
+        cmocka_unit_test_setup(sep5_unikernels_have_no_ioapic, x2apic),
         cmocka_unit_test_setup(ioapic_page, x2apic),
     };
     return cmocka_run_group_tests(tests, 0, 0);

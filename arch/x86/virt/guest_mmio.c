@@ -13,7 +13,8 @@ static enum page page_of(const struct vcpu *vcpu, gpa_t u_gpa)
 
     if (page == APIC_PAGE && !(vcpu->apic.base_msr & APIC_BASE_X2))
         return PAGE_APIC;
-    return page == IOAPIC_PAGE ? PAGE_IOAPIC : PAGE_NONE;
+    /* Only what an unmodified guest needs exists (SEP-5): unikernels have no pins. */
+    return page == IOAPIC_PAGE && vcpu->partition->plan->kind == IMAGE_LINUX ? PAGE_IOAPIC : PAGE_NONE;
 }
 
 bool guest_mmio_present(const struct vcpu *vcpu, gpa_t u_gpa)
@@ -27,20 +28,22 @@ static bool is_register(enum page page, unsigned offset, unsigned size)
     return size == 4 && (offset & 15) == 0 && (page == PAGE_IOAPIC ? offset <= 0x10 : offset < 0x400);
 }
 
-bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value)
+static bool page_access(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value, bool write)
 {
     enum page page = page_of(vcpu, u_gpa);
     unsigned offset = u_gpa.v & PAGE_MASK;
     bool known = is_register(page, offset, size);
 
-    *value = 0;
     if (page == PAGE_NONE)
         return false;
     if (known && page == PAGE_APIC) {
-        known = guest_apic_read(vcpu, offset / 16, value);
+        known = write ? guest_apic_write(vcpu, offset / 16, (uint32_t)*value) : guest_apic_read(vcpu, offset / 16, value);
     } else if (known) {
         lock_take(&vcpu->partition->gate);
-        *value = guest_ioapic_read(vcpu->partition, offset);
+        if (write)
+            guest_ioapic_write(vcpu->partition, offset, (uint32_t)*value);
+        else
+            *value = guest_ioapic_read(vcpu->partition, offset);
         lock_drop(&vcpu->partition->gate);
     }
     if (!known)
@@ -48,24 +51,15 @@ bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *va
     return true;
 }
 
+bool guest_mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value)
+{
+    *value = 0;
+    return page_access(vcpu, u_gpa, size, value, false);
+}
+
 bool guest_mmio_write(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t u_value)
 {
-    enum page page = page_of(vcpu, u_gpa);
-    unsigned offset = u_gpa.v & PAGE_MASK;
-    bool known = is_register(page, offset, size);
-
-    if (page == PAGE_NONE)
-        return false;
-    if (known && page == PAGE_APIC) {
-        known = guest_apic_write(vcpu, offset / 16, (uint32_t)u_value);
-    } else if (known) {
-        lock_take(&vcpu->partition->gate);
-        guest_ioapic_write(vcpu->partition, offset, (uint32_t)u_value);
-        lock_drop(&vcpu->partition->gate);
-    }
-    if (!known)
-        partition_denied(vcpu, DENIED_MEMORY, u_gpa.v);
-    return true;
+    return page_access(vcpu, u_gpa, size, &u_value, true);
 }
 
 bool guest_mmio_decode(struct vcpu *vcpu, struct mmio_insn *insn)
