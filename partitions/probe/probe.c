@@ -147,7 +147,7 @@ static void do_cli(void)
     answer1(cpu_flags());
 }
 
-/* As the flag stands: after cli nothing but a restart ends it. */
+/* As the flag stands: after cli the hypervisor's next kick of this core ends it (docs/CAVEATS.md), no interrupt of ours does. */
 static void do_hlt(void)
 {
     __asm__ volatile("hlt" ::: "memory");
