@@ -4,7 +4,6 @@
 
 #include "arch.h"
 #include "devices.h"
-#include "hypercall.h"
 #include "vcpu.h"
 #include "virt.h"
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: register arguments only, identity from the calling core, checked first, then done so that doing cannot fail. */
-#include "hypercall.h"
-
 #include "arch.h"
 #include "vcpu.h"
 

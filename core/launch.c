@@ -4,7 +4,7 @@
 
 #include "arch.h"
 #include "console.h"
-#include "loader.h"
+#include "lifecycle.h"
 
 #define VERSION "0.1"
 #define PHASES 12u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading: scrub, verify, copy, in slices short enough that a kick is always answered. The planner took images apart on the host,
  * so there is nothing to parse here. */
-#include "loader.h"
+#include "lifecycle.h"
 
 #include "arch.h"
 #include "console.h"

@@ -74,36 +74,17 @@ void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what)
         partition_stop(vcpu, CAUSE_DENIED, kind, what, 0);
 }
 
+#define NAME(enumerator, name) name,
 const char *partition_state_name(enum partition_state state)
 {
-    static const char *const names[PARTITION_STATE_COUNT] = {
-        [PARTITION_CREATED] = "created",   [PARTITION_LOADING] = "loading",  [PARTITION_RUNNING] = "running",
-        [PARTITION_STOPPING] = "stopping", [PARTITION_BACKOFF] = "back-off", [PARTITION_STOPPED] = "stopped",
-    };
+    static const char *const names[] = {PARTITION_STATES(NAME)};
 
     return (unsigned)state < PARTITION_STATE_COUNT ? names[state] : "?";
 }
 
 const char *cause_name(enum cause cause)
 {
-    static const char *const names[CAUSE_COUNT] = {
-        [CAUSE_NONE] = "none",
-        [CAUSE_EXIT] = "exit",
-        [CAUSE_TRAP] = "trap",
-        [CAUSE_ABORT] = "abort",
-        [CAUSE_REBOOT] = "reboot",
-        [CAUSE_POWEROFF] = "poweroff",
-        [CAUSE_SHUTDOWN] = "triple fault",
-        [CAUSE_WATCHDOG] = "watchdog",
-        [CAUSE_DENIED] = "too many denied accesses",
-        [CAUSE_MMIO] = "memory access that cannot be answered",
-        [CAUSE_ENTRY] = "illegal processor state",
-        [CAUSE_INSTRUCTION] = "forbidden instruction",
-        [CAUSE_MACHINE_CHECK] = "machine check",
-        [CAUSE_IMAGE] = "altered image",
-        [CAUSE_APIC] = "local APIC would not empty",
-        [CAUSE_OPERATOR] = "operator",
-    };
+    static const char *const names[] = {CAUSES(NAME)};
 
     return (unsigned)cause < CAUSE_COUNT ? names[cause] : "?";
 }

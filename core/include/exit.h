@@ -56,6 +56,13 @@ struct exit {
     };
 };
 
+/* What the instruction fetcher, the policies and stop records need to know of the guest's state. */
+struct guest_state {
+    uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, cs_base;
+    bool cs_long, cs_default32;
+    uint8_t cpl;
+};
+
 /* Name of a kind, for counters and records. */
 const char *exit_name(enum exit_kind kind);
 

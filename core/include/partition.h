@@ -18,36 +18,38 @@
 #include "plan.h"
 #include "uart16550.h"
 
-enum partition_state {
-    PARTITION_CREATED, /* never started */
-    PARTITION_LOADING, /* scrub, copy, hash on its first core */
-    PARTITION_RUNNING,
-    PARTITION_STOPPING, /* its cores are on their way to the parking state */
-    PARTITION_BACKOFF,  /* waits for restart.backoff_ms */
-    PARTITION_STOPPED,
-    PARTITION_STATE_COUNT
-};
+/* Enumerator and name of each. */
+#define PARTITION_STATES(X)                                                                                                        \
+    X(PARTITION_CREATED, "created") /* never started */                                                                            \
+    X(PARTITION_LOADING, "loading") /* scrub, copy, hash on its first core */                                                      \
+    X(PARTITION_RUNNING, "running")                                                                                                \
+    X(PARTITION_STOPPING, "stopping") /* its cores are on their way to the parking state */                                        \
+    X(PARTITION_BACKOFF, "back-off")  /* waits for restart.backoff_ms */                                                           \
+    X(PARTITION_STOPPED, "stopped")
 
 /* Why a partition stopped or was refused something. */
-enum cause {
-    CAUSE_NONE,
-    CAUSE_EXIT, /* it ended itself: value = status */
-    CAUSE_TRAP, /* its own trap handler ended it: value = vector */
-    CAUSE_ABORT,
-    CAUSE_REBOOT,
-    CAUSE_POWEROFF,
-    CAUSE_SHUTDOWN, /* triple fault */
-    CAUSE_WATCHDOG,
-    CAUSE_DENIED, /* more denied accesses per second than the table tolerates */
-    CAUSE_MMIO,   /* fault outside its memory that cannot be answered: during delivery, in a page walk, not a MOV */
-    CAUSE_ENTRY,  /* the CPU refused its state */
-    CAUSE_INSTRUCTION,
-    CAUSE_MACHINE_CHECK,
-    CAUSE_IMAGE,    /* its payload no longer has the digest of the plan */
-    CAUSE_APIC,     /* its local APIC could not be emptied */
-    CAUSE_OPERATOR, /* by the console */
-    CAUSE_COUNT
-};
+#define CAUSES(X)                                                                                                                  \
+    X(CAUSE_NONE, "none")                                                                                                          \
+    X(CAUSE_EXIT, "exit") /* it ended itself: value = status */                                                                    \
+    X(CAUSE_TRAP, "trap") /* its own trap handler ended it: value = vector */                                                      \
+    X(CAUSE_ABORT, "abort")                                                                                                        \
+    X(CAUSE_REBOOT, "reboot")                                                                                                      \
+    X(CAUSE_POWEROFF, "poweroff")                                                                                                  \
+    X(CAUSE_SHUTDOWN, "triple fault")                                                                                              \
+    X(CAUSE_WATCHDOG, "watchdog")                                                                                                  \
+    X(CAUSE_DENIED, "too many denied accesses")            /* per second, says the table */                                        \
+    X(CAUSE_MMIO, "memory access that cannot be answered") /* outside its memory, during delivery, in a page walk, not a MOV */    \
+    X(CAUSE_ENTRY, "illegal processor state")              /* the CPU refused it */                                                \
+    X(CAUSE_INSTRUCTION, "forbidden instruction")                                                                                  \
+    X(CAUSE_MACHINE_CHECK, "machine check")                                                                                        \
+    X(CAUSE_IMAGE, "altered image") /* its payload no longer has the digest of the plan */                                         \
+    X(CAUSE_APIC, "local APIC would not empty")                                                                                    \
+    X(CAUSE_OPERATOR, "operator") /* by the console */
+
+#define NAMED_ENUM(enumerator, name) enumerator,
+enum partition_state { PARTITION_STATES(NAMED_ENUM) PARTITION_STATE_COUNT };
+enum cause { CAUSES(NAMED_ENUM) CAUSE_COUNT };
+#undef NAMED_ENUM
 const char *cause_name(enum cause cause);
 
 /* General registers in encoding order; rsp is kept in the vendor's block and unused here. */
@@ -114,7 +116,7 @@ struct stop_record {
     uint8_t partition, vcpu, cause, action;
     uint64_t value;   /* status, vector, ... by cause */
     uint64_t address; /* what it touched, where known */
-    uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer;
+    struct guest_state state;
     struct guest_regs regs;
     uint64_t raw[3]; /* as virt_raw() */
 };

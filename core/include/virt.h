@@ -38,12 +38,6 @@ void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_
 bool virt_inject_nmi(struct vcpu *vcpu);
 void virt_nmi_unblocked(struct vcpu *vcpu); /* disarm that exit */
 
-/* What the instruction fetcher and the policies need to know of the guest's state. */
-struct guest_state {
-    uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, cs_base;
-    bool cs_long, cs_default32;
-    uint8_t cpl;
-};
 void virt_state(const struct vcpu *vcpu, struct guest_state *state);
 /* The last exit in the vendor's own numbers, for a stop record: code, two words of information. */
 void virt_raw(const struct vcpu *vcpu, uint64_t raw[3]);

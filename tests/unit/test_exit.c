@@ -9,7 +9,6 @@
 #include "arch.h"
 #include "devices.h"
 #include "exit.h"
-#include "hypercall.h"
 #include "vcpu.h"
 #include "virt.h"
 

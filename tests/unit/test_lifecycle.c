@@ -12,10 +12,8 @@
 #include "devices.h"
 #include "fake_arch.h"
 #include "fake_plan.h"
-#include "hypercall.h"
 #include "launch.h"
 #include "lifecycle.h"
-#include "loader.h"
 #include "sha256.h"
 #include "vcpu.h"
 #include "virt.h"
@@ -345,7 +343,7 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
     assert_int_equal(record.cause, CAUSE_TRAP);
     assert_int_equal(record.value, 14);
     assert_int_equal(record.address, 0xbad);
-    assert_int_equal(record.rip, 0x1002);
+    assert_int_equal(record.state.rip, 0x1002);
     assert_int_equal(record.action, ACTION_RESTART);
 }
 

@@ -11,7 +11,6 @@
 #include "dev.h"
 #include "lapic.h"
 #include "launch.h"
-#include "machine_check.h"
 #include "memory.h"
 #include "nested.h"
 #include "policy.h"

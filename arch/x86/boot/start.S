@@ -189,23 +189,13 @@ refuse_text:
 
         .bss
         .balign 4096
-        .globl boot_pml4
-boot_pml4:
-        .skip 4096
-boot_pdpt:
-        .skip 4096
-boot_pd:
-        .skip 4 * 4096
-boot_stack:
-        .skip BOOT_STACK
-        .globl boot_tsc
-boot_tsc:
-        .skip 8
-        .globl ap_stack, ap_core
-ap_stack:
-        .skip 8
-ap_core:
-        .skip 8
-ap_call_stack:
-        .skip 64
+        .globl boot_tsc, ap_stack, ap_core
+boot_pml4:      .skip 4096
+boot_pdpt:      .skip 4096
+boot_pd:        .skip 4 * 4096
+boot_stack:     .skip BOOT_STACK
+boot_tsc:       .skip 8
+ap_stack:       .skip 8
+ap_core:        .skip 8
+ap_call_stack:  .skip 64
         .section .note.GNU-stack, "", @progbits

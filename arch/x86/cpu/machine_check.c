@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machine checks: decide from the banks whether this core may go on. SDM3 15.3, APM2 9.3. */
-#include "machine_check.h"
+#include "cpu.h"
 
 #include "x86.h"
 

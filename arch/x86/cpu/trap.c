@@ -6,9 +6,9 @@
 
 #include "arch.h"
 #include "core_area.h"
+#include "cpu.h"
 #include "crash.h"
 #include "lapic.h"
-#include "machine_check.h"
 #include "partition.h"
 #include "x86.h"
 
