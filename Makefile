@@ -263,7 +263,8 @@ CPPCHECK_IGNORES := --suppress=comparePointers --suppress=nullPointerRedundantCh
 .PHONY: lines tidy compdb format clean help
 lines: $(HYPERVISOR_OBJS) ## privileged source lines of this board's image, against their budget
 	$(Q)$(PYTHON) config/tool/lines.py $(HYPERVISOR_OBJS:.o=.d) $(LDS)
-tidy: | build/.deps ## clang-tidy and cppcheck on what is in the image
+tidy: | build/.deps ## gcc's analyzer, clang-tidy and cppcheck on what is in the image
+	$(Q)set -e; for file in $(HYPERVISOR_C); do gcc $(filter-out -flto%,$(TARGET_CFLAGS)) -fanalyzer -c -o /dev/null $$file; done
 	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter-out -flto%,$(filter -std% -f% -I% -D%,$(TARGET_CFLAGS)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability $(CPPCHECK_IGNORES) $(INCLUDES) $(HYPERVISOR_C)
 compdb: ## compile_commands.json for editors

@@ -240,7 +240,8 @@ void log_line(const char *format, ...)
     length += format_list(line + length, sizeof(line) - length, format, list);
     va_end(list);
     for (size_t i = 0; i < length; i++)
-        line[i] = line[i] < ' ' || line[i] > '~' ? '.' : line[i]; /* no data can forge a line or speak to the terminal */
+        if (line[i] < ' ' || line[i] > '~')
+            line[i] = '.'; /* no data can forge a line or speak to the terminal */
     lock_take(&ring.lock);
     ring_log(line, length);
     if (!log_is_live())

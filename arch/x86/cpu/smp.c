@@ -2,6 +2,7 @@
 /* Start the other processors by INIT-SIPI-SIPI, one at a time, each wait bounded. SDM3 9.4.4. */
 #include "arch.h"
 #include "core_area.h"
+#include "dev.h"
 #include "lapic.h"
 #include "memory.h"
 #include "plan.h"

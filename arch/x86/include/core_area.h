@@ -48,9 +48,6 @@ struct core {
 void hostmap_build(void);
 /* The top table of a core, for CR3. */
 uint64_t hostmap_root(unsigned core);
-/* Map one page of MMIO, uncached, on all cores; before the seal. */
-void *arch_mmio(hpa_t page);
-
 /* desc.c. Load this core's GDT, IDT, TSS. */
 void desc_load(void);
 

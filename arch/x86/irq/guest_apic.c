@@ -179,7 +179,7 @@ static bool lvt_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
     return true;
 }
 
-static bool shadow_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
+static bool shadow_write(const struct vcpu *vcpu, uint32_t *shadow, unsigned reg, uint64_t u_value)
 {
     uint32_t mask = LVT_VECTOR | LVT_MODE | LVT_STATUS | APIC_LVT_MASKED;
 
@@ -187,7 +187,7 @@ static bool shadow_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
         mask |= LVT_LINT;
     if (!legal(vcpu, &u_value, mask))
         return false;
-    *lvt_shadow(vcpu, reg) = ((uint32_t)u_value & ~(LVT_STATUS | 1u << 14)) | (vcpu->apic.svr & SVR_ENABLE ? 0 : APIC_LVT_MASKED);
+    *shadow = ((uint32_t)u_value & ~(LVT_STATUS | 1u << 14)) | (vcpu->apic.svr & SVR_ENABLE ? 0 : APIC_LVT_MASKED);
     return true;
 }
 
@@ -244,8 +244,10 @@ static bool write_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 
 bool guest_apic_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 {
-    if (lvt_shadow(vcpu, reg) != 0)
-        return shadow_write(vcpu, reg, u_value);
+    uint32_t *shadow = lvt_shadow(vcpu, reg);
+
+    if (shadow != 0)
+        return shadow_write(vcpu, shadow, reg, u_value);
     if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR)
         return lvt_write(vcpu, reg, u_value);
     if (reg == APIC_SVR)

@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "core_area.h"
 #include "crash.h"
+#include "dev.h"
 #include "memory.h"
 #include "plan.h"
 #include "x86.h"
