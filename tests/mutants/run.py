@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Removes one defence at a time: each PATCH is applied to a copy of the tree and the test that it names must then fail.
+"""Removes one defence at a time: each PATCH is applied to a copy of the tree, and taken back, and the test that it names must
+fail in between. One copy for all, so that little is built for each.
 
     run.py PATCH...
 
 Header lines of a patch:
-    Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME
+    Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME    or    Test: fixture CFG-nnn
     Why: one line, what is lost without the defence
 Prints "caught NAME" or "FAILED NAME: reason" for each. A patch that does not apply, a tree that no longer builds and a test
 that still passes are failures."""
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOT_COPIED = {"build", ".git"}
@@ -48,43 +50,57 @@ def run(folder, *command, timeout=1200):
     return result.returncode, result.stdout
 
 
-def why_not_caught(patch):
-    """Empty if the named test fails without the defence; else the reason and the end of the output."""
-    header = patch.read_text().split("\n--- ", 1)[0]
-    test = re.search(r"^Test: (.+?)\s*$", header, re.M)
-    if not test or not re.search(r"^Why: \S", header, re.M):
-        return "has no Test: or no Why: line"
-    with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
-        folder = pathlib.Path(scratch)
-        copy_tree(folder)
-        status, output = run(folder, "patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", str(patch.resolve()))
+def tests_run(folder, test):
+    """Empty if the test fails in this tree, as it should; else the reason."""
+    unit, fixture = re.fullmatch(r"unit (\w+)", test), re.fullmatch(r"fixture (CFG-\d+)", test)
+    if unit:
+        status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit[1]}")
         if status != 0:
-            return f"does not apply\n{output}"
-        unit = re.fullmatch(r"unit (\w+)", test[1])
-        if unit:
-            status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit[1]}")
-            if status != 0:
-                return f"does not build\n{output[-2000:]}"
-            status, output = run(folder, f"build/unit/{unit[1]}", timeout=120)
-            return "" if status != 0 else f"unit {unit[1]} still passes"
-        status, output = run(folder, "/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test[1])
-        if "BuildFailed" in output:
             return f"does not build\n{output[-2000:]}"
-        if status == 1:
-            return ""
-        return f"{test[1]} still passes" if status == 0 else f"{test[1]} did not run (status {status})\n{output[-1000:]}"
+        return "" if run(folder, f"build/unit/{unit[1]}", timeout=120)[0] != 0 else f"unit {unit[1]} still passes"
+    if fixture:
+        status, output = run(folder, sys.executable, "tests/fixtures/run.py", "build", fixture[1])
+        if not re.search(r"^\d+ passed, \d+ failed$", output, re.M):
+            return f"the fixtures did not run\n{output[-2000:]}"
+        return "" if status == 1 else f"fixture {fixture[1]} still passes"
+    status, output = run(folder, "/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test)
+    if "BuildFailed" in output:
+        return f"does not build\n{output[-2000:]}"
+    if status == 1:
+        return ""
+    return f"{test} still passes" if status == 0 else f"{test} did not run (status {status})\n{output[-1000:]}"
+
+
+def why_not_caught(folder, patch):
+    """Empty if the named test fails without the defence; else the reason and the end of the output. The tree is as before then."""
+    test = re.search(r"^Test: (.+?)\s*$", patch.read_text(), re.M)
+    if not test or not re.search(r"^Why: \S", patch.read_text(), re.M):
+        return "has no Test: or no Why: line"
+    apply = ["patch", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--fuzz=0", "-p1", "-i", str(patch.resolve())]
+    status, output = run(folder, *apply, "--forward", "--dry-run")
+    if status != 0:
+        return f"does not apply\n{output}"
+    run(folder, *apply, "--forward")
+    try:
+        return tests_run(folder, test[1])
+    finally:
+        run(folder, *apply, "--reverse")
 
 
 def main():
     bad = 0
-    for name in sys.argv[1:]:
-        patch = pathlib.Path(name)
-        try:
-            reason = why_not_caught(patch)
-        except subprocess.TimeoutExpired as error:
-            reason = f"took more than {error.timeout:.0f} s"
-        bad += reason != ""
-        print(f"FAILED {patch.stem}: {reason}" if reason else f"caught {patch.stem}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
+        folder = pathlib.Path(scratch)
+        copy_tree(folder)
+        for name in sys.argv[1:]:
+            patch = pathlib.Path(name)
+            start = time.monotonic()
+            try:
+                reason = why_not_caught(folder, patch)
+            except subprocess.TimeoutExpired as error:
+                reason = f"took more than {error.timeout:.0f} s"
+            bad += reason != ""
+            print(f"FAILED {patch.stem}: {reason}" if reason else f"caught {patch.stem} ({time.monotonic() - start:.0f} s)", flush=True)
     return 1 if bad else 0
 
 
