@@ -78,9 +78,8 @@ static void sweep(uint64_t from, uint64_t to, uint64_t stride, bool write)
 static void sweep_below_4g(void)
 {
     uint64_t start = bh_start_info()->ram_size;
-    uint64_t borders[][2] = {{start, BH_ABI_GPA},
-                             {BH_ABI_GPA + BH_ABI_PAGES * PAGE, apic_is_x2() ? 0xfee01000 : 0xfee00000},
-                             {0xfee01000, GIB4}};
+    uint64_t borders[][2] = {
+        {start, BH_ABI_GPA}, {BH_ABI_GPA + BH_ABI_PAGES * PAGE, apic_is_x2() ? 0xfee01000 : 0xfee00000}, {0xfee01000, GIB4}};
 
     map_low();
     for (unsigned i = 0; i < 3; i++) {

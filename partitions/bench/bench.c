@@ -10,7 +10,7 @@
 #define BATCHES 20u
 
 /* ROUNDS times the instruction alone, so that the guest's share of a round is what the empty loop costs. */
-#define LOOP(name, instruction)                                                                                                   \
+#define LOOP(name, instruction)                                                                                                    \
     static uint64_t name(void)                                                                                                     \
     {                                                                                                                              \
         uint64_t start = bh_tsc();                                                                                                 \

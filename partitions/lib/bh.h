@@ -87,13 +87,7 @@ bool bh_try(void (*fn)(void *), void *arg, struct bh_fault *fault);
 const char *bh_vector_name(unsigned vector); /* "#GP", ... */
 
 /* --- guest-physical memory ------------------------------------------------------------------------------------------------ */
-enum {
-    BH_READ = 0,
-    BH_WRITE = 1,
-    BH_EXECUTE = 2,
-    BH_UNCACHED = 4,
-    BH_USER = 8
-};
+enum { BH_READ = 0, BH_WRITE = 1, BH_EXECUTE = 2, BH_UNCACHED = 4, BH_USER = 8 };
 #define BH_WINDOW_SLOTS 256u
 /* Map the page of guest-physical address `gpa` at slot `slot` of a window, on this core at once (others: after a flush of
  * theirs). Returns where `gpa` is then. Neighbouring slots are neighbours in memory. The library itself uses the last slot. */

@@ -19,11 +19,7 @@
 #define RESET "\x18\x1b\\\x1b[!p\x1b[m\x1b(B\x0f"
 #define ATTENTION "\x1d"
 
-enum {
-    LINUX_GUEST,
-    CONTROL,
-    HELLO
-};
+enum { LINUX_GUEST, CONTROL, HELLO };
 
 static unsigned audits;
 
@@ -796,7 +792,8 @@ static void test_counters_all(void **state)
     (void)state;
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
         vcpus[2].counters.exits[kind] = UINT64_MAX;
-    vcpus[2].counters.denied[DENIED_PORT] = vcpus[2].counters.denied[DENIED_MSR] = vcpus[2].counters.denied[DENIED_MEMORY] = UINT64_MAX;
+    vcpus[2].counters.denied[DENIED_PORT] = vcpus[2].counters.denied[DENIED_MSR] = vcpus[2].counters.denied[DENIED_MEMORY] =
+        UINT64_MAX;
     vcpus[2].counters.denied[DENIED_OTHER] = UINT64_MAX;
     console_counters();
     got = run(400);

@@ -15,12 +15,7 @@
 #include "x86.h"
 
 static uint32_t r[4];
-enum {
-    EAX,
-    EBX,
-    ECX,
-    EDX
-};
+enum { EAX, EBX, ECX, EDX };
 
 static void prepare(unsigned cores)
 {

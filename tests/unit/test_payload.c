@@ -66,11 +66,7 @@ struct part {
     uint64_t offset, base, file_size, memory_size;
 };
 
-enum {
-    PF_X = 1,
-    PF_W = 2,
-    PF_R = 4
-};
+enum { PF_X = 1, PF_W = 2, PF_R = 4 };
 
 static uint8_t image[FILE_MAX];
 static size_t image_size;

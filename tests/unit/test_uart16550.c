@@ -12,16 +12,7 @@
 #include "fake_arch.h"
 #include "partition.h"
 
-enum {
-    DATA,
-    IER,
-    IIR,
-    LCR,
-    MCR,
-    LSR,
-    MSR,
-    SCR
-};
+enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 #define FCR IIR
 
 static struct partition guest;
