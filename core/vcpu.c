@@ -80,8 +80,8 @@ void vcpu_serve(struct vcpu *vcpu)
         partition_parked(vcpu);
     if (requests & REQUEST_START)
         partition_bring_up(vcpu);
-    if (!partition_running(vcpu) || (requests & REQUEST_STOP))
-        return; /* what follows concerns a running guest */
+    if (!partition_running(vcpu) || (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START)))
+        return; /* what follows concerns a running guest, and came in its present life */
     if (requests & REQUEST_INIT)
         vcpu_init_received(vcpu);
     if (requests & REQUEST_SIPI)

@@ -25,6 +25,7 @@ struct board_core {
     uint32_t apic_id;   /* as in the MADT, below 255 */
     uint32_t package;   /* socket */
     uint32_t smt_group; /* cores with the same number are siblings of one physical core */
+    bool reserved;      /* given to no partition: it only parks */
 };
 
 /* One range of usable RAM, as the firmware's memory map shows it below any legacy hole. */

@@ -8,6 +8,6 @@ VIRT := svm
 # emulator does not have: naming them keeps its warnings off the terminal. No network: nothing here needs one.
 QEMU := qemu-system-x86_64
 QEMU_CPU := EPYC,+svm,+vgif,+umip,-monitor,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec
-QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 4 -m 2048 \
+QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 5 -m 2048 \
 	-nodefaults -net none -display none \
 	-device i6300esb,addr=05.0 -action watchdog=reset

@@ -11,15 +11,23 @@ void rule_cores_one(struct check *check)
               "0");
 }
 
+static uint32_t cores_to_give(const struct board *board)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < board_cores(board); i++)
+        count += !board->cores[i].reserved;
+    return count;
+}
+
 void rule_cores_sum(struct check *check)
 {
     uint64_t sum = 0;
     EACH_PARTITION(p, check)
     sum += p->cores;
-    if (sum > board_cores(check->board))
+    if (sum > cores_to_give(check->board))
         found(check, (struct place){"product", "", "cores"}, "cores are never shared, and the board has fewer",
               "take cores from a partition or choose a larger board", "%llu in all, the board has %u", (unsigned long long)sum,
-              board_cores(check->board));
+              cores_to_give(check->board));
 }
 
 void rule_cores_smt(struct check *check)

@@ -77,7 +77,7 @@ struct plan {
     uint64_t crash_size;
     const struct plan_partition *partitions;
     uint32_t partition_count;
-    const struct plan_core *cores; /* same order as board->cores */
+    const struct plan_core *cores; /* the boot processor first, then partition by partition */
     uint32_t core_count;
     uint32_t housekeeping; /* core index */
     uint32_t tick_hz;

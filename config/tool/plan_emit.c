@@ -41,6 +41,33 @@ static void emit_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* The hypervisor numbers cores by the plan: the boot processor first, then partition by partition, so that the cores of one are
+ * consecutive wherever the board's order has their siblings. */
+static struct layout cores_in_order(const struct board *board, const struct layout *layout)
+{
+    struct layout ordered = *layout;
+    uint8_t order[MAX_CORES], number[MAX_CORES] = {0};
+    uint32_t count = 0;
+
+    if (layout->cores[0].partition == 0xff)
+        order[count++] = 0;
+    for (uint32_t p = 0; p < layout->partition_count; p++)
+        for (uint32_t c = 0; c < layout->partitions[p].core_count; c++)
+            order[count++] = layout->partitions[p].cores[c];
+    for (uint32_t i = 1; i < board->core_count; i++)
+        if (layout->cores[i].partition == 0xff)
+            order[count++] = (uint8_t)i;
+    for (uint32_t i = 0; i < count; i++) {
+        ordered.cores[i] = layout->cores[order[i]];
+        number[order[i]] = (uint8_t)i;
+    }
+    for (uint32_t p = 0; p < layout->partition_count; p++)
+        for (uint32_t c = 0; c < layout->partitions[p].core_count; c++)
+            ordered.partitions[p].cores[c] = number[layout->partitions[p].cores[c]];
+    ordered.housekeeping = number[layout->housekeeping];
+    return ordered;
+}
+
 static void emit_arrays(FILE *out, unsigned i, const struct layout_partition *place, const struct payload *payload)
 {
     fprintf(out, "static const uint8_t cores_%u[] = {", i);
@@ -133,9 +160,11 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
             product_tick_hz(product), all_stopped_text(product->all_stopped), bool_text(release), layout->pool_pages);
 }
 
-void plan_emit(FILE *out, const struct product *product, const struct board *board, const struct layout *layout,
+void plan_emit(FILE *out, const struct product *product, const struct board *board, const struct layout *placed,
                const struct planned_payload *payloads, bool release)
 {
+    const struct layout ordered = cores_in_order(board, placed), *layout = &ordered;
+
     fprintf(out, "/* SPDX-License-Identifier: Apache-2.0 */\n");
     fprintf(out, "/* Plan of product %s on board %s (%s image). Made by the planner: change the tables, not this file. */\n",
             product->name, board->name, release ? "release" : "development");

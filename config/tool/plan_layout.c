@@ -36,10 +36,10 @@ static bool partition_cores(const struct board *board, struct layout *layout, ui
 {
     struct layout_partition *p = &layout->partitions[partition];
     for (uint32_t i = 0; i < board->core_count && p->core_count < wanted; i++) {
-        if (layout->cores[i].partition != NO_PARTITION || sibling_taken(board, layout, i, partition))
+        if (board->cores[i].reserved || layout->cores[i].partition != NO_PARTITION || sibling_taken(board, layout, i, partition))
             continue;
         for (uint32_t j = i; j < board->core_count && p->core_count < wanted; j++)
-            if (board->cores[j].smt_group == board->cores[i].smt_group)
+            if (board->cores[j].smt_group == board->cores[i].smt_group && !board->cores[j].reserved)
                 take_core(layout, j, partition);
     }
     return p->core_count == wanted;

@@ -13,7 +13,7 @@ from rig import OURS
 
 def test_sep1_sep5_audit_finds_nothing_before_the_first_partition():
     with Machine("hostile") as machine:
-        audit = machine.seen(OURS + r"audit: (\d+) partitions, 4 cores, .*: (\d+) findings", timeout=60)
+        audit = machine.seen(OURS + r"audit: (\d+) partitions, 5 cores, .*: (\d+) findings", timeout=60)
         assert audit[1] == "3" and audit[2] == "0", machine.drain(1)
         assert ": running" not in machine.text[: audit.start()]
 

@@ -49,7 +49,7 @@ def test_minimal_boots():
 def test_sep1_sep7_audit_and_seal_at_boot():
     with Machine("minimal") as machine:
         machine.running()
-        seen = re.search(r"audit: 2 partitions, 4 cores, (\d+) leaves, (\d+) pages, (\d+) ports, (\d+) MSRs .*: (\d+) findings",
+        seen = re.search(r"audit: 2 partitions, 5 cores, (\d+) leaves, (\d+) pages, (\d+) ports, (\d+) MSRs .*: (\d+) findings",
                          machine.text)
         leaves, pages, ports, msrs, findings = map(int, seen.groups())
         # 16 MiB in 2 MiB leaves and 7 ABI pages each, and the page of the parking guest
@@ -62,10 +62,10 @@ def test_sep1_sep7_audit_and_seal_at_boot():
 
 WRONG = {
     "less-memory": (changed_command(m="64"), "CFG-900", [r"CFG-904 loop: expected usable RAM at \w+\.\.\w+, found none at"]),
-    "fewer-cores": (changed_command(smp="2"), "CFG-900", ["CFG-905 core 2: expected APIC id 2", "CFG-905 core 3: expected APIC id 3"]),
-    "core-not-enabled": (changed_command(smp="3,maxcpus=4"), "CFG-900", ["CFG-905 core 3: expected APIC id 3"]),
+    "fewer-cores": (changed_command(smp="2"), "CFG-900", ["CFG-905 core 2: expected APIC id 2", "CFG-905 core 4: expected APIC id 4"]),
+    "core-not-enabled": (changed_command(smp="4,maxcpus=5"), "CFG-900", ["CFG-905 core 4: expected APIC id 4"]),
     "no-watchdog": (changed_command(without=["i6300esb,addr=05.0"]), "CFG-900", ["CFG-910 board watchdog"]),
-    "two-differences": (changed_command(smp="3", without=["i6300esb,addr=05.0"]), "CFG-900", ["CFG-905 core 3", "CFG-910"]),
+    "two-differences": (changed_command(smp="4", without=["i6300esb,addr=05.0"]), "CFG-900", ["CFG-905 core 4", "CFG-910"]),
     "intel": (changed_command(cpu="Nehalem"), "CFG-900", ["CFG-909 processor: expected one with SVM, found GenuineIntel"]),
     "other-firmware": (changed_command(machine="q35,acpi=off"), "CFG-900", ["CFG-908 port of the PM timer: expected 0x608, found 0x"]),
     "no-svm": (changed_command(cpu=lambda cpu: cpu.replace("+svm", "-svm")), "VIRT-1", []),

@@ -81,7 +81,7 @@ def test_counters(machine):
 
 
 def test_sep1_audit_on_demand(machine):
-    machine.key("v", r"audit: 2 partitions, 4 cores, 31 leaves, .*: 0 findings")
+    machine.key("v", r"audit: 2 partitions, 5 cores, 31 leaves, .*: 0 findings")
 
 
 @pytest.mark.parametrize("key", ["?", "x", "\r", "\x00", "\x7f"])

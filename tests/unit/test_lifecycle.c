@@ -503,6 +503,26 @@ static void requests_to_a_stopped_partition_do_nothing(void **state)
     assert_false(vcpus[1].nmi_pending);
 }
 
+static void sep9_requests_of_an_earlier_life_are_forgotten(void **state)
+{
+    (void)state;
+    fake_plan_partitions[0].on_crash = ACTION_RESTART;
+    start(0);
+    fake.core = 0;
+    partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
+    step(0);
+    fake.core = 1;
+    vcpu_request(&vcpus[0], REQUEST_INIT | REQUEST_NMI); /* its sibling's last deed */
+    step(1);
+    vcpu_request(&vcpus[1], REQUEST_NMI);
+    fake.core = 0;
+    vcpu_serve(&vcpus[0]);
+    settle();
+    assert_int_equal(state_of(0), PARTITION_RUNNING);
+    assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
+    assert_false(vcpus[0].nmi_pending || vcpus[1].nmi_pending);
+}
+
 static void records_are_bounded(void **state)
 {
     struct stop_record record = {.cause = CAUSE_EXIT};
@@ -687,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup(first_cause_wins, setup),
         cmocka_unit_test_setup(an_apic_that_would_not_empty_keeps_it_stopped, setup),
         cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
+        cmocka_unit_test_setup(sep9_requests_of_an_earlier_life_are_forgotten, setup),
         cmocka_unit_test_setup(records_are_bounded, setup),
         cmocka_unit_test_setup(sep3_interrupts_reach_only_own_cores_through_an_open_gate, setup),
         cmocka_unit_test_setup(ram_is_answered_within_one_range_only, setup),

@@ -129,6 +129,8 @@ static void test_wild_tables(void **state)
             b.name = random_text();
             b.description = random_text();
             b.invariant_tsc = b.arat = b.test_only = random_in(0, 1);
+            for (unsigned i = 0; i < BOARD_MAX_CORES; i++)
+                b.cores[i].reserved = random_in(0, 1);
         }
         if (!(seed & 1) || seed & 2) {
             uint64_t n = random_in(1, PRODUCT_MAX_PARTITIONS);

@@ -54,6 +54,7 @@ trap_drain_stub:
         pop     %rdx
         pop     %rcx
         pop     %rax
+        btrq    $9, 16(%rsp)            /* back with interrupts off: one per round, however fast a sibling sends */
         iretq
 
         /* stack_switch(stack_top, function): leave this stack for ever. */

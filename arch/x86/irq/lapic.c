@@ -57,7 +57,8 @@ void lapic_init(void)
     uint64_t base = APIC_PAGE | (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) | APIC_BASE_ENABLE;
 
     x2apic = (cpuid(1, 0).ecx & (1u << 21)) != 0;
-    wrmsr(MSR_APIC_BASE, base);
+    if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_X2)) /* firmware may hand over in x2APIC mode, which has no way back: SDM3 11.12.5 */
+        wrmsr(MSR_APIC_BASE, base);
     if (x2apic)
         wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2);
     lapic_write(APIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks that the attacker survives, many in one boot: memory, ports, registers, instructions, interrupts, hypercalls. After each
+of them the rig asks witness, victim, audit and hypervisor. SECURITY classes: partitions/attacker/attack_*.c."""
+import re
+
+import pytest
+
+from rig import Rig
+
+
+@pytest.fixture(scope="module")
+def rig():
+    with Rig() as rig:
+        yield rig
+
+
+def counted(rig, kind, name, timeout=60):
+    """An attack whose attempts the hypervisor must have counted; returns how many."""
+    before = rig.counters().get(kind, 0)
+    rig.attack(name, timeout)
+    return rig.counters().get(kind, 0) - before
+
+
+@pytest.mark.limit(400)
+def test_sep1_every_page_below_4_gib_and_edges_above(rig):
+    """32 MiB are ours: 1,040,000 pages are not, each of which must fault and be counted."""
+    assert counted(rig, "denied memory", "npt", 350) > 1000000
+
+
+def test_sep1_memory_without_paging(rig):
+    assert counted(rig, "denied memory", "npt-unpaged") > 10000
+
+
+def test_sep1_instruction_fetch(rig):
+    rig.attack("fetch")
+
+
+@pytest.mark.limit(400)
+def test_sep5_every_port(rig):
+    assert counted(rig, "denied ports", "ports", 350) > 3 * 65536
+
+
+def test_sep5_every_msr(rig):
+    assert counted(rig, "denied MSRs", "msrs", 120) > 20000
+
+
+def test_sep3_interrupt_commands(rig):
+    seen = rig.attack("icr", 120)
+    assert int(re.search(r"(\d+) commands", seen)[1]) > 50000
+
+
+def test_sep5_control_registers(rig):
+    rig.attack("cr")
+
+
+def test_sep5_extended_states(rig):
+    rig.attack("xcr")
+
+
+def test_sep5_virtualisation_instructions(rig):
+    assert counted(rig, "forbidden", "svm") > 50
+
+
+def test_sep5_hypercalls(rig):
+    rig.attack("calls")
+
+
+def test_sep3_local_apic(rig):
+    rig.attack("apic")
+
+
+def test_sep3_local_vector_table(rig):
+    rig.attack("lvt", 120)
+
+
+def test_sep4_pets_at_full_speed(rig):
+    rig.attack("watchdog-pets")
+
+
+def test_attacker_was_never_stopped(rig):
+    rig.attention("l")
+    rig.ours(r"attacker +running .* started 1 times")
+
+
+@pytest.mark.long
+@pytest.mark.limit(3600)
+def test_sep1_sep5_full_sweeps():
+    """Without strides: every page for writing too, every port with every value, every hypercall number of 16 bits."""
+    with Rig() as rig:
+        for name in "npt", "ports", "calls":
+            rig.attack(f"full {name}", 1500)
