@@ -46,6 +46,8 @@ static bool hits_self(unsigned mode, unsigned shorthand, bool logical, uint32_t 
 {
     if (mode != MODE_INIT && mode != MODE_SIPI)
         return false;
+    if (!apic_is_x2())
+        destination &= 0xff; /* the rest has no place in the register */
     if (shorthand != 0)
         return shorthand == SHORTHAND_SELF || shorthand == SHORTHAND_ALL;
     return logical ? destination & 1 || destination == 0xffffffff : destination == 0 || (destination & 0xff) == 0xff;
