@@ -18,7 +18,6 @@ static void check_promises(const struct boot_info *info)
 {
     PROMISE(info->range_count >= 1 && info->range_count <= BOOT_MAX_RANGES);
     PROMISE(info->module_count <= BOOT_MAX_MODULES && info->rsdp_size <= sizeof(info->rsdp));
-    PROMISE(memchr(info->command_line, 0, sizeof(info->command_line)) != NULL);
     for (uint32_t i = 0; i < info->range_count; i++)
         PROMISE(info->ranges[i].size != 0 && info->ranges[i].base + info->ranges[i].size >= info->ranges[i].base);
     for (uint32_t i = 0; i < info->module_count; i++) {

@@ -134,7 +134,6 @@ static void assert_q35(void)
     assert_int_equal(info.ioapic_count, 1);
     assert_int_equal(info.irq0_gsi, 2);
     assert_int_equal(info.pm_timer_port, 0x608);
-    assert_true(info.has_hpet && info.has_mcfg && !info.has_dmar && !info.has_ivrs);
 }
 
 /* --- good tables ------------------------------------------------------------------------------------------------------------ */

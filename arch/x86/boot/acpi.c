@@ -179,10 +179,6 @@ static const char *table_parse(uint64_t address, struct acpi_info *out, bool *ha
 
     if (header == 0)
         return "ACPI-1: a table lies where it cannot be read";
-    out->has_dmar |= signature_is(header, "DMAR");
-    out->has_ivrs |= signature_is(header, "IVRS");
-    out->has_mcfg |= signature_is(header, "MCFG");
-    out->has_hpet |= signature_is(header, "HPET");
     if (signature_is(header, "APIC"))
         return (why = table_open(address, &table)) != 0 ? why : madt_parse(&table, out);
     if (signature_is(header, "FACP")) {

@@ -5,7 +5,6 @@
 #include "memory.h"
 
 #define TAG_END 0u
-#define TAG_COMMAND_LINE 1u
 #define TAG_MODULE 3u
 #define TAG_MEMORY_MAP 6u
 #define TAG_RSDP_OLD 14u
@@ -31,13 +30,6 @@ static bool text_copy(char *out, size_t room, const uint8_t *text, uint32_t size
     }
     out[0] = 0;
     return false;
-}
-
-static const char *parse_command_line(const struct tag *tag, struct boot_info *out)
-{
-    return text_copy(out->command_line, sizeof(out->command_line), tag->body, tag->size)
-               ? 0
-               : "BOOT-4: boot information: command line not terminated or longer than 255 bytes";
 }
 
 static const char *parse_module(const struct tag *tag, struct boot_info *out)
@@ -104,8 +96,6 @@ static const char *parse_rsdp(const struct tag *tag, struct boot_info *out, uint
 static const char *parse_tag(const struct tag *tag, struct boot_info *out)
 {
     switch (tag->type) {
-    case TAG_COMMAND_LINE:
-        return parse_command_line(tag, out);
     case TAG_MODULE:
         return parse_module(tag, out);
     case TAG_MEMORY_MAP:

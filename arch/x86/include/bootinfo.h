@@ -26,7 +26,6 @@ struct boot_info {
     uint32_t module_count;
     uint8_t rsdp[36]; /* copy of the RSDP from the tag, zeroed if there was none */
     uint32_t rsdp_size;
-    char command_line[256];
 };
 
 /* Little-endian words at any address. */
@@ -51,7 +50,6 @@ struct acpi_info {
     uint32_t ioapic_gsi_base, ioapic_count;
     uint32_t irq0_gsi;      /* after interrupt source overrides */
     uint32_t pm_timer_port; /* 0: none */
-    bool has_dmar, has_ivrs, has_mcfg, has_hpet;
 };
 
 /* Walk RSDP -> RSDT/XSDT -> MADT, FADT. Checks signatures, lengths, checksums; every length and count is bounded. Physical

@@ -37,12 +37,10 @@ static bool in_x2apic(const struct vcpu *vcpu)
     return (vcpu->apic.base_msr & APIC_BASE_X2) != 0;
 }
 
-/* Entries that live in the shadow only; 0 for others. */
-static uint32_t *lvt_shadow(struct vcpu *vcpu, unsigned reg)
+/* Entries that live in vcpu->apic.lvt only. */
+static bool is_shadowed(unsigned reg)
 {
-    bool shadowed = reg == APIC_LVT_CMCI || (reg >= APIC_LVT_THERMAL && reg <= APIC_LVT_LINT1);
-
-    return shadowed ? &vcpu->apic.lvt[reg - APIC_LVT_CMCI] : 0;
+    return reg == APIC_LVT_CMCI || (reg >= APIC_LVT_THERMAL && reg <= APIC_LVT_LINT1);
 }
 
 static void lvt_shadow_mask(struct vcpu *vcpu)
@@ -107,12 +105,10 @@ static bool read_shadow(struct vcpu *vcpu, unsigned reg, uint64_t *value)
 
 bool guest_apic_read(struct vcpu *vcpu, unsigned reg, uint64_t *value)
 {
-    const uint32_t *shadow = lvt_shadow(vcpu, reg);
-
     *value = 0;
-    if (shadow == 0 && (reg >= ARRAY_SIZE(registers) || !registers[reg].read))
+    if (!is_shadowed(reg) && (reg >= ARRAY_SIZE(registers) || !registers[reg].read))
         return read_shadow(vcpu, reg, value);
-    *value = shadow ? *shadow : lapic_read(reg);
+    *value = is_shadowed(reg) ? vcpu->apic.lvt[reg - APIC_LVT_CMCI] : lapic_read(reg);
     return true;
 }
 
@@ -179,7 +175,7 @@ static bool lvt_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
     return true;
 }
 
-static bool shadow_write(const struct vcpu *vcpu, uint32_t *shadow, unsigned reg, uint64_t u_value)
+static bool shadow_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 {
     uint32_t mask = LVT_VECTOR | LVT_MODE | LVT_STATUS | APIC_LVT_MASKED;
 
@@ -187,7 +183,8 @@ static bool shadow_write(const struct vcpu *vcpu, uint32_t *shadow, unsigned reg
         mask |= LVT_LINT;
     if (!legal(vcpu, &u_value, mask))
         return false;
-    *shadow = ((uint32_t)u_value & ~(LVT_STATUS | 1u << 14)) | (vcpu->apic.svr & SVR_ENABLE ? 0 : APIC_LVT_MASKED);
+    vcpu->apic.lvt[reg - APIC_LVT_CMCI] =
+        ((uint32_t)u_value & ~(LVT_STATUS | 1u << 14)) | (vcpu->apic.svr & SVR_ENABLE ? 0 : APIC_LVT_MASKED);
     return true;
 }
 
@@ -244,10 +241,8 @@ static bool write_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 
 bool guest_apic_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 {
-    uint32_t *shadow = lvt_shadow(vcpu, reg);
-
-    if (shadow != 0)
-        return shadow_write(vcpu, shadow, reg, u_value);
+    if (is_shadowed(reg))
+        return shadow_write(vcpu, reg, u_value);
     if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR)
         return lvt_write(vcpu, reg, u_value);
     if (reg == APIC_SVR)
