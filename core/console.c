@@ -20,8 +20,9 @@
 #define DEFAULT_RATE 65536u
 #define MILLI 1000u
 #define CURSOR_START 0xffu
-/* The raw screen ends: abort an escape sequence, end a string, soft reset, plain text, standard characters. */
-#define TERMINAL_RESET "\x18\x1b\\\x1b[!p\x1b[m\x1b(B\x0f"
+/* The raw screen ends: abort an escape sequence, end a string, leave VT52 mode and the printer, no mouse or focus reports, soft reset,
+ * plain text, standard characters. */
+#define TERMINAL_RESET "\x18\x1b\\\x1b<\x1b[4i\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[!p\x1b[m\x1b(B\x0f"
 
 static struct view {
     uint32_t out_taken, in_given; /* our own indices of the ABI rings: those in the page are only told (g) */
@@ -64,16 +65,6 @@ size_t console_write_locked(struct partition *partition, const char *u_bytes, si
     for (size_t i = 0; i < taken; i++)
         out->bytes[out->produced++ % CONSOLE_RING] = u_bytes[i];
     out->dropped += size - taken;
-    return taken;
-}
-
-size_t console_write(struct partition *partition, const char *u_bytes, size_t size)
-{
-    size_t taken;
-
-    lock_take(&partition->gate);
-    taken = console_write_locked(partition, u_bytes, size);
-    lock_drop(&partition->gate);
     return taken;
 }
 

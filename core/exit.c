@@ -3,6 +3,7 @@
 #include "exit.h"
 
 #include "arch.h"
+#include "crash.h"
 #include "devices.h"
 #include "vcpu.h"
 #include "virt.h"
@@ -219,6 +220,7 @@ static void handle_exception(struct vcpu *vcpu, const struct exit *exit)
 
 static void handle_machine_check(struct vcpu *vcpu, const struct exit *exit)
 {
+    INVARIANT(arch_machine_check(true), "machine check: the processor's context is corrupt");
     partition_stop(vcpu, CAUSE_MACHINE_CHECK, 0, 0, exit);
 }
 

@@ -278,6 +278,7 @@ void partition_bring_up(struct vcpu *vcpu)
         guest_apic_reset(&partition->vcpus[i]);
         atomic_store(&partition->vcpus[i].mode, VCPU_WAIT_SIPI);
     }
+    atomic_store(&partition->denied.count, 0);
     arch_fpu_reset();
     msr_policy_reset(vcpu);
     watchdog_start(partition, arch_ticks());

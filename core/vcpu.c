@@ -15,9 +15,10 @@ static struct vcpu *vcpu_here(void)
 
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
-    atomic_fetch_or_explicit(&vcpu->requests, request, memory_order_release);
-    if (vcpu->core != arch_core())
-        arch_kick(vcpu->core); /* our own are seen before the next entry */
+    uint32_t before = atomic_fetch_or_explicit(&vcpu->requests, request, memory_order_release);
+
+    if (vcpu->core != arch_core() && (before & request) != request)
+        arch_kick(vcpu->core); /* our own are seen before the next entry, and so is what another has asked already */
 }
 
 void vcpu_housekeeping_wake(void)

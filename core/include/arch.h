@@ -91,6 +91,9 @@ bool arch_apic_reset(void);
 void guest_apic_reset(struct vcpu *vcpu);
 /* The partition's emulated IO-APIC: all pins masked. Gate held. */
 void guest_ioapic_reset(struct partition *partition);
+/* A machine check was taken here: this core's banks say that the hypervisor may go on. `guest`: it hit a guest, which is lost anyway, so
+ * that only a corrupt processor context counts. Clears the banks. Callable from the #MC handler. */
+bool arch_machine_check(bool guest);
 /* MSRs that the partition has to itself without exits, back to reset values (SEP-9). Own core. */
 void msr_policy_reset(struct vcpu *vcpu);
 /* FPU, vector and debug registers and XCR0 of this core to their architectural reset state. */

@@ -21,8 +21,7 @@ uint64_t time_us(uint64_t ticks);
 void console_init(void); /* before anything is logged */
 void console_live(void); /* partitions start: from now on only the housekeeping core drives the UART */
 
-/* Output of a partition, any of its cores. Returns how many bytes found room. _locked: gate held. */
-size_t console_write(struct partition *partition, const char *u_bytes, size_t size);
+/* Output of a partition, any of its cores. Returns how many bytes found room. Gate held. */
 size_t console_write_locked(struct partition *partition, const char *u_bytes, size_t size);
 bool console_full_locked(const struct partition *partition);
 

@@ -105,7 +105,6 @@ struct vcpu {
     _Atomic uint64_t alive;        /* (a) TSC when this core last left its guest, or breathed while it was busy */
     void *virt;                    /* (i) the back end's own */
     const void *cpuid;             /* (i) its answers: cpuid_policy.c */
-    uint64_t xcr0;                 /* (own) what the guest set */
     uint64_t pat;                  /* (own) where the back end has no field for it */
 };
 

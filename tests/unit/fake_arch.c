@@ -198,3 +198,8 @@ WEAK bool arch_apic_reset(void)
 WEAK void arch_fpu_reset(void)
 {
 }
+
+WEAK bool arch_machine_check(bool guest)
+{
+    return guest;
+}

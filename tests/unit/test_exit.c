@@ -24,6 +24,8 @@ static struct {
     uint32_t port_value;
     uint64_t msr_value, mmio_value, written;
     struct mmio_insn insn;
+    bool corrupt;
+    jmp_buf end;
 } seen;
 
 static struct partition partition;
@@ -151,6 +153,16 @@ bool guest_xsetbv(struct vcpu *v, uint32_t index, uint64_t value)
     (void)v, (void)index;
     seen.written = value;
     return seen.xcr_legal && seen.state.cpl == 0; /* as xcr_policy.c does: test_xcr */
+}
+bool arch_machine_check(bool of_guest)
+{
+    assert_true(of_guest);
+    return !seen.corrupt;
+}
+_Noreturn void crash_here(const char *text)
+{
+    (void)text;
+    longjmp(seen.end, 1);
 }
 uint64_t hypercall(struct vcpu *v, uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -426,6 +438,17 @@ static void sep8_what_cannot_go_on_stops_the_partition_only(void **state)
     }
 }
 
+static void sep8_corrupt_context_ends_the_hypervisor(void **state)
+{
+    (void)state;
+    seen.corrupt = true;
+    if (setjmp(seen.end) == 0) {
+        take((struct exit){.kind = EXIT_MACHINE_CHECK});
+        fail();
+    }
+    assert_int_equal(seen.stops, 0);
+}
+
 static void forbidden_privileged_and_cache_instructions(void **state)
 {
     (void)state;
@@ -477,6 +500,7 @@ int main(void)
         cmocka_unit_test_setup(xsetbv_needs_privilege_and_a_legal_value, setup),
         cmocka_unit_test_setup(exceptions_go_back_unless_they_loop, setup),
         cmocka_unit_test_setup(sep8_what_cannot_go_on_stops_the_partition_only, setup),
+        cmocka_unit_test_setup(sep8_corrupt_context_ends_the_hypervisor, setup),
         cmocka_unit_test_setup(forbidden_privileged_and_cache_instructions, setup),
         cmocka_unit_test_setup(kick_serves_requests_and_nmi_end_unblocks, setup),
         cmocka_unit_test_setup(every_kind_has_a_name, setup),

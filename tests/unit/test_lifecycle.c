@@ -627,6 +627,11 @@ static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
     assert_int_equal(fake.kicks[plan.housekeeping], before + 1);
     fake_ms(6);
     hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 1); /* it has not looked since: no second kick */
+    step(plan.housekeeping);
+    fake.core = 2;
+    fake_ms(6);
+    hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
     assert_int_equal(fake.kicks[plan.housekeeping], before + 2);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machine checks: decide from the banks whether this core may go on. SDM3 15.3, APM2 9.3. */
+#include "arch.h"
 #include "cpu.h"
-
 #include "x86.h"
 
 #define MSR_MCG_CAP 0x179u
@@ -27,16 +27,17 @@ static bool machine_check_present(void)
     return (cpuid(1, 0).edx & (1u << 7 | 1u << 14)) == (1u << 7 | 1u << 14);
 }
 
-bool machine_check_survivable(void)
+bool arch_machine_check(bool guest)
 {
-    bool survivable = (rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV) != 0;
+    uint64_t fatal = guest ? MC_STATUS_CONTEXT_CORRUPT : MC_STATUS_CONTEXT_CORRUPT | MC_STATUS_UNCORRECTED;
+    bool survivable = guest || (rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV);
 
     for (unsigned bank = 0; bank < bank_count(); bank++) {
         uint64_t status = rdmsr(MSR_MC0_STATUS + 4 * bank);
 
         if (!(status & MC_STATUS_VALID))
             continue;
-        if (status & (MC_STATUS_CONTEXT_CORRUPT | MC_STATUS_UNCORRECTED))
+        if (status & fatal)
             survivable = false;
         wrmsr(MSR_MC0_STATUS + 4 * bank, 0);
     }

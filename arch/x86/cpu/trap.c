@@ -97,7 +97,7 @@ void trap_handle(struct trap_frame *frame)
         frame->rflags &= ~RFLAGS_TF;
         THIS_CORE->debug_events++;
     } else if (frame->vector == VECTOR_MC) {
-        if (!machine_check_survivable())
+        if (!arch_machine_check(false))
             trap_crash(frame);
     } else {
         trap_crash(frame);

@@ -91,6 +91,7 @@ bool arch_apic_reset(void)
     lapic_write(APIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);
     lvt_mask_all();
     lapic_write(APIC_TIMER_INITIAL, 0);
+    lapic_write(APIC_TIMER_DIVIDE, 0);
     lapic_write(APIC_TPR, 0);
     /* What a guest was serving when it was stopped: each EOI ends one level. */
     for (unsigned i = 0; i < DRAIN_ROUNDS && !bits_empty(APIC_ISR); i++)
@@ -98,6 +99,7 @@ bool arch_apic_reset(void)
     /* What waits is taken by a table of ours, which ends each at once. */
     for (unsigned i = 0; i < DRAIN_ROUNDS && !bits_empty(APIC_IRR); i++)
         trap_drain();
+    lapic_write(APIC_ESR, 0); /* the first write latches what there is, the second clears it: SDM3 11.5.3 */
     lapic_write(APIC_ESR, 0);
     return bits_empty(APIC_IRR) && bits_empty(APIC_ISR);
 }

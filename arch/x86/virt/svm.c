@@ -165,7 +165,6 @@ static struct vmcb *guest_rebuild(struct vcpu *vcpu)
     control_fill(v, vcpu->partition->nested_root, ASID_GUEST(vcpu->partition->index));
     memset(&vcpu->regs, 0, sizeof(vcpu->regs));
     vcpu->pat = GUEST_PAT;
-    vcpu->xcr0 = 1;
     return v;
 }
 
@@ -247,7 +246,7 @@ static const struct exit_row {
     [VMEXIT_EXCEPTION + VECTOR_AC] = {EXIT_EXCEPTION, 0},
     [VMEXIT_EXCEPTION + VECTOR_MC] = {EXIT_MACHINE_CHECK, 0},
     [VMEXIT_NMI] = {EXIT_KICK, 0},
-    [VMEXIT_INIT] = {EXIT_KICK, 0}, /* redirected INIT from outside: nobody may send one; count it */
+    [VMEXIT_INIT] = {EXIT_KICK, 0}, /* nobody can send one: trapped ICRs are the only source */
     [VMEXIT_RDPMC] = {EXIT_PRIVILEGED, 2},
     [VMEXIT_CPUID] = {EXIT_CPUID, 2, true},
     [VMEXIT_RSM] = {EXIT_FORBIDDEN, 2},
@@ -389,6 +388,8 @@ void virt_idle(struct vcpu *vcpu)
     s->idle->rip = 0;
     enter(&scratch, s->idle_hpa, s->host_hpa, &vcpu->requests);
     s->idle->tlb_control = 0;
+    if (s->idle->exit_code == VMEXIT_EXCEPTION + VECTOR_MC)
+        INVARIANT(arch_machine_check(true), "machine check on a parked core: the processor's context is corrupt");
 }
 
 /* --- acting on a guest ----------------------------------------------------------------------------------------------------------- */

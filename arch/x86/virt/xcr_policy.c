@@ -40,7 +40,6 @@ bool guest_xsetbv(struct vcpu *vcpu, uint32_t u_index, uint64_t u_value)
     virt_state(vcpu, &state);
     if (u_index != 0 || state.cpl != 0 || !(state.cr4 & CR4_OSXSAVE) || !xcr0_legal(u_value, xcr0_allowed()))
         return false;
-    vcpu->xcr0 = u_value;
     xsetbv(0, u_value);
     return true;
 }
