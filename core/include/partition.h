@@ -151,6 +151,7 @@ struct partition {
     uint64_t lives;                    /* (boot) */
     hpa_t payload;                     /* (i) where its pristine module lies in the image zone */
     _Atomic uint32_t parked;           /* (a) cores that have parked since the stop began */
+    uint64_t registers_due;            /* time in us before which no stop shows registers; by whoever records the stop */
     _Atomic uint8_t stop_recorded;     /* (a) the present stop has its record */
     _Atomic uint8_t stop_cause;        /* (a) first cause wins */
     _Atomic uint8_t stop_action;       /* (a) action to take once all cores are parked */
