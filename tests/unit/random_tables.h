@@ -35,7 +35,10 @@ static void random_board(struct board *b)
     b->core_count = (uint32_t)random_in(1, BOARD_MAX_CORES);
     unsigned order = (unsigned)random_in(0, 2), half = (b->core_count + 1) / 2;
     for (uint32_t i = 0; i < b->core_count; i++)
-        b->cores[i] = (struct board_core){.apic_id = i * 2, .smt_group = order == 0 ? i : order == 1 ? i / 2 : i % half,
+        b->cores[i] = (struct board_core){.apic_id = i * 2,
+                                          .smt_group = order == 0   ? i
+                                                       : order == 1 ? i / 2
+                                                                    : i % half,
                                           .reserved = i == 0 && b->core_count % 4 == 3};
     b->ram[b->ram_count++] = (struct board_ram){0, 0x9fc00};
     uint64_t at = MIB(1);
