@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An unmodified Debian Linux in a partition: what it sees, what it complains of, how it ends. One boot of `demo` for most."""
+import datetime
+import re
+import time
+
+import pytest
+
+from lib import ROOT, Machine
+
+PROMPT_TIME = 180
+LOCATION = re.compile(r"^<[0-7]>\[ *\d+\.\d{6}\] ")
+
+
+class Shell:
+    """The Linux shell of the partition that has the raw screen."""
+
+    def __init__(self, machine, number=1):
+        self.machine = machine
+        machine.keyboard(number)
+        machine.key(str(number), "has screen and keyboard")
+        machine.type("\r", "linux# ")
+        self.count = 0
+        self.run("dmesg -n 1")
+
+    def run(self, command, timeout=60):
+        """Output of a command, without its echo."""
+        self.count += 1
+        place = self.machine.place()
+        self.machine.send(f"echo begin-{self.count}; {command}; echo end-''{self.count} $?\r")
+        match = self.machine.since(place, rf"(?s)begin-{self.count}\r*\n(.*?)end-{self.count} (\d+)\r*\n", timeout=timeout)
+        self.status = int(match[2])
+        return re.sub(r"\r+\n", "\n", match[1])
+
+    def leave(self):
+        self.machine.attention("a")
+
+
+def booted(machine, name="linux", place=0, life=1):
+    running = machine.since(place, rf"partition {name}: running, life {life},", timeout=60)
+    machine.since(running.end(), rf"{name}\| linux# ", timeout=PROMPT_TIME)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Machine("demo") as machine:
+        machine.running()
+        booted(machine)
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def shell(shared):
+    return Shell(shared)
+
+
+def test_banner(shared):
+    shared.seen(r"linux\| Linux 6\.\S+, 2 CPUs, 4\d\d MiB, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", r"linux\| watchdog: petted every 10 s")
+
+
+def test_first_lines_of_linux_are_prefixed_in_the_view_of_all(shared):
+    shared.seen(r"^\[ *\d+\.\d{6}\] linux\| \[    0\.000000\] Linux version 6\.")
+
+
+def test_two_cpus_with_interrupts_between_them(shell):
+    assert shell.run("grep -c ^processor /proc/cpuinfo").strip() == "2"
+    assert shell.run("cat /sys/devices/system/cpu/online").strip() == "0-1"
+    shell.run("taskset 2 true 2>/dev/null; for i in 1 2 3 4 5 6; do ls / >/dev/null & done; wait")
+    table = shell.run("cat /proc/interrupts")
+    for row in "RES", "CAL", "LOC":
+        counts = re.search(rf"^ *{row}: +(\d+) +(\d+)", table, re.M)
+        assert int(counts[1]) > 0 and int(counts[2]) > 0, table
+
+
+def test_memory_is_what_the_table_says(shell):
+    """512 MiB less what e820 reserves below 1 MiB, the kernel itself and its page structs."""
+    ram = shell.run("cat /proc/iomem")
+    pieces = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM", ram, re.M)
+    assert sum(int(end, 16) + 1 - int(start, 16) for start, end in pieces) in range(511 << 20, (512 << 20) + 1), ram
+    assert max(int(end, 16) for _, end in pieces) == (512 << 20) - 1
+    total = int(re.search(r"MemTotal: +(\d+) kB", shell.run("cat /proc/meminfo"))[1])
+    assert 440 << 10 < total <= 512 << 10
+
+
+def test_date_is_right(shell):
+    there = int(shell.run("date +%s"))
+    here = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    assert abs(there - here) < 30, (there, here)
+
+
+def test_clock_runs_at_the_right_rate(shell):
+    """Against the host's clock, over several seconds; the emulator's noise is well below a tenth."""
+    start = time.monotonic()
+    first = float(shell.run("cat /proc/uptime").split()[0])
+    time.sleep(10)
+    second = float(shell.run("cat /proc/uptime").split()[0])
+    host = time.monotonic() - start
+    assert 0.75 * host < second - first < 1.1 * host, (second - first, host)
+
+
+def test_clocksource_is_tsc_and_stable(shell):
+    folder = "/sys/devices/system/clocksource/clocksource0"
+    assert shell.run(f"cat {folder}/current_clocksource").strip() == "tsc"
+    log = shell.run("dmesg")
+    assert "unstable" not in log.lower(), [line for line in log.splitlines() if "unstable" in line.lower()]
+
+
+def test_log_has_no_complaints_but_those_listed(shell):
+    """Each rule of linux_log_allowed.txt: expression, two blanks, "# " and the reason."""
+    rules = [line for line in (ROOT / "tests/system/linux_log_allowed.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert all(re.fullmatch(r"\S.*  # \S.*", rule) for rule in rules)
+    allowed = [rule.split("  # ")[0].rstrip() for rule in rules]
+    log = shell.run("dmesg -r")
+    assert len(log.splitlines()) > 100
+    for word in "BUG", "Oops", "Call Trace", "WARNING: CPU", "WARNING: at", "WARNING: possible":
+        assert word not in log, [line for line in log.splitlines() if word in line]
+    complaints = [LOCATION.sub("", line) for line in log.splitlines() if re.match("<[0-4]>", line) or "WARNING" in line]
+    strangers = [line for line in complaints if not any(re.match(rule, line) for rule in allowed)]
+    assert not strangers, "\n".join(strangers)
+
+
+def test_hardware_that_is_not_in_the_table_is_not_there(shell):
+    """No PCI, no disk, no network card: what is in nobody's table does not exist."""
+    assert shell.run("ls /sys/bus/pci/devices | wc -l").strip() == "0"
+    assert re.findall(r"^ *(\w+):", shell.run("cat /proc/net/dev"), re.M) in ([], ["lo"])
+    assert "hypervisor" in shell.run("cat /proc/cpuinfo") and not re.search(r"\b(svm|vmx)\b", shell.run("grep ^flags /proc/cpuinfo"))
+
+
+def test_serial_port_uses_interrupts(shell):
+    """64 KiB through the emulated UART: by interrupt it takes the time that the console's rate limit allows; polled, 47 s."""
+
+    def interrupts():
+        return sum(map(int, re.search(r"^ *\d+: +(\d+) +(\d+) .*ttyS0", shell.run("cat /proc/interrupts"), re.M).groups()))
+
+    before, start = interrupts(), time.monotonic()
+    text = shell.run("dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\000' x", timeout=120)
+    assert text.count("x") == 65536
+    assert time.monotonic() - start < 25
+    assert interrupts() - before > 100
+
+
+def test_typed_text_arrives_whole(shell):
+    """A long line, typed fast."""
+    line = "".join(chr(ord("a") + i % 26) for i in range(800))
+    assert shell.run(f"echo {line}").strip() == line
+
+
+def test_attention_key_twice_sends_it(shell, shared):
+    """cat -v shows Ctrl-] as ^]."""
+    place = shared.place()
+    shared.send("cat -v; echo over\r")
+    shared.drain(0.5)
+    shared.send("[")
+    shared.attention("\x1d")
+    shared.send("]\r\x04")
+    shared.since(place, r"\[\^\]\]\s", r"^over")
+
+
+def test_watchdog_device(shell):
+    assert "ib700" in shell.run("cat /sys/class/watchdog/watchdog0/identity; dmesg | grep ib700wdt")
+    assert shell.run("pidof watchdog").strip()
+
+
+def test_sep4_reboot_and_poweroff_as_the_table_says(shell, shared):
+    """reboot: again, here; poweroff: stopped until a person starts it; the others never notice."""
+    shell.leave()
+    place = shared.place()
+    shared.send("reboot\r")
+    shared.since(place, r"partition linux: reboot, .* action: restart", timeout=60)
+    booted(shared, place=place, life=2)
+    place = shared.place()
+    shared.send("poweroff\r")
+    shared.since(place, r"partition linux: poweroff, .* action: stop", "partition linux: stopped", timeout=60)
+    shared.key("l", r"1 linux +stopped .*stopped by: poweroff", r"2 control +running .* started 1 times", r"3 hello +running .* started 1 times")
+    shared.key("r", "partition linux: running, life 3,")
+    shared.key("v", r"audit: .*: 0 findings")
+    assert "watchdog, value" not in shared.text
+
+
+@pytest.mark.limit(600)
+def test_sep4_watchdog_of_linux_and_reboot_that_is_not_allowed():
+    """The driver lets the watchdog go where it was started with `V`; the table does not let it stop. And on_reboot = stop."""
+    with Machine("tests/system/products/penguin") as machine:
+        machine.running()
+        booted(machine, "penguin")
+        machine.keyboard("penguin")
+        machine.drain(20)  # petted every 2 s, due every 15 s
+        assert "partition penguin: watchdog" not in machine.text
+        place = machine.place()
+        machine.send("killall watchdog\r")
+        machine.since(place, r"partition penguin: watchdog, .* action: restart", timeout=60)
+        booted(machine, "penguin", place, 2)
+        place = machine.place()
+        machine.send("reboot\r")
+        machine.since(place, r"partition penguin: reboot, .* action: stop", "partition penguin: stopped", timeout=60)
+        machine.key("l", r"2 keeper +running .* started 1 times")
+        assert "all partitions have stopped" not in machine.text
