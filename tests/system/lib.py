@@ -203,6 +203,7 @@ class Machine:
         """The end of what has come so far; expect() does not look at anything before it any more."""
         self.drain(0.05)
         self.serial.buffer = ""
+        self.serial._before = self.serial.buffer_type()  # pexpect looks there first, when it is the longer one
         return len(self.transcript.text)
 
     def since(self, place, *patterns, timeout=30):
