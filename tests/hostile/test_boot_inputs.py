@@ -73,11 +73,11 @@ BAD_LOADER = {
     "module-name-too-long": (grub(r"attacker\.img attacker", "attacker.img " + "a" * 80), r"BOOT-4: .*module name"),
     "module-without-bytes": (empty_module, r"BOOT-4: .*module without bytes|CFG-900"),
     "too-many-modules": (many_modules, r"BOOT-4: .*more than 20 modules"),
-    "command-line-too-long": (grub(r"(multiboot2 \S+)", r"\1 " + "word " * 80), r"BOOT-4: .*command line"),
     "module-outside-the-zone": (large_module, "CFG-900"),
     "damage-1": (damage(1), "IMG-1|CFG-900"),
     "damage-2": (damage(2), "IMG-1|CFG-900"),
     "damage-3": (damage(3), "IMG-1|CFG-900"),
+    "damage-4": (damage(4), "IMG-1|CFG-900"),
 }
 BAD_TABLES = {
     "two-madts": (b"APIC", struct.pack("<IIBBBBI", 0xFEE00000, 1, 0, 8, 0, 0, 1), "ACPI-1: two MADTs"),
