@@ -80,10 +80,11 @@ struct board {
         uint32_t timeout_ms;           /* from the last feed to the reset; 2,000..600,000 */
     } watchdog;
 
-    bool invariant_tsc; /* we vouch: the TSC runs at one rate in all states, alike on all cores */
-    bool arat;          /* we vouch: the APIC timer runs in all idle states */
-    bool test_only;     /* an emulator: a release image refuses it */
-    uint8_t attention;  /* console attention key; 0 means Ctrl-] (0x1d) */
+    bool invariant_tsc;  /* we vouch: the TSC runs at one rate in all states, alike on all cores */
+    bool arat;           /* we vouch: the APIC timer runs in all idle states */
+    bool no_speculation; /* we vouch: an emulator that executes nothing speculatively; guests are told that they need no defences */
+    bool test_only;      /* an emulator: a release image refuses it */
+    uint8_t attention;   /* console attention key; 0 means Ctrl-] (0x1d) */
 };
 
 extern const struct board board;

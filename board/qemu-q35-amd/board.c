@@ -32,5 +32,6 @@ const struct board board = {
 
     .invariant_tsc = true,
     .arat = true,
+    .no_speculation = true,
     .test_only = true,
 };

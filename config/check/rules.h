@@ -108,6 +108,7 @@ RULE(rule_board_port_overlap);
 RULE(rule_board_watchdog_kind);
 RULE(rule_board_watchdog_address);
 RULE(rule_board_watchdog_timeout);
+RULE(rule_board_speculation);
 
 /* rules_release.c: product and board together */
 RULE(rule_release_board);

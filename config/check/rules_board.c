@@ -315,3 +315,11 @@ void rule_board_watchdog_timeout(struct check *check)
             "the watchdog is fed once all cores have answered, which is looked for each second; its counter ends near ten minutes",
             "use 2,000 to 600,000", "%u", ms);
 }
+
+void rule_board_speculation(struct check *check)
+{
+    if (check->board->no_speculation && !check->board->test_only)
+        found(check, (struct place){"board", "", "no_speculation"},
+              "guests would leave their defences against speculation off on a processor that speculates",
+              "say so of emulators only", "true, and test_only is false");
+}

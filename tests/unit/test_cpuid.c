@@ -316,6 +316,14 @@ static void board_vouches(void **state)
     assert_int_equal(r[EBX] | r[ECX] | r[EDX], 0);
     ask(v, 0x80000007, 0);
     assert_int_equal(r[EDX], 1 << 8);
+    ask(v, 0x80000008, 0);
+    assert_false(bit(EBX, 26) || bit(EBX, 29)); /* not without the board's word, whatever the processor says */
+    fake_board.no_speculation = true;
+    v = init(0);
+    ask(v, 0x80000021, 0);
+    assert_true(bit(EAX, 29));
+    ask(v, 0x80000008, 0);
+    assert_true(bit(EBX, 26) && bit(EBX, 29));
 }
 
 static void limits(void **state)

@@ -222,6 +222,11 @@ static void set_machine(struct answers *a)
         a->slot[0x6][EAX] = BIT(2);
     if (plan.board->invariant_tsc)
         a->slot[SLOT_EXTENDED + 0x7][EDX] = BIT(8);
+    if (plan.board->no_speculation) { /* SSB_NO, BTC_NO; SRSO_NO: APM3 E.4.7, E.4.19 */
+        a->slot[SLOT_EXTENDED][EAX] = EXTENDED + EXTENDED_LEAVES - 1;
+        a->slot[SLOT_EXTENDED + 0x8][EBX] |= BIT(26) | BIT(29);
+        a->slot[SLOT_EXTENDED + 0x21][EAX] |= BIT(29);
+    }
 }
 
 void cpuid_policy_init(struct vcpu *vcpu)
