@@ -245,7 +245,7 @@ check-fast: ## unit tests, rules and style; under 2 minutes
 check: ## check-fast and the default board in QEMU; up to 20 minutes
 check-mutants: ## each defence removed in turn: its test must fail
 check-boards: ## every board builds and boots
-check-bochs: ## VMX in Bochs
+check-bochs: ## VMX in Bochs: empty until there is a board for it
 check-long: ## full sweeps and 1,000 restarts
 $(TIERS): | build/.deps
 	@$(PYTHON) tests/tier.py $@ $(UNITS)

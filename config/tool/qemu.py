@@ -74,7 +74,9 @@ class Qemu:
                 self.qmp("quit", timeout=3)
                 self.process.wait(5)
             except (OSError, EOFError, RuntimeError, ValueError, subprocess.TimeoutExpired):
-                self.process.kill()
+                pass
+            finally:
+                self.process.kill()  # nothing happens to one that has ended
         self.process.wait()
         self.serial.close()
         self.control.close()

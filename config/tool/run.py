@@ -17,6 +17,7 @@ import tty
 from messages import Verdict
 from qemu import Qemu
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRACE = 5  # seconds that the hypervisor has to power off after the attention key and q
 
 
@@ -71,6 +72,13 @@ def relay(qemu, keyboard, verdict, end):
                 sources.remove(keyboard.fd)
 
 
+def end_by_signal(*_):
+    """Once: a second signal must not interrupt the end of QEMU."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def key_name(code):
     return f"Ctrl-{chr(code + 64)}" if code < 32 else chr(code)
 
@@ -92,8 +100,8 @@ def main():
         print(f"Waiting for a debugger. In another terminal:\n    gdb {options.gdb} -ex 'target remote :1234'")
     sys.stdout.flush()
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(1))
+    for number in ENDING:
+        signal.signal(number, end_by_signal)
     verdict = Verdict(options.partition)
     qemu = Qemu(command, options.image, ["-s", "-S"] if options.gdb else [])
     try:
@@ -101,6 +109,8 @@ def main():
             relay(qemu, keyboard, verdict, time.monotonic() + options.seconds if options.seconds else None)
     finally:
         status = qemu.stop()
+    if options.seconds and status == 0:
+        print(f"make run: ended after {options.seconds:g} s, as RUN_SECONDS says", file=sys.stderr)
     problems = verdict.report() + ([f"QEMU ended with status {status}"] if status > 0 else [])
     for problem in problems:
         print(f"make run: {problem}", file=sys.stderr)
