@@ -13,6 +13,7 @@ class Qemu:
         serial, serial_far = socket.socketpair()
         control, control_far = socket.socketpair()
         arguments = [
+            "setpriv", "--pdeathsig", "KILL",  # it never outlives us, however we end
             *command,
             "-chardev", f"socket,id=serial,fd={serial_far.fileno()}", "-serial", "chardev:serial",
             "-chardev", f"socket,id=control,fd={control_far.fileno()}", "-mon", "chardev=control,mode=control",
