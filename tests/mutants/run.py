@@ -8,6 +8,7 @@ fail in between. One copy for all, so that little is built for each.
 Header lines of a patch:
     Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME    or    Test: fixture CFG-nnn
     Why: one line, what is lost without the defence
+    Seen: what the failing test must print, a regular expression; for tests of pytest, which could fail for any other reason
 Prints "caught NAME" or "FAILED NAME: reason" for each. A patch that does not apply, a tree that no longer builds and a test
 that still passes are failures."""
 import os
@@ -50,8 +51,8 @@ def run(folder, *command, timeout=1200):
     return result.returncode, result.stdout
 
 
-def tests_run(folder, test):
-    """Empty if the test fails in this tree, as it should; else the reason."""
+def tests_run(folder, test, seen):
+    """Empty if the test fails in this tree, as it should, and says what it has seen; else the reason."""
     unit, fixture = re.fullmatch(r"unit (\w+)", test), re.fullmatch(r"fixture (CFG-\d+)", test)
     if unit:
         status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit[1]}")
@@ -67,22 +68,22 @@ def tests_run(folder, test):
     if "BuildFailed" in output:
         return f"does not build\n{output[-2000:]}"
     if status == 1:
-        return ""
+        return "" if re.search(seen, output) else f"{test} fails, but without /{seen}/\n{output[-4000:]}"
     return f"{test} still passes" if status == 0 else f"{test} did not run (status {status})\n{output[-1000:]}"
 
 
 def why_not_caught(folder, patch):
     """Empty if the named test fails without the defence; else the reason and the end of the output. The tree is as before then."""
-    test = re.search(r"^Test: (.+?)\s*$", patch.read_text(), re.M)
-    if not test or not re.search(r"^Why: \S", patch.read_text(), re.M):
-        return "has no Test: or no Why: line"
+    test, why, seen = (re.search(rf"^{name}: (.+?)\s*$", patch.read_text(), re.M) for name in ("Test", "Why", "Seen"))
+    if not test or not why or ("::" in test[1]) != (seen is not None):
+        return "needs a Test: and a Why: line, and a Seen: line if and only if it names a test of pytest"
     apply = ["patch", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--fuzz=0", "-p1", "-i", str(patch.resolve())]
     status, output = run(folder, *apply, "--forward", "--dry-run")
     if status != 0:
         return f"does not apply\n{output}"
     run(folder, *apply, "--forward")
     try:
-        return tests_run(folder, test[1])
+        return tests_run(folder, test[1], seen[1] if seen else None)
     finally:
         run(folder, *apply, "--reverse")
 
