@@ -107,7 +107,9 @@ $(out)/host/product.o: $(product_dir)/product.c | build/.deps
 $(out)/host/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC-HOST,$<)
 	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
-planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c
+comma := ,
+planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c \
+	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE))
 $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
 	$(call say,LINK,$@)
 	$(Q)gcc -o $@ $^
@@ -115,7 +117,7 @@ $(out)/makevars: build/host/config/tool/makevars.o $(out)/host/product.o $(out)/
 	$(Q)gcc -o $@ $^
 
 # Names of partitions, programs and kernels, known only once the tables have passed their checks.
-$(out)/product.mk: $(out)/planner $(out)/makevars
+$(out)/product.mk: $(out)/planner $(out)/makevars $(out)/programs.list
 	$(Q)$(planner) --check
 	$(Q)$(out)/makevars >$@
 ifneq ($(needs_tables),)
@@ -134,6 +136,12 @@ O := $(if $(wildcard $(product_dir)/partitions),$(out),build)
 PRODUCT_DIR := $(product_dir)
 PROGRAMS := $(sort $(foreach name,$(UNIKERNELS),$(PROGRAM_$(name))))
 include partitions/unikernel.mk
+# The rules look again when a program gets its first source or loses its last one.
+ifneq ($(image_goals),)
+ifneq ($(file <$(out)/programs.list),$(PROGRAMS_THERE))
+$(file >$(out)/programs.list,$(PROGRAMS_THERE))
+endif
+endif
 build/newlib/stamp: | build/.deps
 program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 

@@ -51,9 +51,8 @@ UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
 # Where one's sources are: the product's own folder wins.
 product_sources = $(sort $(wildcard $(PRODUCT_DIR)/partitions/$(1)/*.c $(PRODUCT_DIR)/partitions/$(1)/*.S))
 program_sources = $(or $(if $(PRODUCT_DIR),$(call product_sources,$(1))),$(program_$(1)))
-program_missing = no sources of the program "$(1)": neither $(PRODUCT_DIR)/partitions/$(1)/ has any nor is it one of ours ($(OUR_PROGRAMS)). \
-	A partition's .program, or its name where there is none, is a folder there
-$(foreach p,$(UNIKERNEL_PROGRAMS),$(if $(call program_sources,$(p)),,$(error $(call program_missing,$(p)))))
+# All that have sources, for the rule that refuses others (CFG-509).
+PROGRAMS_THERE := $(sort $(if $(PRODUCT_DIR),$(notdir $(patsubst %/,%,$(dir $(call product_sources,*))))) $(OUR_PROGRAMS))
 # Object of a source; a path outside the tree keeps its shape below outside/.
 unikernel_object = $(O)/programs/obj/$(basename $(patsubst /%,outside/%,$(1))).o
 unilib_objects := $(foreach s,$(unilib_sources),$(call unikernel_object,$(s)))

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define WHERE_NAME 48 /* of a name that is shown: legal ones have 15 at most */
+
 unsigned product_partitions(const struct product *product)
 {
     unsigned n = 0;
@@ -52,6 +54,19 @@ enum action reboot_resolve(const struct partition_spec *spec)
     return action_resolve(spec->on_reboot, spec->restart.limit ? ACTION_RESTART : ACTION_STOP);
 }
 
+/* Which partition: by its name, and by its index too where the name is empty, cut or not the only one. */
+static void write_where(const struct check *check, const struct partition_spec *spec, char *out, size_t size)
+{
+    unsigned same = 0, index = (unsigned)(spec - check->product->partitions);
+    const char *name = spec->name ? spec->name : "";
+    EACH_PARTITION(p, check)
+    same += strcmp(p->name, name) == 0;
+    if (name[0] && same == 1 && strlen(name) <= WHERE_NAME)
+        snprintf(out, size, "partition %s", name);
+    else
+        snprintf(out, size, name[0] ? "partition %.*s (partitions[%u])" : "%.*spartitions[%u]", WHERE_NAME, name, index);
+}
+
 void found(struct check *check, struct place place, const char *reason, const char *hint, const char *value, ...)
 {
     if (check->finding_count == MAX_FINDINGS) {
@@ -61,7 +76,9 @@ void found(struct check *check, struct place place, const char *reason, const ch
     struct finding *f = &check->findings[check->finding_count++];
     snprintf(f->id, sizeof(f->id), "%s", check->rule);
     snprintf(f->file, sizeof(f->file), "%s", place.file);
-    snprintf(f->where, sizeof(f->where), "%s", place.where ? place.where : "");
+    f->where[0] = '\0';
+    if (place.partition)
+        write_where(check, place.partition, f->where, sizeof(f->where));
     snprintf(f->field, sizeof(f->field), "%s", place.field);
     snprintf(f->reason, sizeof(f->reason), "%s", reason);
     snprintf(f->hint, sizeof(f->hint), "%s", hint);
@@ -135,7 +152,6 @@ void check_print(const struct check *check, FILE *out, const char *product_file,
         const char *file = strcmp(f->file, "product") == 0 ? product_file : strcmp(f->file, "board") == 0 ? board_file : f->file;
         fprintf(out, "%s %s: ", f->id, file);
         if (f->where[0]) {
-            fputs("partition ", out);
             print_safe(out, f->where);
             fputs(": ", out);
         }

@@ -21,7 +21,7 @@ struct image_files {
 struct finding {
     char id[8];     /* CFG-nnn */
     char file[200]; /* "product", "board", or the path of an image */
-    char where[40]; /* name of the partition, or empty */
+    char where[96]; /* "partition x", with its index where the name alone does not tell which; or empty */
     char field[40];
     char value[FINDING_TEXT];
     char reason[FINDING_TEXT];
@@ -38,6 +38,7 @@ struct check {
     bool release;
     uint64_t payload_bytes;  /* sum of all payloads; 0 until they are made */
     const char *stray_image; /* an image named on the command line that no partition uses, or 0 */
+    const char *programs;    /* names of all programs that have sources, with commas between; 0: not looked at */
 
     const char *rule;    /* id of the rule that runs */
     unsigned partitions; /* before the first nameless one */
@@ -92,7 +93,9 @@ struct named_action {
 
 /* For rules: report one finding. Text in printf form: value, then reason and hint. */
 struct place {
-    const char *file, *where, *field;
+    const char *file;
+    const struct partition_spec *partition; /* of the product that is checked, or 0 */
+    const char *field;
 };
 void found(struct check *check, struct place place, const char *reason, const char *hint, const char *value, ...)
     __attribute__((format(printf, 5, 6)));

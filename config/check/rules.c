@@ -69,6 +69,7 @@ const struct rule rules[] = {
     {"CFG-311", rule_denied_rate, "at most 1,000,000 denied accesses per second are tolerated"},
     {"CFG-312", rule_action_log, "ACTION_LOG is for denied accesses only"},
     {"CFG-313", rule_all_waiting, "a product that powers off or resets when all is stopped starts something"},
+    {"CFG-314", rule_restart_rate, "in the long run there is at most one restart per second: limit x 1,000 is within the window"},
 
     {"CFG-401", rule_tick, "tick_hz is 0 or 20 to 1,000"},
     {"CFG-402", rule_console_rate, "a console's rate is 0 or 256 to 1,048,576 bytes per second"},
@@ -82,6 +83,7 @@ const struct rule rules[] = {
     {"CFG-506", rule_args_printable, "arguments and command lines are printable ASCII"},
     {"CFG-507", rule_args_reserved, "a Linux command line does not set tsc_early_khz: the hypervisor does, at each start"},
     {"CFG-508", rule_path_empty, "a kernel's or initrd's path is not the empty text"},
+    {"CFG-509", rule_program_sources, "a unikernel's program has sources, in partitions/ of the product or of the tree"},
 
     {"CFG-520", rule_image_stray, "every image given to the planner belongs to a partition of that kind"},
     {"CFG-521", rule_image_missing, "every partition's image files are there and can be read"},

@@ -49,6 +49,7 @@ RULE(rule_restart_unused);
 RULE(rule_denied_rate);
 RULE(rule_action_log);
 RULE(rule_all_waiting);
+RULE(rule_restart_rate);
 
 /* rules_console.c */
 RULE(rule_tick);
@@ -64,6 +65,7 @@ RULE(rule_linux_args);
 RULE(rule_args_printable);
 RULE(rule_args_reserved);
 RULE(rule_path_empty);
+RULE(rule_program_sources);
 
 /* rules_file.c: the image files themselves */
 RULE(rule_image_stray);

@@ -18,7 +18,7 @@ void rule_board_name(struct check *check)
 {
     const char *name = check->board->name;
     if (!text_name(name, 31, true))
-        found(check, (struct place){"board", "", "name"}, "the name becomes part of file names and of the boot log",
+        found(check, (struct place){"board", 0, "name"}, "the name becomes part of file names and of the boot log",
               "use 1 to 31 of a-z, 0-9, '-' and '_'", "%s", name ? name : "not set");
 }
 
@@ -26,7 +26,7 @@ void rule_board_vendor(struct check *check)
 {
     unsigned virt = (unsigned)check->board->virt;
     if (virt != VIRT_SVM && virt != VIRT_VMX)
-        found(check, (struct place){"board", "", "virt"}, "without hardware virtualisation nothing separates the partitions",
+        found(check, (struct place){"board", 0, "virt"}, "without hardware virtualisation nothing separates the partitions",
               "set VIRT_SVM (AMD) or VIRT_VMX (Intel)", "%u", virt);
 }
 
@@ -34,7 +34,7 @@ void rule_board_core_count(struct check *check)
 {
     uint32_t n = check->board->core_count;
     if (n < 1 || n > BOARD_MAX_CORES)
-        found(check, (struct place){"board", "", "core_count"}, "the table of cores holds 1 to 32", "count the entries of .cores",
+        found(check, (struct place){"board", 0, "core_count"}, "the table of cores holds 1 to 32", "count the entries of .cores",
               "%u", n);
 }
 
@@ -46,7 +46,7 @@ void rule_board_apic_unique(struct check *check)
             if (cores[i].apic_id == cores[j].apic_id) {
                 char field[40];
                 snprintf(field, sizeof(field), "cores[%u].apic_id", i);
-                found(check, (struct place){"board", "", field},
+                found(check, (struct place){"board", 0, field},
                       "two cores cannot have the same APIC id: an interrupt would reach both",
                       "copy the ids from the MADT; is core_count larger than the list?", "%u, as cores[%u]", cores[i].apic_id, j);
                 break;
@@ -59,7 +59,7 @@ void rule_board_apic_range(struct check *check)
         char field[40];
         snprintf(field, sizeof(field), "cores[%u].apic_id", i);
         if (check->board->cores[i].apic_id >= 255)
-            found(check, (struct place){"board", "", field}, "IO-APIC and xAPIC address 8 bits, and 255 means every core",
+            found(check, (struct place){"board", 0, field}, "IO-APIC and xAPIC address 8 bits, and 255 means every core",
                   "leave this core out of the table", "%u", check->board->cores[i].apic_id);
     }
 }
@@ -72,7 +72,7 @@ void rule_board_smt_package(struct check *check)
             if (cores[i].smt_group == cores[j].smt_group && cores[i].package != cores[j].package) {
                 char field[40];
                 snprintf(field, sizeof(field), "cores[%u].smt_group", i);
-                found(check, (struct place){"board", "", field},
+                found(check, (struct place){"board", 0, field},
                       "siblings are threads of one physical core, which is in one package",
                       "number physical cores uniquely over all packages", "%u, as cores[%u] of another package", cores[i].smt_group,
                       j);
@@ -84,7 +84,7 @@ void rule_board_ram_count(struct check *check)
 {
     uint32_t n = check->board->ram_count;
     if (n < 1 || n > BOARD_MAX_RAM)
-        found(check, (struct place){"board", "", "ram_count"}, "the table of RAM ranges holds 1 to 16",
+        found(check, (struct place){"board", 0, "ram_count"}, "the table of RAM ranges holds 1 to 16",
               "count the entries of .ram; leave out the smallest", "%u", n);
 }
 
@@ -98,7 +98,7 @@ static void found_range(struct check *check, uint32_t i, const char *reason, con
     const struct board_ram *ram = &check->board->ram[i];
     char field[40];
     snprintf(field, sizeof(field), "ram[%u]", i);
-    found(check, (struct place){"board", "", field}, reason, hint, "base 0x%llx, size 0x%llx", HEX(ram->base), HEX(ram->size));
+    found(check, (struct place){"board", 0, field}, reason, hint, "base 0x%llx, size 0x%llx", HEX(ram->base), HEX(ram->size));
 }
 
 void rule_board_ram_range(struct check *check)
@@ -122,7 +122,7 @@ void rule_board_pci_hole(struct check *check)
 {
     uint64_t hole = check->board->pci_hole;
     if (hole < MIB(16) || hole > ABI_AREA || hole % LARGE_SIZE)
-        found(check, (struct place){"board", "", "pci_hole"},
+        found(check, (struct place){"board", 0, "pci_hole"},
               "guest RAM ends here and goes on at 4 GiB; the ABI area at 0xf0000000 and the APICs must stay above it",
               "use the start of the firmware's PCI window, rounded down to 2 MiB", "0x%llx", HEX(hole));
 }
@@ -151,7 +151,7 @@ void rule_board_hypervisor(struct check *check)
         if (check->product->partitions[i].cores > BOARD_MAX_CORES || check->product->partitions[i].memory > PARTITION_MAX_MEMORY)
             return;
     if (!layout_hypervisor(check->product, check->board, 0, &layout))
-        found(check, (struct place){"board", "", "ram"},
+        found(check, (struct place){"board", 0, "ram"},
               "the hypervisor, its image zone and the crash record lie in one range from 1 MiB on",
               "such a board has too little RAM at 1 MiB: check the ranges", "no range holds 0x%llx .. 0x%llx",
               HEX(layout.hypervisor), HEX(layout.free - 1));
@@ -161,7 +161,7 @@ void rule_board_baud(struct check *check)
 {
     uint32_t baud = check->board->uart.baud;
     if (check->board->uart.port && (baud < 1200 || baud > 115200 || 115200 % baud))
-        found(check, (struct place){"board", "", "uart.baud"}, "a 16550's divisor makes it from 115,200",
+        found(check, (struct place){"board", 0, "uart.baud"}, "a 16550's divisor makes it from 115,200",
               "use 115200, 57600, 38400, 19200 or 9600", "%u", baud);
 }
 
@@ -174,7 +174,7 @@ static bool uart_port_sound(const struct board *board)
 void rule_board_uart_port(struct check *check)
 {
     if (check->board->uart.port && !uart_port_sound(check->board))
-        found(check, (struct place){"board", "", "uart.port"},
+        found(check, (struct place){"board", 0, "uart.port"},
               "a 16550 has 8 ports at a multiple of 8, and below 0x200 and at 0xcf8 others live",
               "use 0x3f8 (COM1), 0x2f8 (COM2) or what the board's manual says", "0x%x", check->board->uart.port);
 }
@@ -183,7 +183,7 @@ void rule_board_ioapic_base(struct check *check)
 {
     uint64_t base = check->board->ioapic.base;
     if (base % PAGE_SIZE || base < 0xfec00000 || base >= 0xfee00000)
-        found(check, (struct place){"board", "", "ioapic.base"}, "IO-APICs of PCs are pages between 0xfec00000 and the local APIC",
+        found(check, (struct place){"board", 0, "ioapic.base"}, "IO-APICs of PCs are pages between 0xfec00000 and the local APIC",
               "copy it from the MADT; nearly always 0xfec00000", "0x%llx", HEX(base));
 }
 
@@ -191,7 +191,7 @@ void rule_board_ioapic_pins(struct check *check)
 {
     uint32_t pins = check->board->ioapic.pins, base = check->board->ioapic.gsi_base;
     if (pins < 1 || pins > 240 || base > 1024 - 240)
-        found(check, (struct place){"board", "", "ioapic.pins"},
+        found(check, (struct place){"board", 0, "ioapic.pins"},
               "its version register counts at most 240 pins, and interrupt numbers stay below 1024",
               "copy both from the MADT and the chipset's manual; most have 24 from 0", "%u from %u", pins, base);
 }
@@ -209,16 +209,16 @@ void rule_board_pin_range(struct check *check)
     if (check_has(check, "CFG-623"))
         return;
     if (b->uart.port && !pin_known(b, b->uart.gsi))
-        found(check, (struct place){"board", "", "uart.gsi"}, reason, hint, "%u", b->uart.gsi);
+        found(check, (struct place){"board", 0, "uart.gsi"}, reason, hint, "%u", b->uart.gsi);
     if (!pin_known(b, b->pit.gsi))
-        found(check, (struct place){"board", "", "pit.gsi"}, reason, hint, "%u", b->pit.gsi);
+        found(check, (struct place){"board", 0, "pit.gsi"}, reason, hint, "%u", b->pit.gsi);
 }
 
 void rule_board_pin_distinct(struct check *check)
 {
     const struct board *b = check->board;
     if (b->uart.port && b->uart.gsi == b->pit.gsi)
-        found(check, (struct place){"board", "", "uart.gsi"},
+        found(check, (struct place){"board", 0, "uart.gsi"},
               "the UART and the PIT cannot share a pin: both are delivered as NMI without a status to ask",
               "copy them from the MADT; PIT: 2, COM1: 4 on most PCs", "%u, as pit.gsi", b->uart.gsi);
 }
@@ -227,7 +227,7 @@ void rule_board_pm_timer(struct check *check)
 {
     uint32_t port = check->board->pm_timer_port;
     if (port && (port % 4 || port < PORT_ACPI || port_is_pci_config(port)))
-        found(check, (struct place){"board", "", "pm_timer_port"}, "it is a 32-bit ACPI register",
+        found(check, (struct place){"board", 0, "pm_timer_port"}, "it is a 32-bit ACPI register",
               "copy PM_TMR_BLK from the FADT; 0 means none", "0x%x", port);
 }
 
@@ -245,7 +245,7 @@ static bool reset_port_sound(const struct board *board)
 void rule_board_reset_port(struct check *check)
 {
     if (!reset_port_sound(check->board))
-        found(check, (struct place){"board", "", "reset.port"},
+        found(check, (struct place){"board", 0, "reset.port"},
               "no PC resets by a write to this port, and another device may take it for a command",
               "use 0xcf9, 0x64, the FADT's RESET_REG, or 0 for a triple fault", "0x%x", check->board->reset.port);
 }
@@ -255,7 +255,7 @@ void rule_board_reset_value(struct check *check)
     uint32_t port = check->board->reset.port, value = check->board->reset.value;
     bool bad = (port == 0xcf9 && (value & 6) != 6) || (port == 0x64 && value != 0xfe) || (port == 0x92 && !(value & 1));
     if (bad)
-        found(check, (struct place){"board", "", "reset.value"}, "this value does not reset at this port",
+        found(check, (struct place){"board", 0, "reset.value"}, "this value does not reset at this port",
               "use 0x06 or 0x0e at 0xcf9, 0xfe at 0x64, 0x01 at 0x92", "0x%02x at port 0x%x", value, port);
 }
 
@@ -263,7 +263,7 @@ void rule_board_poweroff(struct check *check)
 {
     uint32_t port = check->board->poweroff.port, value = check->board->poweroff.value;
     if (port && (port % 2 || !acpi_port(port) || !(value & 0x2000)))
-        found(check, (struct place){"board", "", "poweroff.port"},
+        found(check, (struct place){"board", 0, "poweroff.port"},
               "power off is a 16-bit write to PM1a control with SLP_EN (bit 13) set",
               "copy PM1a_CNT_BLK from the FADT and SLP_TYP of _S5 into the value; 0 means halt", "0x%x, value 0x%x", port, value);
 }
@@ -281,7 +281,7 @@ void rule_board_port_overlap(struct check *check)
     for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
         for (unsigned j = 0; j < i; j++)
             if (ports[i].port && ports[j].port && range_overlap(ports[i].port, ports[i].size, ports[j].port, ports[j].size))
-                found(check, (struct place){"board", "", ports[i].field}, "two devices cannot answer at the same port",
+                found(check, (struct place){"board", 0, ports[i].field}, "two devices cannot answer at the same port",
                       "copy the ports from the FADT and the board's manual", "0x%x, %s is 0x%x", ports[i].port, ports[j].field,
                       ports[j].port);
 }
@@ -289,7 +289,7 @@ void rule_board_port_overlap(struct check *check)
 void rule_board_watchdog_kind(struct check *check)
 {
     if ((unsigned)check->board->watchdog.kind > WATCHDOG_I6300ESB)
-        found(check, (struct place){"board", "", "watchdog.kind"}, "not a value of enum board_watchdog",
+        found(check, (struct place){"board", 0, "watchdog.kind"}, "not a value of enum board_watchdog",
               "use WATCHDOG_I6300ESB, or WATCHDOG_NONE", "%u", (unsigned)check->board->watchdog.kind);
 }
 
@@ -302,7 +302,7 @@ void rule_board_watchdog_address(struct check *check)
 {
     const struct board *b = check->board;
     if (watchdog_named(b) && (b->watchdog.device > 31 || b->watchdog.function > 7))
-        found(check, (struct place){"board", "", "watchdog.device"}, "PCI has 32 devices on a bus and 8 functions in a device",
+        found(check, (struct place){"board", 0, "watchdog.device"}, "PCI has 32 devices on a bus and 8 functions in a device",
               "copy it from lspci", "%02x:%02x.%x", b->watchdog.bus, b->watchdog.device, b->watchdog.function);
 }
 
@@ -311,7 +311,7 @@ void rule_board_watchdog_timeout(struct check *check)
     uint32_t ms = check->board->watchdog.timeout_ms;
     if (watchdog_named(check->board) && (ms < 2000 || ms > 600000))
         found(
-            check, (struct place){"board", "", "watchdog.timeout_ms"},
+            check, (struct place){"board", 0, "watchdog.timeout_ms"},
             "the watchdog is fed once all cores have answered, which is looked for each second; its counter ends near ten minutes",
             "use 2,000 to 600,000", "%u", ms);
 }
@@ -319,7 +319,7 @@ void rule_board_watchdog_timeout(struct check *check)
 void rule_board_speculation(struct check *check)
 {
     if (check->board->no_speculation && !check->board->test_only)
-        found(check, (struct place){"board", "", "no_speculation"},
+        found(check, (struct place){"board", 0, "no_speculation"},
               "guests would leave their defences against speculation off on a processor that speculates",
               "say so of emulators only", "true, and test_only is false");
 }

@@ -8,7 +8,7 @@ void rule_tick(struct check *check)
 {
     uint32_t hz = check->product->tick_hz;
     if (hz && (hz < 20 || hz > 1000))
-        found(check, (struct place){"product", "", "tick_hz"},
+        found(check, (struct place){"product", 0, "tick_hz"},
               "slower, the console lags and the PIT cannot count it; faster, it costs the housekeeping partition too much",
               "use 20 to 1000; 0 means 50", "%u", hz);
 }
@@ -19,7 +19,7 @@ void rule_console_rate(struct check *check)
     {
         uint32_t rate = p->console.bytes_per_second;
         if (rate && (rate < 256 || rate > 1048576))
-            found(check, (struct place){"product", p->name, "console.bytes_per_second"},
+            found(check, (struct place){"product", p, "console.bytes_per_second"},
                   "below 256 not even a line per second is shown, above 1 MiB nothing limits it",
                   "use 256 to 1,048,576; 0 means 65,536", "%u", rate);
     }
@@ -31,6 +31,6 @@ void rule_attention(struct check *check)
     static const char needed[] = "\x03\x04\x08\x09\x0a\x0d\x11\x13\x1b";
     uint8_t key = check->board->attention;
     if (key && (key >= 0x20 || strchr(needed, key)))
-        found(check, (struct place){"board", "", "attention"}, "partitions and terminals need this key",
+        found(check, (struct place){"board", 0, "attention"}, "partitions and terminals need this key",
               "use a control character such as 0x1d (Ctrl-]), which 0 means, or 0x1c (Ctrl-\\)", "0x%02x", key);
 }

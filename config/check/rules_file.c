@@ -52,7 +52,7 @@ void rule_image_stray(struct check *check)
 {
     const char *reason = "no partition of this kind uses it: it would be left out silently";
     if (check->stray_image)
-        found(check, (struct place){"product", "", "partitions"}, reason, "name a partition of the product, as NAME=FILE", "%s",
+        found(check, (struct place){"product", 0, "partitions"}, reason, "name a partition of the product, as NAME=FILE", "%s",
               check->stray_image);
     if (!check->images)
         return;
@@ -63,15 +63,15 @@ void rule_image_stray(struct check *check)
         if (p->kind == IMAGE_UNIKERNEL && !p->kernel && !p->initrd)
             stray = files->kernel ? files->kernel : files->initrd;
         if (stray)
-            found(check, (struct place){"product", p->name, "kind"}, reason,
-                  "--image is for unikernels, --kernel and --initrd for Linux", "%s", stray);
+            found(check, (struct place){"product", p, "kind"}, reason, "--image is for unikernels, --kernel and --initrd for Linux",
+                  "%s", stray);
     }
 }
 
 static void missing(struct check *check, const struct partition_spec *p, const char *field, const char *path)
 {
     if (!file_readable(path))
-        found(check, (struct place){path ? path : "product", p->name, field}, "the image file is not there or cannot be read",
+        found(check, (struct place){path ? path : "product", p, field}, "the image file is not there or cannot be read",
               "build it, or correct the path", "%s", path ? path : "not given");
 }
 
@@ -100,7 +100,7 @@ void rule_elf_kind(struct check *check)
             continue;
         elf_read(path, &elf);
         if (elf.readable && elf.defect)
-            found(check, (struct place){path, p->name, "program"}, "the image is not a whole x86 ELF executable",
+            found(check, (struct place){path, p, "program"}, "the image is not a whole x86 ELF executable",
                   "link it with the rules in partitions/lib", "%s", elf.defect);
     }
 }
@@ -110,7 +110,7 @@ void rule_elf_dynamic(struct check *check)
     struct elf_facts elf;
     EACH_PARTITION(p, check)
     if (sound_elf(check, p, &elf) && elf.dynamic)
-        found(check, (struct place){elf_of(check, p), p->name, "program"}, "nothing in a partition loads shared libraries",
+        found(check, (struct place){elf_of(check, p), p, "program"}, "nothing in a partition loads shared libraries",
               "link with -static", "dynamic");
 }
 
@@ -120,7 +120,7 @@ void rule_elf_wx(struct check *check)
     EACH_PARTITION(p, check)
     for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
         if (elf.segments[i].write && elf.segments[i].execute)
-            found(check, (struct place){elf_of(check, p), p->name, "program"},
+            found(check, (struct place){elf_of(check, p), p, "program"},
                   "a segment that can be written and executed invites injected code", "keep code and data in sections of their own",
                   "segment at 0x%llx", HEX(elf.segments[i].address));
 }
@@ -133,7 +133,7 @@ void rule_elf_memory(struct check *check)
         uint64_t end = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole;
         for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
             if (!range_inside(elf.segments[i].address, elf.segments[i].memory, 0, end))
-                found(check, (struct place){elf_of(check, p), p->name, "memory"}, "the program does not fit the partition's memory",
+                found(check, (struct place){elf_of(check, p), p, "memory"}, "the program does not fit the partition's memory",
                       "give the partition more memory or make the program smaller",
                       "segment 0x%llx + 0x%llx, memory ends at 0x%llx", HEX(elf.segments[i].address), HEX(elf.segments[i].memory),
                       HEX(end));
@@ -153,7 +153,7 @@ void rule_elf_overlap(struct check *check)
         for (unsigned j = 0; j < i; j++) {
             const struct elf_segment *a = &elf.segments[i], *b = &elf.segments[j];
             if (!wraps(a) && !wraps(b) && range_overlap(a->address, a->memory, b->address, b->memory))
-                found(check, (struct place){elf_of(check, p), p->name, "program"},
+                found(check, (struct place){elf_of(check, p), p, "program"},
                       "two segments claim the same memory: one would overwrite the other", "correct the linker script",
                       "segments at 0x%llx and 0x%llx", HEX(b->address), HEX(a->address));
         }
@@ -171,7 +171,7 @@ void rule_elf_entry(struct check *check)
             inside = inside || (elf.segments[i].execute && elf.entry >= elf.segments[i].address &&
                                 elf.entry - elf.segments[i].address < elf.segments[i].memory);
         if (!inside)
-            found(check, (struct place){elf_of(check, p), p->name, "program"}, "the entry point is not in an executable segment",
+            found(check, (struct place){elf_of(check, p), p, "program"}, "the entry point is not in an executable segment",
                   "link with the library's crt0 and its linker script", "entry 0x%llx", HEX(elf.entry));
     }
 }
@@ -186,7 +186,7 @@ void rule_bzimage(struct check *check)
             continue;
         bzimage_read(path, &kernel);
         if (kernel.readable && !kernel.bzimage)
-            found(check, (struct place){path, p->name, "kernel"}, "it has no bzImage header",
+            found(check, (struct place){path, p, "kernel"}, "it has no bzImage header",
                   "name the file arch/x86/boot/bzImage or /boot/vmlinuz-*, not vmlinux", "%s", path);
     }
 }
@@ -196,7 +196,7 @@ void rule_bzimage_protocol(struct check *check)
     struct bzimage_facts kernel;
     EACH_PARTITION(p, check)
     if (sound_kernel(check, p, &kernel) && kernel.protocol < 0x20a)
-        found(check, (struct place){kernel_of(check, p), p->name, "kernel"},
+        found(check, (struct place){kernel_of(check, p), p, "kernel"},
               "older kernels do not say how much memory they need to unpack", "use Linux 2.6.31 or later", "boot protocol %u.%02u",
               kernel.protocol >> 8, kernel.protocol & 0xff);
 }
@@ -207,7 +207,7 @@ void rule_bzimage_command(struct check *check)
     EACH_PARTITION(p, check)
     if (sound_kernel(check, p, &kernel) && kernel.protocol >= 0x20a && p->args &&
         strlen(p->args) + LINUX_TSC_ROOM > kernel.command_size)
-        found(check, (struct place){kernel_of(check, p), p->name, "args"}, "the kernel would cut the command line",
+        found(check, (struct place){kernel_of(check, p), p, "args"}, "the kernel would cut the command line",
               "shorten it: it needs 32 bytes more than its text", "%zu bytes, this kernel takes %u", strlen(p->args),
               kernel.command_size);
 }
@@ -222,7 +222,7 @@ void rule_initrd_format(struct check *check)
             continue;
         initrd_read(path, &initrd);
         if (initrd.readable && !initrd.known)
-            found(check, (struct place){path, p->name, "initrd"},
+            found(check, (struct place){path, p, "initrd"},
                   "Linux would panic without a root: this is no cpio archive, compressed or not",
                   "make it with `cpio -o -H newc`, and gzip if you like", "%s", path);
     }
@@ -240,7 +240,7 @@ void rule_linux_fits(struct check *check)
         uint64_t low = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole;
         uint64_t needed = kernel.load_address + kernel.init_size + initrd.size + LINUX_SPARE;
         if (kernel.load_address > low || needed > low)
-            found(check, (struct place){"product", p->name, "memory"},
+            found(check, (struct place){"product", p, "memory"},
                   "kernel, initrd and 32 MiB to work with do not fit below the PCI hole",
                   "give the partition more memory or make the initrd smaller", "%llu MiB, needs %llu MiB", HEX(low >> 20),
                   HEX(needed >> 20));
@@ -255,6 +255,6 @@ void rule_payload(struct check *check)
 void check_payload(struct check *check, const struct partition_spec *spec, const char *file, const char *why)
 {
     check->rule = "CFG-540";
-    found(check, (struct place){file, spec->name, spec->kind == IMAGE_LINUX ? "kernel" : "program"}, why,
+    found(check, (struct place){file, spec, spec->kind == IMAGE_LINUX ? "kernel" : "program"}, why,
           "the reason says what to change in the image", "%s", file);
 }

@@ -12,7 +12,7 @@ void rule_watchdog_period(struct check *check)
     uint32_t tick_ms = 1000 / product_tick_hz(check->product);
     EACH_PARTITION(p, check)
     if (p->watchdog.period_ms && p->watchdog.period_ms < 2 * tick_ms)
-        found(check, (struct place){"product", p->name, "watchdog.period_ms"},
+        found(check, (struct place){"product", p, "watchdog.period_ms"},
               "signs of life are looked for at the tick, so that a period of less than two ticks expires by itself",
               "make the period longer or tick_hz higher", "%u, a tick is %u ms", p->watchdog.period_ms, tick_ms);
 }
@@ -21,7 +21,7 @@ void rule_watchdog_grace(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->watchdog.period_ms && p->watchdog.boot_grace_ms < p->watchdog.period_ms)
-        found(check, (struct place){"product", p->name, "watchdog.boot_grace_ms"},
+        found(check, (struct place){"product", p, "watchdog.boot_grace_ms"},
               "starting takes longer than a period of normal work: it would expire while it boots",
               "set it to the longest start you accept, at least period_ms", "%u, period_ms is %u", p->watchdog.boot_grace_ms,
               p->watchdog.period_ms);
@@ -34,7 +34,7 @@ void rule_watchdog_long(struct check *check)
         const struct watchdog_spec *w = &p->watchdog;
         bool period = w->period_ms > HOUR_MS;
         if (period || (w->period_ms && w->boot_grace_ms > HOUR_MS))
-            found(check, (struct place){"product", p->name, period ? "watchdog.period_ms" : "watchdog.boot_grace_ms"},
+            found(check, (struct place){"product", p, period ? "watchdog.period_ms" : "watchdog.boot_grace_ms"},
                   "a watchdog that waits for more than an hour protects nobody", "use milliseconds, at most 3,600,000", "%u",
                   period ? w->period_ms : w->boot_grace_ms);
     }
@@ -44,7 +44,7 @@ void rule_watchdog_none(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (!p->watchdog.period_ms && (p->watchdog.boot_grace_ms || p->watchdog.action || p->watchdog.may_stop))
-        found(check, (struct place){"product", p->name, "watchdog.period_ms"},
+        found(check, (struct place){"product", p, "watchdog.period_ms"},
               "without a period there is no watchdog, yet other fields of it are set", "set period_ms, or remove the other fields",
               "0");
 }
@@ -56,9 +56,8 @@ void rule_restart_limit(struct check *check)
         const struct named_action actions[] = PARTITION_ACTIONS(p);
         for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
             if (actions[i].action == ACTION_RESTART && p->restart.limit == 0)
-                found(check, (struct place){"product", p->name, "restart.limit"},
-                      "with a limit of 0 the restart would never happen", "set .restart = {.limit = n}, or ACTION_STOP",
-                      "0, %s is ACTION_RESTART", actions[i].field);
+                found(check, (struct place){"product", p, "restart.limit"}, "with a limit of 0 the restart would never happen",
+                      "set .restart = {.limit = n}, or ACTION_STOP", "0, %s is ACTION_RESTART", actions[i].field);
     }
 }
 
@@ -66,7 +65,7 @@ void rule_restart_many(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->restart.limit > RESTART_MAX)
-        found(check, (struct place){"product", p->name, "restart.limit"}, "the hypervisor remembers the times of 16 restarts",
+        found(check, (struct place){"product", p, "restart.limit"}, "the hypervisor remembers the times of 16 restarts",
               "use 16 or less, in a shorter window if need be", "%u", p->restart.limit);
 }
 
@@ -74,19 +73,23 @@ void rule_restart_unlimited(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (!p->restart.limit && (p->restart.window_ms || p->restart.backoff_ms))
-        found(check, (struct place){"product", p->name, p->restart.window_ms ? "restart.window_ms" : "restart.backoff_ms"},
+        found(check, (struct place){"product", p, p->restart.window_ms ? "restart.window_ms" : "restart.backoff_ms"},
               "it has no effect while restart.limit is 0", "set restart.limit, or remove it", "%u",
               p->restart.window_ms ? p->restart.window_ms : p->restart.backoff_ms);
+}
+
+static bool window_refused(const struct partition_spec *p)
+{
+    return p->restart.window_ms && (p->restart.window_ms < 1000 || p->restart.window_ms > DAY_MS);
 }
 
 void rule_restart_backoff(struct check *check)
 {
     EACH_PARTITION(p, check)
     {
-        bool window_refused = p->restart.window_ms && (p->restart.window_ms < 1000 || p->restart.window_ms > DAY_MS);
         uint64_t waits = (uint64_t)p->restart.limit * p->restart.backoff_ms;
-        if (!window_refused && p->restart.limit <= RESTART_MAX && waits >= restart_window_ms(p))
-            found(check, (struct place){"product", p->name, "restart.backoff_ms"},
+        if (!window_refused(p) && p->restart.limit <= RESTART_MAX && waits >= restart_window_ms(p))
+            found(check, (struct place){"product", p, "restart.backoff_ms"},
                   "the waits alone fill the window, so that the limit is never reached and a broken partition restarts for ever",
                   "make the window longer than limit x backoff_ms", "%u x %u, the window is %u", p->restart.limit,
                   p->restart.backoff_ms, restart_window_ms(p));
@@ -96,10 +99,22 @@ void rule_restart_backoff(struct check *check)
 void rule_restart_window(struct check *check)
 {
     EACH_PARTITION(p, check)
-    if (p->restart.limit && p->restart.window_ms && (p->restart.window_ms < 1000 || p->restart.window_ms > DAY_MS))
-        found(check, (struct place){"product", p->name, "restart.window_ms"},
+    if (p->restart.limit && window_refused(p))
+        found(check, (struct place){"product", p, "restart.window_ms"},
               "a window shorter than a second or longer than a day limits nothing useful",
               "use milliseconds, 1,000 to 86,400,000; 0 means 60,000", "%u", p->restart.window_ms);
+}
+
+/* A back-off of a second does not help: CFG-308 then wants a window that is longer anyway. */
+void rule_restart_rate(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (!window_refused(p) && p->restart.limit <= RESTART_MAX && p->restart.limit * 1000 > restart_window_ms(p))
+        found(check, (struct place){"product", p, "restart.window_ms"},
+              "a partition that crashes in a loop could restart more than once a second for ever: it would keep its core busy and "
+              "push the others out of the log of stops",
+              "make the window at least limit x 1,000, or the limit smaller", "%u, the limit is %u", restart_window_ms(p),
+              p->restart.limit);
 }
 
 void rule_restart_unused(struct check *check)
@@ -111,7 +126,7 @@ void rule_restart_unused(struct check *check)
         for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
             restarts = restarts || actions[i].action == ACTION_RESTART;
         if (p->restart.limit && !restarts)
-            found(check, (struct place){"product", p->name, "restart.limit"}, "no event of this partition leads to a restart",
+            found(check, (struct place){"product", p, "restart.limit"}, "no event of this partition leads to a restart",
                   "set ACTION_RESTART where you want it, or remove the limit", "%u", p->restart.limit);
     }
 }
@@ -120,7 +135,7 @@ void rule_denied_rate(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->denied.per_second > 1000000)
-        found(check, (struct place){"product", p->name, "denied.per_second"},
+        found(check, (struct place){"product", p, "denied.per_second"},
               "no core makes so many exits in a second: the limit would never act", "use 1,000,000 or less; 0 means 1,000", "%u",
               p->denied.per_second);
 }
@@ -132,7 +147,7 @@ void rule_action_log(struct check *check)
         const struct named_action actions[] = PARTITION_ACTIONS(p);
         for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
             if (actions[i].action == ACTION_LOG && actions[i].ends)
-                found(check, (struct place){"product", p->name, actions[i].field},
+                found(check, (struct place){"product", p, actions[i].field},
                       "after this event the partition cannot go on, so that recording it is not enough",
                       "use ACTION_STOP, ACTION_RESTART or ACTION_RESET; every stop is recorded anyway", "ACTION_LOG");
     }
@@ -144,7 +159,7 @@ void rule_all_waiting(struct check *check)
     EACH_PARTITION(p, check)
     waiting = waiting && p->stopped_at_boot;
     if (waiting && check->product->all_stopped != ALL_STOPPED_IDLE && !check_has(check, "CFG-012"))
-        found(check, (struct place){"product", "", "all_stopped"},
+        found(check, (struct place){"product", 0, "all_stopped"},
               "every partition waits for the console, so that the board would end at once",
               "use ALL_STOPPED_IDLE, or start a partition at boot", "%s",
               check->product->all_stopped == ALL_STOPPED_POWEROFF ? "ALL_STOPPED_POWEROFF" : "ALL_STOPPED_RESET");

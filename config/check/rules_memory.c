@@ -9,7 +9,7 @@ void rule_memory_multiple(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->memory % LARGE_SIZE)
-        found(check, (struct place){"product", p->name, "memory"}, "partitions are separated by whole 2 MiB pages",
+        found(check, (struct place){"product", p, "memory"}, "partitions are separated by whole 2 MiB pages",
               "use MIB(n) with an even n", "0x%llx", (unsigned long long)p->memory);
 }
 
@@ -17,7 +17,7 @@ void rule_memory_unikernel(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->kind == IMAGE_UNIKERNEL && p->memory < UNIKERNEL_MIN_MEMORY)
-        found(check, (struct place){"product", p->name, "memory"}, "a program with its page tables, stack and heap needs more",
+        found(check, (struct place){"product", p, "memory"}, "a program with its page tables, stack and heap needs more",
               "give it MIB(4) or more", "%llu MiB", MIB_OF(p->memory));
 }
 
@@ -25,16 +25,15 @@ void rule_memory_linux(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->kind == IMAGE_LINUX && p->memory < LINUX_MIN_MEMORY)
-        found(check, (struct place){"product", p->name, "memory"},
-              "a distribution's kernel does not reach its first process with less", "give it MIB(128) or more", "%llu MiB",
-              MIB_OF(p->memory));
+        found(check, (struct place){"product", p, "memory"}, "a distribution's kernel does not reach its first process with less",
+              "give it MIB(128) or more", "%llu MiB", MIB_OF(p->memory));
 }
 
 void rule_memory_limit(struct check *check)
 {
     EACH_PARTITION(p, check)
     if (p->memory > PARTITION_MAX_MEMORY)
-        found(check, (struct place){"product", p->name, "memory"}, "nested tables are planned for at most 256 GiB per partition",
+        found(check, (struct place){"product", p, "memory"}, "nested tables are planned for at most 256 GiB per partition",
               "check the unit: MIB(n) and GIB(n) take the number alone", "%llu MiB", MIB_OF(p->memory));
 }
 
@@ -59,7 +58,7 @@ void rule_memory_sum(struct check *check)
     EACH_PARTITION(p, check)
     sum += p->memory;
     if (missing)
-        found(check, (struct place){"product", "", "memory"}, "the board has less RAM above the hypervisor and its image zone",
+        found(check, (struct place){"product", 0, "memory"}, "the board has less RAM above the hypervisor and its image zone",
               "take memory from a partition or choose a larger board", "%llu MiB in all, %llu MiB available", MIB_OF(sum),
               MIB_OF(layout_available(check->board, layout.free)));
 }
@@ -72,7 +71,7 @@ void rule_memory_payloads(struct check *check)
     bool placed = layout_hypervisor(check->product, check->board, check->payload_bytes, &layout);
     uint64_t missing = placed ? layout_memory(check->product, check->board, &layout) : layout.zone_size;
     if (missing)
-        found(check, (struct place){"product", "", "memory"},
+        found(check, (struct place){"product", 0, "memory"},
               "the payloads' image zone, twice their size and 32 MiB for the boot loader's choices, takes what the partitions "
               "would need",
               "make the images smaller, take memory from a partition or choose a larger board",

@@ -5,14 +5,14 @@
 void rule_release_board(struct check *check)
 {
     if (check->release && check->board->test_only)
-        found(check, (struct place){"board", "", "test_only"}, "a release image is for a real machine",
+        found(check, (struct place){"board", 0, "test_only"}, "a release image is for a real machine",
               "build it with BOARD=<a real board>", "true");
 }
 
 void rule_release_switches(struct check *check)
 {
     if (check->release && check->product->test_switches)
-        found(check, (struct place){"product", "", "test_switches"}, "test switches weaken the product on purpose",
+        found(check, (struct place){"product", 0, "test_switches"}, "test switches weaken the product on purpose",
               "remove it for the release", "true");
 }
 
@@ -22,7 +22,7 @@ void rule_linux_clock(struct check *check)
         return;
     EACH_PARTITION(p, check)
     if (p->kind == IMAGE_LINUX)
-        found(check, (struct place){"board", p->name, "pm_timer_port"},
+        found(check, (struct place){"board", p, "pm_timer_port"},
               "without an invariant TSC and without a PM timer this Linux has no clock that runs at one rate",
               "add the PM timer's port to the board table, or vouch for the TSC", "0, invariant_tsc is false");
 }

@@ -14,7 +14,7 @@ const struct product product = {
                 .kind = IMAGE_UNIKERNEL,
                 .cores = 1,
                 .memory = MIB(32),
-                .restart = {.limit = 16, .window_ms = 1000},
+                .restart = {.limit = 16},
                 .on_crash = ACTION_STOP,
                 .on_reboot = ACTION_RESTART,
             },

@@ -18,7 +18,7 @@ struct options {
     const char *product_file, *board_file;
     struct image_files images[PRODUCT_MAX_PARTITIONS];
     bool images_given;
-    const char *stray_image;
+    const char *stray_image, *programs;
 };
 
 static const char usage[] =
@@ -31,6 +31,7 @@ static const char usage[] =
     "  --image NAME=ELF                 image of a unikernel partition\n"
     "  --kernel NAME=FILE               bzImage of a Linux partition, instead of the one its table names\n"
     "  --initrd NAME=FILE               its initrd, likewise\n"
+    "  --programs A,B,...               the programs that have sources: a unikernel with another one is refused\n"
     "  --release                        plan a release image: test boards and test switches are refused\n"
     "  --product-file F, --board-file F names to print in findings\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n";
@@ -69,8 +70,9 @@ static int take_option(struct options *options, const char *option, const char *
         const char *name;
         const char **slot;
     } paths[] = {
-        {"--plan", &options->plan},     {"--payloads", &options->payloads},         {"--grub", &options->grub},
-        {"--report", &options->report}, {"--product-file", &options->product_file}, {"--board-file", &options->board_file}};
+        {"--plan", &options->plan},        {"--payloads", &options->payloads},         {"--grub", &options->grub},
+        {"--report", &options->report},    {"--product-file", &options->product_file}, {"--board-file", &options->board_file},
+        {"--programs", &options->programs}};
     for (unsigned i = 0; i < ARRAY_SIZE(paths); i++)
         if (!strcmp(option, paths[i].name)) {
             *paths[i].slot = value;
@@ -272,6 +274,7 @@ int main(int argc, char **argv)
     check.release = options.release;
     check.images = options.images_given ? options.images : 0;
     check.stray_image = options.stray_image;
+    check.programs = options.programs;
     check_run(&check);
     if (refused(&check, &options))
         return 1;

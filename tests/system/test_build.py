@@ -2,6 +2,7 @@
 """The build as a user meets it: missing packages, wrong names, a product outside the tree, the release image, `make run`."""
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from lib import BuildFailed, Machine, ROOT, build_product, make
+from lib import Machine, ROOT, build_product, make
 
 PRODUCT = """
 #include "product.h"
@@ -87,13 +88,28 @@ def test_product_outside_the_tree(tmp_path):
         machine.ours("greeter.*7")
 
 
-def test_product_without_program_is_refused(tmp_path):
+def test_program_without_sources_is_refused(tmp_path):
+    """With every other finding, by each verb; also when the sources go, or come, after a check."""
     folder = tmp_path / "empty"
-    folder.mkdir()
+    (folder / "partitions/greeter").mkdir(parents=True)
+    (folder / "product.c").write_text(PRODUCT.replace("MIB(16)", "MIB(15)"))
+    for verb in "check-config", "all", "report":
+        status, output = make(f"PRODUCT={folder}", verb)
+        assert status != 0
+        assert re.search(r"^CFG-509 \S+/product.c: partition greeter: program = greeter, the partition's name\n +reason: .*\n +hint: .*partitions/",
+                         output, re.M), output
+        assert "CFG-201" in output and "refused: 2 findings" in output
     (folder / "product.c").write_text(PRODUCT)
-    with pytest.raises(BuildFailed) as refusal:
-        build_product(folder)
-    assert "greeter" in str(refusal.value)
+    (folder / "partitions/greeter/greeter.c").write_text(PROGRAM)
+    elf = ROOT / "build/qemu-q35-amd/empty/programs/greeter.elf"
+    status, output = make(f"PRODUCT={folder}", str(elf.relative_to(ROOT)))
+    assert status == 0 and elf.exists(), output
+    (folder / "partitions/greeter/greeter.c").unlink()
+    status, output = make(f"PRODUCT={folder}", "all")
+    assert status != 0 and "CFG-509" in output
+    (folder / "product.c").write_text(PRODUCT.replace(".cores = 1", '.program = "hello", .cores = 1'))
+    status, output = make(f"PRODUCT={folder}", "build/qemu-q35-amd/empty/plan.c")
+    assert status == 0, output
 
 
 def test_bad_table_is_refused_with_all_findings(tmp_path):

@@ -67,6 +67,36 @@ static void test_all_at_once(void **state)
     free(text);
 }
 
+/* A finding says which of two partitions of one name it means, and names one without a name by its place. */
+static void test_which_partition(void **state)
+{
+    (void)state;
+    struct board b;
+    random_seed(1);
+    random_board(&b);
+    b.core_count = BOARD_MAX_CORES;
+    const struct product p = {
+        .abi = PRODUCT_ABI,
+        .name = "p",
+        .housekeeping = "same",
+        .partitions = {{.name = "same", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(16)},
+                       {.name = "same", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(15)},
+                       {.name = "", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(13)},
+                       {.name = "other", .kind = IMAGE_UNIKERNEL, .cores = 1, .memory = MIB(11)},
+                       {.name = "a name of 49 bytes is longer than what is shown..", .kind = IMAGE_UNIKERNEL}}};
+    check = (struct check){.product = &p, .board = &b};
+    check_run(&check);
+    char *text = printed();
+    assert_non_null(strstr(text, "CFG-006 my/product.c: partition same (partitions[1]): name = same\n"));
+    assert_non_null(strstr(text, "CFG-201 my/product.c: partition same (partitions[1]): memory = 0xf00000\n"));
+    assert_non_null(strstr(text, "CFG-201 my/product.c: partitions[2]: memory = 0xd00000\n"));
+    assert_non_null(strstr(text, "CFG-201 my/product.c: partition other: memory = 0xb00000\n"));
+    assert_non_null(
+        strstr(text, "CFG-101 my/product.c: partition a name of 49 bytes is longer than what is shown. (partitions[4]): cores"));
+    assert_null(strstr(text, "partitions[0]"));
+    free(text);
+}
+
 /* What a table holds cannot forge lines of the output. */
 static void test_print_safe(void **state)
 {
@@ -200,7 +230,7 @@ static void test_many_findings(void **state)
     (void)state;
     check = (struct check){.rule = "CFG-001"};
     for (unsigned i = 0; i < MAX_FINDINGS + 5; i++)
-        found(&check, (struct place){"product", "", "field"}, "reason", "hint", "%u", i);
+        found(&check, (struct place){"product", 0, "field"}, "reason", "hint", "%u", i);
     assert_int_equal(check.finding_count, MAX_FINDINGS);
     assert_int_equal(check.dropped, 5);
     char *text = printed();
@@ -228,6 +258,6 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule_table),  cmocka_unit_test(test_all_at_once),
                                        cmocka_unit_test(test_print_safe),  cmocka_unit_test(test_wild_tables),
                                        cmocka_unit_test(test_wild_images), cmocka_unit_test(test_many_findings),
-                                       cmocka_unit_test(test_defaults)};
+                                       cmocka_unit_test(test_defaults),    cmocka_unit_test(test_which_partition)};
     return cmocka_run_group_tests(tests, 0, 0);
 }
