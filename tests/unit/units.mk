@@ -42,3 +42,4 @@ unit_lifecycle := core/lifecycle.c core/partition.c core/vcpu.c core/hypercall.c
 unit_svm := arch/x86/virt/svm.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_lapic := arch/x86/irq/lapic.c tests/unit/fake_plan.c
 unit_vmx_controls := arch/x86/virt/vmx_controls.c
+unit_vmx_state := arch/x86/virt/vmx_state.c
