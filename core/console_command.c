@@ -91,7 +91,7 @@ static void help(void)
 {
     log_line("after the attention key: 1..%u a partition's screen and keyboard, a the view of all,", plan.partition_count);
     log_line("  l list of partitions, c exit counters, v audit of the isolation, r restart the partition with the keyboard,");
-    log_line("  q power off, ? this help; the attention key again sends it to the partition");
+    log_line("  s its last stops, q power off, ? this help; the attention key again sends it to the partition");
 }
 
 static void power_off(void)
@@ -118,6 +118,8 @@ static void act(uint8_t byte, uint64_t now)
         console_audit();
     else if (byte == 'r')
         restart();
+    else if (byte == 's')
+        partition_stops_log(&partitions[console_keys()]);
     else if (byte == 'q')
         power_off();
     else

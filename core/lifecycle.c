@@ -10,46 +10,9 @@
 #include "virt.h"
 #include "watchdog.h"
 
-#define STOP_RECORDS 32u
 #define RESTART_TIMES ARRAY_SIZE(((struct partition *)0)->restart.times)
 
-static struct lock records_lock;
-static struct stop_record records[STOP_RECORDS];
-static uint32_t records_made;
-
 /* --- the log of stops --------------------------------------------------------------------------------------------------------- */
-
-void stop_record_add(const struct stop_record *record)
-{
-    lock_take(&records_lock);
-    records[records_made % STOP_RECORDS] = *record;
-    records[records_made % STOP_RECORDS].sequence = records_made;
-    records_made++;
-    lock_drop(&records_lock);
-}
-
-bool partition_stop_record(unsigned back, struct stop_record *record)
-{
-    bool found;
-
-    lock_take(&records_lock);
-    found = back < records_made && back < STOP_RECORDS;
-    if (found)
-        *record = records[(records_made - 1 - back) % STOP_RECORDS];
-    lock_drop(&records_lock);
-    return found;
-}
-
-void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const struct exit *exit)
-{
-    virt_state(vcpu, &record->state);
-    record->time_us = time_us(arch_ticks());
-    record->partition = vcpu->partition->index;
-    record->vcpu = vcpu->index;
-    record->regs = vcpu->regs;
-    if (exit)
-        virt_raw(vcpu, record->raw);
-}
 
 static const char *action_name(enum action action)
 {
@@ -59,6 +22,21 @@ static const char *action_name(enum action action)
     };
 
     return (unsigned)action < ARRAY_SIZE(names) ? names[action] : "?";
+}
+
+void partition_stops_log(struct partition *partition)
+{
+    lock_take(&partition->gate);
+    log_line("partition %s: %u stops, the last ones:", partition->plan->name, partition->stops.made);
+    for (uint32_t back = STOP_RECORDS; back > 0; back--) {
+        const struct stop_record *r = &partition->stops.last[(partition->stops.made - back) % STOP_RECORDS];
+
+        if (back <= partition->stops.made)
+            log_line("  life %lu, until %lu.%06lu s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s", r->life,
+                     r->time_us / 1000000, r->time_us % 1000000, cause_name(r->cause), r->value, r->address, r->vcpu, r->state.rip,
+                     action_name(r->action));
+    }
+    lock_drop(&partition->gate);
 }
 
 /* Registers, for the causes where somebody will ask. */
@@ -77,26 +55,35 @@ static void stop_record_log(const struct stop_record *record)
                  r[i + 2], names[i + 3], r[i + 3]);
 }
 
-/* It ended on purpose: its registers tell nothing. */
+/* Registers tell nothing of why it ended. */
 static bool cause_is_orderly(enum cause cause)
 {
-    return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR;
+    return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR ||
+           cause == CAUSE_IMAGE;
 }
 
 static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
 {
     struct partition *partition = vcpu->partition;
     struct stop_record record = {
-        .value = value,
-        .address = address,
+        .time_us = time_us(arch_ticks()),
+        .life = partition->lives,
+        .vcpu = vcpu->index,
         .cause = atomic_load(&partition->stop_cause),
         .action = atomic_load(&partition->stop_action),
+        .value = value,
+        .address = address,
+        .regs = vcpu->regs,
     };
 
     if (atomic_exchange(&partition->stop_recorded, 1))
         return; /* the vcpu that caused the stop was first */
-    stop_record_fill(&record, vcpu, exit);
-    stop_record_add(&record);
+    virt_state(vcpu, &record.state);
+    if (exit)
+        virt_raw(vcpu, record.raw);
+    lock_take(&partition->gate);
+    partition->stops.last[partition->stops.made++ % STOP_RECORDS] = record; /* the oldest gives way */
+    lock_drop(&partition->gate);
     log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s", partition->plan->name,
              cause_name(record.cause), value, address, vcpu->index, record.state.rip, action_name(record.action));
     if (cause_is_orderly(record.cause) || record.time_us < partition->registers_due)
@@ -266,10 +253,10 @@ void partition_bring_up(struct vcpu *vcpu)
 
     /* The first life was verified at boot, and nothing can write the image zone since. */
     if (!partition_load(partition, partition->lives > 0)) {
-        struct stop_record record = {.cause = CAUSE_IMAGE, .action = ACTION_STOP};
-
-        stop_record_fill(&record, vcpu, 0);
-        stop_record_add(&record);
+        atomic_store(&partition->stop_cause, CAUSE_IMAGE);
+        atomic_store(&partition->stop_action, ACTION_STOP);
+        atomic_store(&partition->stop_recorded, 0);
+        stop_record_make(vcpu, 0, 0, 0);
         atomic_store(&partition->state, PARTITION_STOPPED);
         log_line("partition %s: refused: its payload does not have the SHA-256 of the plan any more", partition->plan->name);
         return;

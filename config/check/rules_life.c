@@ -111,8 +111,8 @@ void rule_restart_rate(struct check *check)
     EACH_PARTITION(p, check)
     if (!window_refused(p) && p->restart.limit <= RESTART_MAX && p->restart.limit * 1000 > restart_window_ms(p))
         found(check, (struct place){"product", p, "restart.window_ms"},
-              "a partition that crashes in a loop could restart more than once a second for ever: it would keep its core busy and "
-              "push the others out of the log of stops",
+              "a partition that crashes in a loop could restart more than once a second for ever, and keep its core "
+              "and the console busy",
               "make the window at least limit x 1,000, or the limit smaller", "%u, the limit is %u", restart_window_ms(p),
               p->restart.limit);
 }

@@ -15,10 +15,6 @@ void partition_bring_up(struct vcpu *vcpu);
 _Noreturn void machine_end(bool reset);
 /* Once per second, housekeeping core: denied accesses, and what to do when all have stopped. */
 void partition_second(void);
-/* Append to the bounded log of stops. */
-void stop_record_add(const struct stop_record *record);
-/* Registers and position of a vcpu that is on this core. */
-void stop_record_fill(struct stop_record *record, const struct vcpu *vcpu, const struct exit *exit);
 
 /* The payload in the image zone has the size and SHA-256 of the plan. Opens and closes the zone on this core. In slices. */
 bool payload_verify(const struct partition *partition);

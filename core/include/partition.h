@@ -109,10 +109,11 @@ struct vcpu {
 };
 
 /* Record of a stop. */
+#define STOP_RECORDS 8u /* the newest of each partition: none can push out another's */
 struct stop_record {
     uint64_t time_us; /* since boot */
-    uint32_t sequence;
-    uint8_t partition, vcpu, cause, action;
+    uint64_t life;    /* that ended */
+    uint8_t vcpu, cause, action;
     uint64_t value;   /* status, vector, ... by cause */
     uint64_t address; /* what it touched, where known */
     struct guest_state state;
@@ -169,6 +170,10 @@ struct partition {
         uint64_t due;       /* (boot) end of back-off */
     } restart;
     struct {
+        uint32_t made;                         /* (g) free-running */
+        struct stop_record last[STOP_RECORDS]; /* (g) */
+    } stops;
+    struct {
         _Atomic uint32_t count; /* (a) in the present second */
         _Atomic uint32_t kind;  /* (a) the last one, for the log */
         _Atomic uint64_t what;
@@ -203,8 +208,8 @@ void partition_interrupt(struct partition *partition, unsigned vcpu_index, uint8
 void partition_interrupt_locked(struct partition *partition, unsigned vcpu_index, uint8_t vector);
 
 const char *partition_state_name(enum partition_state state);
-/* Bounded log of stops, newest last: copies record `back` (0 = newest); false if there is none. */
-bool partition_stop_record(unsigned back, struct stop_record *record);
+/* Show a partition's last stops in our log, newest last. Any core. */
+void partition_stops_log(struct partition *partition);
 
 /* Per-second work of the housekeeping core: denied rates, watchdogs, idle/power-off rule. */
 void partition_tick(uint64_t now);

@@ -87,7 +87,7 @@ def test_sep1_audit_on_demand(machine):
 @pytest.mark.parametrize("key", ["?", "x", "\r", "\x00", "\x7f"])
 def test_help(machine, key):
     machine.key(key, r"1\.\.2 a partition's screen and keyboard, a the view of all", r"l list .* c exit counters, v audit .* r restart",
-                "q power off, . this help; the attention key again sends it")
+                "s its last stops, q power off, . this help; the attention key again sends it")
 
 
 def test_restart_of_the_focused_partition(machine):
@@ -102,6 +102,22 @@ def test_exit_status_is_shown_and_housekeeping_goes_on(machine):
     machine.key("l", r"1 hello +stopped .*stopped by: exit")
     machine.key("r", "partition hello: running, life 2", r"hello\| hello from hello, life 2")
     machine.type("back\r", "you said: back")
+
+
+def test_last_stops(machine):
+    """Of the partition at the keyboard, newest last, no more than eight; its neighbour's are not among them."""
+    machine.type("exit 7\r", "partition hello: stopped")
+    machine.key("r", r"hello\| hello from hello")
+    machine.key("s", r"partition hello: \d stops, the last ones:",
+                r"bulkhead\|   life \d, until \d+\.\d{6} s: exit, value 0x7, address 0x0, vcpu 0 at 0x[0-9a-f]+; action: stop")
+    machine.keyboard("loop")
+    life = int(machine.key("l", r"2 loop +running .* started (\d+) times")[1])
+    for i in range(9):
+        machine.key("r", rf"partition loop: running, life {life + i + 1},")
+    place = machine.place()
+    machine.key("s", rf"partition loop: {life + 8} stops, the last ones:", rf"life {life + 8}, until")
+    lines = re.findall(r"bulkhead\|   life (\d+), until [\d.]+ s: (\w+), .* action: restart", machine.text[place:])
+    assert lines == [(str(life + i), "operator") for i in range(1, 9)]
 
 
 def counts(machine, name):

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "console.h"
 #include "plan.h"
 
 struct partition partitions[MAX_PARTITIONS];
@@ -50,6 +51,11 @@ void partition_order(struct partition *partition, enum cause cause, enum action 
 {
     if (fake_partition.order_count < 64)
         fake_partition.orders[fake_partition.order_count++] = (struct fake_order){partition->index, cause, action};
+}
+
+void partition_stops_log(struct partition *partition)
+{
+    log_line("stops of %s", partition->plan->name);
 }
 
 void partition_start(struct partition *partition)

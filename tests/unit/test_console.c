@@ -818,6 +818,10 @@ static void test_audit_help_unknown(void **state)
     assert_int_equal(audits, 1);
     key(ATTENTION "?");
     assert_non_null(strstr(run(20), "q power off"));
+    key(ATTENTION "3" ATTENTION "a" ATTENTION "s");
+    assert_non_null(strstr(plain(run(20)), "bulkhead| stops of hello\r\n"));
+    key(ATTENTION "1" ATTENTION "a");
+    run(20);
     key(ATTENTION "Z");
     assert_non_null(strstr(run(20), "q power off"));
     key(ATTENTION "7");

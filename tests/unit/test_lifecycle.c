@@ -3,6 +3,7 @@
  * machine whose cores the test steps one by one. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,7 +329,7 @@ static void segments_outside_ram_are_not_copied(void **state)
 
 static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
 {
-    struct stop_record record;
+    const struct stop_record *record = &partitions[1].stops.last[0];
 
     (void)state;
     start(1);
@@ -339,17 +340,17 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
     assert_int_equal(ram[1][0x1000], 0);
     assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
     assert_int_equal(seen.apic_resets, 1);
-    assert_true(partition_stop_record(0, &record));
-    assert_int_equal(record.cause, CAUSE_TRAP);
-    assert_int_equal(record.value, 14);
-    assert_int_equal(record.address, 0xbad);
-    assert_int_equal(record.state.rip, 0x1002);
-    assert_int_equal(record.action, ACTION_RESTART);
+    assert_int_equal(partitions[1].stops.made, 1);
+    assert_int_equal(record->cause, CAUSE_TRAP);
+    assert_int_equal(record->value, 14);
+    assert_int_equal(record->address, 0xbad);
+    assert_int_equal(record->state.rip, 0x1002);
+    assert_int_equal(record->action, ACTION_RESTART);
 }
 
 static void altered_payload_is_not_started_again(void **state)
 {
-    struct stop_record record;
+    const struct stop_record *record = &partitions[1].stops.last[1];
 
     (void)state;
     start(1);
@@ -358,8 +359,10 @@ static void altered_payload_is_not_started_again(void **state)
     crash_one();
     assert_int_equal(state_of(1), PARTITION_STOPPED);
     assert_int_equal(vcpus[2].mode, VCPU_PARKED);
-    assert_true(partition_stop_record(0, &record));
-    assert_int_equal(record.cause, CAUSE_IMAGE);
+    assert_int_equal(partitions[1].stops.made, 2);
+    assert_int_equal(record->cause, CAUSE_IMAGE);
+    assert_int_equal(record->action, ACTION_STOP);
+    assert_int_equal(partitions[1].stop_cause, CAUSE_IMAGE);
     assert_int_equal(ram[1][0x100000], 0);
 }
 
@@ -464,8 +467,7 @@ static void sep4_stop_waits_for_all_cores_of_the_partition_only(void **state)
 
 static void first_cause_wins(void **state)
 {
-    struct stop_record record;
-    unsigned back = 0;
+    const struct stop_record *record = &partitions[0].stops.last[0];
 
     (void)state;
     fake_plan_partitions[0].on_crash = ACTION_STOP;
@@ -476,8 +478,8 @@ static void first_cause_wins(void **state)
     partition_stop(&vcpus[1], CAUSE_TRAP, 3, 4, 0);
     partition_order(&partitions[0], CAUSE_WATCHDOG, ACTION_RESET);
     settle();
-    assert_true(partition_stop_record(back, &record));
-    assert_int_equal(record.cause, CAUSE_SHUTDOWN);
+    assert_int_equal(partitions[0].stops.made, 1);
+    assert_int_equal(record->cause, CAUSE_SHUTDOWN);
     assert_int_equal(state_of(0), PARTITION_STOPPED);
 }
 
@@ -523,15 +525,40 @@ static void sep9_requests_of_an_earlier_life_are_forgotten(void **state)
     assert_false(vcpus[0].nmi_pending || vcpus[1].nmi_pending);
 }
 
-static void records_are_bounded(void **state)
+/* The newest of each partition: one that stops again and again pushes out nothing of its neighbour's. */
+static void sep4_records_are_bounded(void **state)
 {
-    struct stop_record record = {.cause = CAUSE_EXIT};
+    const char *text;
 
     (void)state;
-    for (unsigned i = 0; i < 1000; i++)
-        stop_record_add(&record);
-    assert_true(partition_stop_record(31, &record));
-    assert_false(partition_stop_record(32, &record));
+    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    start(0);
+    start(1);
+    fake.ticks = fake.boot_ticks + 1234567000;
+    crash_one();
+    for (unsigned i = 0; i < 20; i++) {
+        fake.core = plan.housekeeping;
+        partition_order(&partitions[0], CAUSE_OPERATOR, ACTION_RESTART);
+        settle();
+    }
+    fake_uart_text();
+    partition_stops_log(&partitions[0]);
+    text = fake_uart_text();
+    assert_non_null(strstr(text, ": 20 stops, the last ones:\r\n"));
+    assert_null(strstr(text, "life 12,"));
+    for (unsigned life = 13; life <= 20; life++) {
+        char line[100];
+
+        snprintf(line, sizeof(line), "|   life %u, until ", life);
+        assert_non_null(strstr(text, line));
+    }
+    assert_non_null(strstr(text, " s: operator, value 0x0, address 0x0, vcpu 0 at 0x1000; action: restart\r\n"));
+    assert_true(strstr(text, "life 19") < strstr(text, "life 20"));
+    partition_stops_log(&partitions[1]);
+    text = fake_uart_text();
+    assert_non_null(strstr(text, ": 1 stops, the last ones:\r\n"));
+    assert_non_null(strstr(text, "  life 1, until 1.234567 s: trap, value 0xe, address 0xbad, vcpu 0 at 0x1002; action: stop\r\n"));
+    assert_null(strstr(text, "operator"));
 }
 
 /* --- doors from outside ------------------------------------------------------------------------------------------------------------------ */
@@ -729,7 +756,7 @@ int main(void)
         cmocka_unit_test_setup(an_apic_that_would_not_empty_keeps_it_stopped, setup),
         cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
         cmocka_unit_test_setup(sep9_requests_of_an_earlier_life_are_forgotten, setup),
-        cmocka_unit_test_setup(records_are_bounded, setup),
+        cmocka_unit_test_setup(sep4_records_are_bounded, setup),
         cmocka_unit_test_setup(sep3_interrupts_reach_only_own_cores_through_an_open_gate, setup),
         cmocka_unit_test_setup(ram_is_answered_within_one_range_only, setup),
         cmocka_unit_test_setup(denied_accesses_have_a_rate, setup),
