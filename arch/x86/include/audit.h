@@ -28,20 +28,20 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level);
 struct audit_control {
     uint64_t nested_root; /* host-physical; 0: the core runs no partition */
     uint64_t idle_root;   /* of the parking guest, which must be as tightly held as the other */
-    uint64_t io_map;      /* host-physical; one bit per port, 1 = exits, 65,536 + the ports that a 4-byte access can reach */
+    uint64_t io_map;      /* host-physical; one bit per port, 1 = exits; audit_io_bits of them */
     uint64_t msr_map;     /* host-physical; vendor layout, see audit_msr_open */
     const char *missing;  /* a must-have intercept or control that is not set, or 0 */
     const char *idle_missing;
 };
 void audit_control(unsigned core, struct audit_control *control);
 
-/* Vendor part: permissions in the MSR map, numbered 0 .. AUDIT_MSR_PERMISSIONS - 1. Find the first open one from *position on and
+/* Vendor part: permissions in the MSR map, numbered 0 .. audit_msr_permissions - 1. Find the first open one from *position on and
  * leave *position behind it; false: no more. */
-#define AUDIT_MSR_PERMISSIONS (3u * 0x2000u * 2u)
 bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, bool *write);
 /* Does this MSR exit on read / write according to the map? */
 bool audit_msr_exits(const uint8_t *msr_map, uint32_t msr, bool write);
-/* Bytes that the hardware reads from each map. */
-extern const uint32_t audit_io_map_size, audit_msr_map_size;
+/* Bytes that the hardware reads from each map, whole pages; bits that mean a port: 65,536, and those that an access at the last port
+ * looks at besides, at most 8; permissions that the MSR map has. */
+extern const uint32_t audit_io_map_size, audit_msr_map_size, audit_io_bits, audit_msr_permissions;
 
 #endif

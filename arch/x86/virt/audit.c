@@ -12,7 +12,7 @@
 #define FINDINGS_SHOWN 16u
 #define TOP 4u
 #define ENTRIES 512u
-#define PORT_BITS (65536u + 3u) /* a 4-byte access at 0xffff looks at three more */
+#define PORTS 65536u
 
 /* A piece of guest-physical space as the plan wants it. */
 struct wanted {
@@ -227,14 +227,15 @@ static void idle_check(struct audit_result *result, uint64_t root)
 static void io_map_check(struct audit_result *result, unsigned core, uint64_t hpa)
 {
     const uint8_t *map = arch_ptr(HPA(hpa));
+    unsigned beyond = (1u << (audit_io_bits - PORTS)) - 1;
 
-    for (uint32_t byte = 0; byte < PORT_BITS / 8; byte++)
+    for (uint32_t byte = 0; byte < PORTS / 8; byte++)
         if (map[byte] != 0xff && finding(result))
             log_line("AUDIT core %u: ports %x..%x: expected all to exit, found map byte %x", core, byte * 8, byte * 8 + 7,
                      map[byte]);
-    if ((map[PORT_BITS / 8] & 7) != 7 && finding(result))
-        log_line("AUDIT core %u: expected the three bits beyond port ffff set", core);
-    result->ports += 65536;
+    if (beyond != 0 && (map[PORTS / 8] & beyond) != beyond && finding(result))
+        log_line("AUDIT core %u: expected the bits beyond port ffff set", core);
+    result->ports += PORTS;
 }
 
 /* Both ways: what is open must be so by policy, and what policy names must be as it says. Everything else is closed in both. */
@@ -262,7 +263,7 @@ static void msr_map_check(struct audit_result *result, unsigned core, uint64_t h
             log_line("AUDIT core %u: MSR %x: expected an exit on %s, found it open", core, msr, write ? "write" : "read");
     msr_rows_check(result, core, map, msr_rows, msr_row_count);
     msr_rows_check(result, core, map, msr_x2apic_rows, msr_x2apic_row_count);
-    result->msrs += AUDIT_MSR_PERMISSIONS;
+    result->msrs += audit_msr_permissions;
 }
 
 /* Cores may share maps and the parking table: each is looked at once. */

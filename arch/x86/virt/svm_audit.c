@@ -98,13 +98,14 @@ void audit_control(unsigned core, struct audit_control *control)
 
 const uint32_t audit_io_map_size = VMCB_IO_MAP_PAGES * PAGE_SIZE;
 const uint32_t audit_msr_map_size = VMCB_MSR_MAP_PAGES * PAGE_SIZE;
-_Static_assert(AUDIT_MSR_PERMISSIONS == 3 * 2 * VMCB_MSR_RANGE, "MSR ranges");
+const uint32_t audit_io_bits = 65536 + 3; /* a 4-byte access at ffff looks at three more: APM2 15.10.1 */
+const uint32_t audit_msr_permissions = 3 * 2 * VMCB_MSR_RANGE;
 
 bool audit_msr_open(const uint8_t *msr_map, uint32_t *position, uint32_t *msr, bool *write)
 {
     uint32_t at = *position;
 
-    while (at < AUDIT_MSR_PERMISSIONS) {
+    while (at < audit_msr_permissions) {
         uint8_t byte = msr_map[at / 8];
 
         if (byte == 0xff) {

@@ -125,7 +125,8 @@ struct vmx_audit_copy {
     uint32_t exit_msr_store_count, exit_msr_load_count, entry_msr_load_count;
     uint16_t vpid;
     uint64_t cr0_mask, cr4_mask; /* guest/host masks: what exits on a change */
-    uint64_t eptp, io_map_a, io_map_b, msr_map, tsc_offset;
+    uint64_t eptp, msr_map, tsc_offset;
+    uint64_t io_map_a, io_map_b; /* b right behind a: the audit reads them as one map */
     uint64_t encls_bitmap; /* ~0 where the CPU has no such field */
 };
 
