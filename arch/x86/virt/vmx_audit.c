@@ -78,7 +78,7 @@ static const char *copy_missing(const struct vmx_audit_copy *v)
         return "#DB, #AC, #MC";
     if ((v->cr0_mask | CR0_MP | CR0_TS) != ~0ull || v->cr4_mask != ~0ull)
         return "CR0, CR4";
-    if ((v->eptp & PAGE_MASK) != EPTP_FLAGS || v->vpid == 0)
+    if ((v->eptp & ~ADDRESS) != EPTP_FLAGS || v->vpid == 0)
         return "EPT pointer of 4 write-back levels, identifier other than 0";
     if (v->exit_msr_store_count != 0 || v->exit_msr_load_count != 0 || v->entry_msr_load_count != 0)
         return "no MSR lists";
