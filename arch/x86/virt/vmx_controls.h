@@ -127,7 +127,7 @@ struct vmx_audit_copy {
     uint64_t cr0_mask, cr4_mask; /* guest/host masks: what exits on a change */
     uint64_t eptp, msr_map, tsc_offset;
     uint64_t io_map_a, io_map_b; /* b right behind a: the audit reads them as one map */
-    uint64_t encls_bitmap; /* ~0 where the CPU has no such field */
+    uint64_t encls_bitmap;       /* ~0 where the CPU has no such field */
 };
 
 /* The copies of a core; 0: the core has none. Implemented by vmx.c. */
