@@ -49,23 +49,38 @@ class Rig(Machine):
         self.keys_to(who)
         place = self.place()
         name = words.split()[-1]
-        self.type(words + "\r", said_by(who, "attacks done"), timeout=timeout)
+        self.unless_lost(words + "\r", said_by(who, "attacks done"), timeout, who)
         verdict = self.since(place, said_by(who, rf"attack {name}: .*: (PASS|FAIL)"))
         assert verdict[1] == "PASS", self.text[place:][-3000:]
         self.nobody_noticed()
         return verdict[0]
+
+    def unless_lost(self, text, answer, timeout=60, *names):
+        """Type `text` and wait for the answer, or fail at once where none will come: the hypervisor is lost, or one of these partitions,
+        or one that has nothing to do with it. Returns the answer's match."""
+        place = self.place()
+        names = "|".join({"witness", "victim", *names})
+        lost = messages.OURS + rf"(?:CRASH|Bulkhead |core \d+ does not answer|partition (?:{names}): (?!\d+ denied accesses)).*"
+        seen = self.type(text, f"(?P<answer>{answer})|{lost}", timeout=timeout)
+        if seen["answer"] is None:
+            self.drain(1)
+            raise AssertionError(self.text[place:][-3000:])
+        return seen
 
     def begin(self, name, who="attacker"):
         """Start an attack that does not return; it says so before."""
         self.keys_to(who)
         self.type(name + "\r", said_by(who, f"attack {name}: expected"))
 
-    def end(self, name, record, timeout=60, who="attacker", then=": stopped"):
-        """Run an attack that ends the attacker: its stop record, and what comes of it. Returns the record."""
+    def end(self, name, record, timeout=60, who="attacker", then=": stopped", astray=": stopped|: running"):
+        """Run an attack that ends the attacker: its stop record, and then what comes of it, not first what is astray. Returns the
+        record."""
         self.keys_to(who)
         place = self.place()
-        self.type(name + "\r", OURS + f"partition {who}{then}", timeout=timeout)
-        return self.since(place, OURS + rf"partition {who}: {record}")[0]
+        seen = self.unless_lost(name + "\r", OURS + f"partition {who}(?:(?P<then>{then})|{astray})", timeout)
+        found = re.search(OURS + rf"partition {who}: {record}", self.text[place:])
+        assert seen["then"] and found, self.text[place:][-3000:]
+        return found[0]
 
     def again(self, who="attacker"):
         """Start an attacker again, as a person would; nothing of its earlier life may be left. Returns the number of its life."""
@@ -94,6 +109,7 @@ class Rig(Machine):
     # --- what must be true after each attack ---
 
     def nobody_noticed(self):
+        self.hypervisor_sound()
         self.witness_steady()
         if "victim" in self.build.partitions:
             self.victim_whole()
@@ -115,8 +131,8 @@ class Rig(Machine):
 
     def victim_whole(self):
         self.keys_to("victim")
-        answer = self.type("check\r", said_by("victim", r"victim check: (\w+), .*"), timeout=60)
-        assert answer[1] == "ok", self.drain(0.5)[-1000:]
+        answer = self.unless_lost("check\r", said_by("victim", r"victim check: (?P<verdict>\w+), .*"))
+        assert answer["verdict"] == "ok", self.drain(0.5)[-1000:]
 
     def hypervisor_sound(self):
         """No crash, no reset, no neighbour stopped, no core lost."""
@@ -128,6 +144,6 @@ class Rig(Machine):
 
     def counters(self, who="attacker"):
         """Counters of a partition's first core, by name."""
-        end = self.key("c", OURS + rf"core \d, {who}/0: .*\n(?:{OURS}   .*\n)+?(?={messages.OURS}core)")
+        end = self.key("c", OURS + rf"core \d, {who}/0: .*\n(?:{OURS}   .*\n)+?(?={messages.STAMP}(?!bulkhead\|  ))")
         rows = "".join(re.findall(messages.OURS + "   (.*)", end[0]))
         return {name.strip(): int(count) for name, count in re.findall(r"([a-zA-Z_ ]+?) (\d+)", rows)}

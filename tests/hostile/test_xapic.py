@@ -4,6 +4,7 @@ AC-18, AC-25)."""
 import pytest
 
 from rig import Rig
+from test_ends import LOOPS
 
 
 @pytest.fixture(scope="module")
@@ -19,5 +20,5 @@ def test_sep3_attack_through_the_page(rig, name):
 
 
 def test_sep4_delivery_that_faults(rig):
-    rig.end("delivery-irq", "memory access that cannot be answered, .*action: stop")
+    rig.end("delivery-irq", "memory access that cannot be answered, .*action: stop", astray=LOOPS)
     rig.nobody_noticed()
