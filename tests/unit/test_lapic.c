@@ -16,7 +16,7 @@
 
 #define REGISTERS 0x40u
 
-static uint64_t registers[REGISTERS], sent[8];
+static uint64_t registers[REGISTERS], sent[8], base;
 static unsigned sends, ends, drains;
 static bool stubborn; /* bits that no EOI clears */
 
@@ -45,18 +45,33 @@ struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
     return (struct cpuid_regs){.ecx = 1u << 21};
 }
 
+/* SDM3 11.12.5: into x2APIC mode only from xAPIC mode, and out of it only to disabled; all other steps are #GP. */
+static void base_step(uint64_t value)
+{
+    const uint64_t modes = APIC_BASE_ENABLE | APIC_BASE_X2;
+    uint64_t from = base & modes, to = value & modes;
+
+    assert_true(from == to || to == 0 || (from == 0 && to == APIC_BASE_ENABLE) || (from == APIC_BASE_ENABLE && to == modes));
+    assert_int_equal(value & ~modes, APIC_PAGE | (base & APIC_BASE_BSP));
+    base = value;
+}
+
 uint64_t rdmsr(uint32_t msr)
 {
     if (msr == MSR_APIC_BASE)
-        return APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP;
+        return base;
     assert_in_range(msr, MSR_X2APIC, MSR_X2APIC + REGISTERS - 1);
+    assert_true(base & APIC_BASE_X2);
     return registers[msr - MSR_X2APIC];
 }
 
 void wrmsr(uint32_t msr, uint64_t value)
 {
-    if (msr == MSR_APIC_BASE)
+    if (msr == MSR_APIC_BASE) {
+        base_step(value);
         return;
+    }
+    assert_true(base & APIC_BASE_X2);
     assert_in_range(msr, MSR_X2APIC, MSR_X2APIC + REGISTERS - 1);
     if (msr == MSR_X2APIC + APIC_ICR)
         sent[sends++ % 8] = value;
@@ -83,6 +98,7 @@ static int fresh(void **state)
     memset(registers, 0, sizeof(registers));
     sends = ends = drains = 0;
     stubborn = false;
+    base = APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP;
     lapic_init();
     registers[APIC_VERSION] = 6u << 16 | 0x15;
     return 0;
@@ -90,6 +106,23 @@ static int fresh(void **state)
 
 static const unsigned lvts[] = {APIC_LVT_TIMER, APIC_LVT_LINT0, APIC_LVT_LINT1,  APIC_LVT_ERROR,
                                 APIC_LVT_PERF,  APIC_LVT_CMCI,  APIC_LVT_THERMAL};
+
+static void any_mode_of_the_firmware_becomes_x2apic(void **state)
+{
+    static const uint64_t found[] = {0, APIC_BASE_ENABLE, APIC_BASE_ENABLE | APIC_BASE_X2};
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(found); i++) {
+        uint64_t bsp = i % 2 ? APIC_BASE_BSP : 0;
+
+        registers[APIC_SVR] = 0;
+        base = APIC_PAGE | found[i / 2] | bsp;
+        lapic_init();
+        assert_true(lapic_is_x2apic());
+        assert_int_equal(base, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_X2 | bsp);
+        assert_int_equal(registers[APIC_SVR], 0x1ff);
+    }
+}
 
 static void sep9_nothing_is_left(void **state)
 {
@@ -148,6 +181,7 @@ static void sep3_a_kick_is_an_nmi_to_one_core(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(any_mode_of_the_firmware_becomes_x2apic, fresh),
         cmocka_unit_test_setup(sep9_nothing_is_left, fresh),
         cmocka_unit_test_setup(entries_that_do_not_exist_are_left_alone, fresh),
         cmocka_unit_test_setup(sep7_what_never_empties_is_told_in_bounded_time, fresh),
