@@ -3,6 +3,7 @@
 stopped, as its table says."""
 import pytest
 
+from lib import PATIENCE
 from rig import OURS, Rig, said_by
 
 PERIOD = 5  # seconds, of the watchdogs in the product table
@@ -20,7 +21,7 @@ def state_of(rig, name):
 
 def silent(rig, name):
     """Long enough for any watchdog here; then the partition's state."""
-    rig.drain(PERIOD + 3)
+    rig.drain(PERIOD + 3 * PATIENCE)
     return state_of(rig, name)
 
 

@@ -235,17 +235,18 @@ class Machine:
         return self.since(place, *patterns, timeout=timeout)
 
     def keyboard(self, partition):
-        """Give a partition the keyboard, and stay in the view of all."""
+        """Give a partition the keyboard, and stay in the view of all: both keys at once, as lines of others are lost in between."""
         place = self.place()
-        self.focus(partition)
+        self.send(self.attention_key + self.number(partition) + self.attention_key + b"a")
         self.since(place, "has screen and keyboard")
-        self.attention("a")
         self.drain(0.3)
 
     def focus(self, partition):
         """Give a partition the keyboard and the raw screen: by its name or its number from 1."""
-        number = partition if isinstance(partition, int) else self.build.partitions.index(partition) + 1
-        self.attention(str(number))
+        self.send(self.attention_key + self.number(partition))
+
+    def number(self, partition):
+        return b"%d" % (partition if isinstance(partition, int) else self.build.partitions.index(partition) + 1)
 
     def ours(self, pattern, timeout=30):
         """Wait for a line of the hypervisor that has this pattern; returns the match object."""
