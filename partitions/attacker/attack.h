@@ -43,9 +43,17 @@ bool try_code(const uint8_t *code, unsigned length, uint64_t rax, bool user);
 bool is_own_memory(uint64_t gpa); /* RAM, ABI area, emulated IO-APIC page, local APIC page in xAPIC mode */
 bool apic_is_x2(void);
 uint64_t random64(void); /* repeatable */
+/* Bits of a guest-physical address that the processor accepts in a page table. */
+unsigned address_bits(void);
 
 void attack_npt(void);
 void attack_npt_unpaged(void);
+void attack_paged_32(void);
+void attack_paged_pae(void);
+void attack_walk_32(void);
+void attack_walk_pae(void);
+void attack_decode_32(void);
+void attack_decode_pae(void);
 void attack_fetch(void);
 void attack_walk(void);
 void attack_ports(void);
@@ -92,5 +100,26 @@ struct unpaged_job {
 void unpaged_touch(struct unpaged_job *job);
 /* The same way down, then a fault with an empty IDT. */
 void unpaged_triple_fault(void);
+
+/* attack_paged_run.S: on page tables of the attack's own, in 32-bit paged or PAE mode, call selector:offset with these
+ * registers; EBP is the job. It ends with a far return, or with a fault. Interrupts must be off. */
+struct paged_job {
+    uint32_t cr3, cr4;         /* PAE, PSE; the other bits are left as they are */
+    uint32_t offset, selector; /* selector: one of PAGED_* */
+    uint32_t eax, ecx, edx, ebx, esi, edi;
+    uint32_t vector, error, eip, cr2; /* of the fault that ended it; vector 0: none, then EAX is what it returned */
+    uint32_t cr0_after, cr4_after;    /* before the way back */
+    uint32_t gp, pf, other;           /* paged_touch: faults; gp: with error code 0 */
+    uint32_t cr3_back;                /* tables to leave the mode on */
+};
+#define PAGED_FLAT 0x18u
+#define PAGED_BASED 0x20u /* 32-bit code with a base */
+#define PAGED_BASE 0x3f123000u
+#define PAGED_16 0x28u /* 16-bit code with a base */
+#define PAGED_BASE_16 0x40240000u
+void paged_run(struct paged_job *job);
+/* To be called by it, flat: read and write one word at each of ECX linear addresses at ESI. EDX: accesses that did not
+ * fault; EBX: address of the last of them. */
+void paged_touch(void);
 
 #endif

@@ -28,18 +28,6 @@ static void probe_page(uint64_t gpa, bool write)
     }
 }
 
-/* Bits of a guest-physical address that the processor accepts in a page table. */
-static unsigned address_bits(void)
-{
-    uint32_t id[4];
-
-    cpu_cpuid(0x80000000, 0, id);
-    if (id[0] < 0x80000008)
-        return 36;
-    cpu_cpuid(0x80000008, 0, id);
-    return id[0] & 0xff;
-}
-
 /* All below 4 GiB at once, in large pages, so that the sweep changes no page table. */
 static void map_low(void)
 {

@@ -2,14 +2,10 @@
 /* Out of long mode into 32-bit protected mode without paging, with an IDT of its own, and back (attack.h). Addresses below
  * 4 GiB are the same in both. */
     .text
-    .globl unpaged_touch, unpaged_triple_fault
+    .globl unpaged_touch, unpaged_triple_fault, unpaged_run, unpaged_return
 
 /* Down: RDI = argument, kept; RBX = 32-bit code to jump to. */
 down:
-    leaq    fault32(%rip), %rax     /* the gate of #GP, in two halves */
-    movw    %ax, idt32 + 13 * 8
-    shrl    $16, %eax
-    movw    %ax, idt32 + 13 * 8 + 6
     pushq   $0x18
     leaq    1f(%rip), %rax
     pushq   %rax
@@ -29,6 +25,15 @@ down:
 
     .code64
 unpaged_touch:
+    leaq    fault32(%rip), %rax     /* the gate of #GP, in two halves */
+    movw    %ax, idt32 + 13 * 8
+    shrl    $16, %eax
+    movw    %ax, idt32 + 13 * 8 + 6
+    leaq    touch32(%rip), %rsi
+
+/* RDI = argument; RSI = 32-bit code to run with EDI = argument. It ends with a jump to unpaged_return, with the tables of long
+ * mode back in CR3 and CR4, paging off; then this returns. */
+unpaged_run:
     pushq   %rbx
     pushq   %rbp
     pushq   %r12
@@ -37,7 +42,7 @@ unpaged_touch:
     pushq   %r15
     movq    %rsp, saved_rsp
     sidt    saved_idt
-    leaq    touch32(%rip), %rbx
+    movq    %rsi, %rbx
     jmp     down
 
     .code32
@@ -48,7 +53,7 @@ touch32:
     movl    $0, 12(%edi)
 next:
     testl   %ebp, %ebp
-    jz      up
+    jz      unpaged_return
     movl    (%esi), %eax            /* faults: continues at refused */
     movl    %eax, (%esi)
     cmpl    $0, 12(%edi)
@@ -66,7 +71,7 @@ fault32:
     movl    $refused, (%esp)
     iretl
 
-up:
+unpaged_return:
     movl    $0xc0000080, %ecx
     rdmsr
     orl     $0x100, %eax

@@ -37,6 +37,17 @@ uint64_t random64(void)
     return state;
 }
 
+unsigned address_bits(void)
+{
+    uint32_t id[4];
+
+    cpu_cpuid(0x80000000, 0, id);
+    if (id[0] < 0x80000008)
+        return 36;
+    cpu_cpuid(0x80000008, 0, id);
+    return id[0] & 0xff;
+}
+
 static volatile void *at(uint64_t gpa)
 {
     bh_window(SLOT_DATA + 1, gpa + 4096, BH_WRITE);

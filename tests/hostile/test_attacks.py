@@ -31,6 +31,24 @@ def test_sep1_memory_without_paging(rig):
     assert counted(rig, "denied memory", "npt-unpaged") > 10000
 
 
+def paged(rig, name):
+    """Its own tables in another mode: swept through them, decoded through them, and changed under the hypervisor."""
+    before = rig.counters()
+    seen = rig.attack(name, 180)
+    after = rig.counters()
+    assert int(re.search(r"(\d+) accesses outside refused", seen)[1]) > 40000
+    for name, least in ("denied memory", 40000), ("cr_write", 500), ("denied others", 30):
+        assert after.get(name, 0) - before.get(name, 0) > least
+
+
+def test_sep1_memory_in_32_bit_paged_mode(rig):
+    paged(rig, "paged-32")
+
+
+def test_sep1_memory_in_pae_mode(rig):
+    paged(rig, "paged-pae")
+
+
 def test_sep1_instruction_fetch(rig):
     rig.attack("fetch")
 

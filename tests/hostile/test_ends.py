@@ -28,6 +28,8 @@ ENDS = {
     "triple-protected": "triple fault, .*vcpu 0 at",
     "triple-real": "triple fault, .*vcpu 1 at 0x6; ",
     "walk": r"memory access that cannot be answered, value 0x0, address 0x2000000, vcpu 0",
+    "walk-32": r"memory access that cannot be answered, value 0x0, address 0x2000914, vcpu 0",
+    "walk-pae": r"memory access that cannot be answered, value 0x0, address 0x2000228, vcpu 0",
     "delivery-idt": "memory access that cannot be answered, value 0x0, address 0x2010[0-9a-f]+, vcpu 0",
     "delivery-stack": "memory access that cannot be answered, value 0x0, address 0x20107[0-9a-f]+, vcpu 0",
     "delivery-gdt": "memory access that cannot be answered, value 0x0, address 0x2010[0-9a-f]+, vcpu 0",
