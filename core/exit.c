@@ -274,6 +274,20 @@ static void handle_entry_failed(struct vcpu *vcpu, const struct exit *exit)
     partition_stop(vcpu, CAUSE_ENTRY, exit_code(vcpu), 0, exit);
 }
 
+/* The tables are never written after the seal, so that this is not the guest's doing. */
+static void handle_nested_corrupt(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    crash_here("nested table: the CPU refuses an entry");
+}
+
+static void handle_nuisance(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)exit;
+    partition_denied(vcpu, DENIED_OTHER, exit_code(vcpu));
+}
+
 static void handle_unknown(struct vcpu *vcpu, const struct exit *exit)
 {
     partition_stop(vcpu, CAUSE_INSTRUCTION, exit_code(vcpu), 0, exit);

@@ -28,6 +28,9 @@ void virt_run(struct vcpu *vcpu, struct exit *exit);
 /* Halt this core in a guest that can do nothing (its own nested table: one read-only page), until an NMI. Same race rule. */
 void virt_idle(struct vcpu *vcpu);
 
+/* In the NMI handler: an entry that is about to happen must not outlive the request that this NMI is about. */
+void virt_nmi(void);
+
 /* Advance RIP past an instruction of this length; clears the interrupt shadow. */
 void virt_skip(struct vcpu *vcpu, uint64_t length);
 

@@ -10,6 +10,7 @@
 #include "crash.h"
 #include "lapic.h"
 #include "partition.h"
+#include "virt.h"
 #include "x86.h"
 
 #define EXCEPTIONS 32u
@@ -69,6 +70,7 @@ void trap_drain_handle(void)
 static void nmi_handle(void)
 {
     THIS_CORE->nmis++;
+    virt_nmi();
     if (THIS_CORE->index == plan.housekeeping)
         atomic_fetch_or_explicit(&vcpus[plan.housekeeping].requests, REQUEST_TICK, memory_order_release);
 }

@@ -232,6 +232,11 @@ void virt_cpu_on(void)
     __asm__ volatile("vmsave %0" : : "a"(s->host_hpa) : "memory");
 }
 
+/* An NMI that comes while GIF is 0 is held until VMRUN and leaves the guest at once: svm_enter.S. */
+void virt_nmi(void)
+{
+}
+
 /* --- exits ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Kind and instruction length by exit code. Prefixed forms are longer: that hurts only their author (docs/CAVEATS.md). */
