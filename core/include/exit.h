@@ -26,10 +26,10 @@ struct vcpu;
     X(EXIT_FORBIDDEN, forbidden)         /* instruction no partition has: #UD */                                                   \
     X(EXIT_PRIVILEGED, privileged)       /* instruction refused with #GP: RDPMC */                                                 \
     X(EXIT_TASK_SWITCH, task_switch)                                                                                               \
-    X(EXIT_SHUTDOWN, shutdown)         /* triple fault */                                                                          \
-    X(EXIT_ENTRY_FAILED, entry_failed) /* the CPU refused the guest state */                                                       \
+    X(EXIT_SHUTDOWN, shutdown)             /* triple fault */                                                                      \
+    X(EXIT_ENTRY_FAILED, entry_failed)     /* the CPU refused the guest state */                                                   \
     X(EXIT_NESTED_CORRUPT, nested_corrupt) /* the CPU refused an entry of the nested table */                                      \
-    X(EXIT_NUISANCE, nuisance)             /* what would slow others, and only some CPUs see: a locked bus, no end of an instruction */
+    X(EXIT_NUISANCE, nuisance) /* what would slow others, and only some CPUs see: a locked bus, no end of an instruction */
 
 #define EXIT_ENUM(kind, name) kind,
 enum exit_kind { EXIT_KINDS(EXIT_ENUM) EXIT_KIND_COUNT };

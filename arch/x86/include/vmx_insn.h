@@ -10,7 +10,7 @@
 #define VMX_INSN(name, instruction, constraint, type)                                                                              \
     static inline bool name(type operand)                                                                                          \
     {                                                                                                                              \
-        __asm__ goto(instruction "\n\tjna %l[failed]" : : constraint(operand) : "cc", "memory" : failed);                        \
+        __asm__ goto(instruction "\n\tjna %l[failed]" : : constraint(operand) : "cc", "memory" : failed);                          \
         return true;                                                                                                               \
     failed:                                                                                                                        \
         return false;                                                                                                              \

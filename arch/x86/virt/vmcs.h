@@ -44,7 +44,17 @@ enum vmcs_field {
 };
 
 /* In the order of their fields. */
-enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS, SEGMENT_LDTR, SEGMENT_TR, SEGMENT_COUNT };
+enum vmcs_segment {
+    SEGMENT_ES,
+    SEGMENT_CS,
+    SEGMENT_SS,
+    SEGMENT_DS,
+    SEGMENT_FS,
+    SEGMENT_GS,
+    SEGMENT_LDTR,
+    SEGMENT_TR,
+    SEGMENT_COUNT
+};
 #define VMCS_SEGMENT(field, segment) ((enum vmcs_field)((field) + 2 * (segment)))
 
 /* Exit reasons: appendix C. */
@@ -81,7 +91,7 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 /* exit qualification of an EPT violation: table 28-7 */
 #define EPT_FAULT_WRITE (1ull << 1)
 #define EPT_FAULT_FETCH (1ull << 2)
-#define EPT_FAULT_LINEAR (1ull << 7)    /* it came from a linear address */
+#define EPT_FAULT_LINEAR (1ull << 7)     /* it came from a linear address */
 #define EPT_FAULT_TRANSLATED (1ull << 8) /* the address itself, not an entry of the guest's own page tables */
 #define EPT_FAULT_NMI_UNBLOCKED (1ull << 12)
 

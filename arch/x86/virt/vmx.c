@@ -36,11 +36,11 @@
 #define REFUSED_INSTRUCTION (1ull << 33) /* + VM-instruction error, SDM3 31.4 */
 
 static struct vmx {
-    uint64_t guest, idle, region;          /* physical: VMCS of the vcpu (0: none) and of the parking guest; for VMXON */
-    bool on, launched, idle_launched;      /* on: an NMI may touch the current VMCS */
-    uint64_t refused;                      /* why the last entry did not happen */
-    struct vmx_capabilities capabilities;  /* of this core */
-    struct vmx_controls controls;          /* nothing armed */
+    uint64_t guest, idle, region;         /* physical: VMCS of the vcpu (0: none) and of the parking guest; for VMXON */
+    bool on, launched, idle_launched;     /* on: an NMI may touch the current VMCS */
+    uint64_t refused;                     /* why the last entry did not happen */
+    struct vmx_capabilities capabilities; /* of this core */
+    struct vmx_controls controls;         /* nothing armed */
     struct vmx_audit_copy guest_copy, idle_copy;
 } blocks[MAX_CORES];
 static uint8_t *io_map;  /* two pages, shared by all: every port exits */
@@ -469,9 +469,9 @@ static void kick_end(const struct vmx *b, struct vmx_audit_copy *copy)
 
 static const struct exit_row {
     uint8_t kind;
-    bool length;    /* an instruction's, which the CPU measures */
-    bool level0;    /* from privilege levels other than 0: #UD */
-    bool details;   /* more to say: exit_fill_details() */
+    bool length;  /* an instruction's, which the CPU measures */
+    bool level0;  /* from privilege levels other than 0: #UD */
+    bool details; /* more to say: exit_fill_details() */
 } exit_rows[REASON_COUNT] = {
     [REASON_EXCEPTION] = {EXIT_EXCEPTION, .details = true},
     [REASON_TRIPLE_FAULT] = {EXIT_SHUTDOWN},
@@ -687,8 +687,8 @@ static __attribute__((noinline)) void entry_failed(struct vcpu *vcpu, struct exi
     vmx_of(vcpu)->refused = refused;
     virt_raw(vcpu, raw);
     *exit = (struct exit){.kind = EXIT_ENTRY_FAILED};
-    log_line("partition %s: vcpu %u cannot be entered: code 0x%lx, qualification 0x%lx: %s", vcpu->partition->plan->name, vcpu->index,
-             raw[0], raw[1], rule ? rule : "no rule that we know is broken");
+    log_line("partition %s: vcpu %u cannot be entered: code 0x%lx, qualification 0x%lx: %s", vcpu->partition->plan->name,
+             vcpu->index, raw[0], raw[1], rule ? rule : "no rule that we know is broken");
 }
 
 /* True: entered, and out again, or refused with an exit reason. False: the instruction failed. */
