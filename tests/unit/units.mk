@@ -44,3 +44,4 @@ unit_lapic := arch/x86/irq/lapic.c tests/unit/fake_plan.c
 unit_vmx_controls := arch/x86/virt/vmx_controls.c
 unit_vmx_state := arch/x86/virt/vmx_state.c
 unit_trap := arch/x86/cpu/trap.S
+unit_vmx_audit := arch/x86/virt/audit.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
