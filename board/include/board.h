@@ -83,8 +83,9 @@ struct board {
     bool invariant_tsc;  /* we vouch: the TSC runs at one rate in all states, alike on all cores */
     bool arat;           /* we vouch: the APIC timer runs in all idle states */
     bool no_speculation; /* we vouch: an emulator that executes nothing speculatively; guests are told that they need no defences */
-    bool test_only;      /* an emulator: a release image refuses it */
-    uint8_t attention;   /* console attention key; 0 means Ctrl-] (0x1d) */
+    bool no_page_size_erratum; /* Intel's IA32_ARCH_CAPABILITIES has bit 6 (CVE-2018-12207); else guests execute from small pages */
+    bool test_only;            /* an emulator: a release image refuses it */
+    uint8_t attention;         /* console attention key; 0 means Ctrl-] (0x1d) */
 };
 
 extern const struct board board;

@@ -111,6 +111,7 @@ RULE(rule_board_watchdog_kind);
 RULE(rule_board_watchdog_address);
 RULE(rule_board_watchdog_timeout);
 RULE(rule_board_speculation);
+RULE(rule_board_page_size);
 
 /* rules_release.c: product and board together */
 RULE(rule_release_board);

@@ -323,3 +323,11 @@ void rule_board_speculation(struct check *check)
               "guests would leave their defences against speculation off on a processor that speculates",
               "say so of emulators only", "true, and test_only is false");
 }
+
+void rule_board_page_size(struct check *check)
+{
+    if (check->board->no_page_size_erratum && check->board->virt == VIRT_SVM)
+        found(check, (struct place){"board", 0, "no_page_size_erratum"},
+              "it is a bit that Intel's processors have; nobody on this board would compare the claim with the machine",
+              "leave it out: AMD's have no such erratum", "true, and virt is VIRT_SVM");
+}

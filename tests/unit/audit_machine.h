@@ -36,7 +36,9 @@ static const struct plan_partition plan_partitions[] = {
     {.name = "hello", .kind = IMAGE_UNIKERNEL, .ram = hello_ram, .ram_count = 1},
 };
 static const struct plan_core cores[] = {{0, 0, 0}, {1, 0, 1}, {2, 1, 0}, {3, 0xff, 0}};
+static struct board board_found = {.no_page_size_erratum = true};
 const struct plan plan = {
+    .board = &board_found,
     .hypervisor = {0x200000},
     .hypervisor_room = 0x200000,
     .zone = {0x400000},

@@ -158,7 +158,7 @@ static void test_wild_tables(void **state)
             wild(&b, sizeof(b));
             b.name = random_text();
             b.description = random_text();
-            b.invariant_tsc = b.arat = b.no_speculation = b.test_only = random_in(0, 1);
+            b.invariant_tsc = b.arat = b.no_speculation = b.no_page_size_erratum = b.test_only = random_in(0, 1);
             for (unsigned i = 0; i < BOARD_MAX_CORES; i++)
                 b.cores[i].reserved = random_in(0, 1);
         }

@@ -45,3 +45,4 @@ unit_vmx_controls := arch/x86/virt/vmx_controls.c
 unit_vmx_state := arch/x86/virt/vmx_state.c
 unit_trap := arch/x86/cpu/trap.S
 unit_vmx_audit := arch/x86/virt/audit.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
+unit_page_size := $(RULES_UNDER_TEST) arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c

@@ -15,7 +15,7 @@ struct nested_region {
     uint32_t flags;
 };
 
-/* Build the table: 2 MiB leaves where gpa, hpa and size allow, else 4 KiB. Takes pool pages. Regions must not overlap (they
+/* Build the table: 2 MiB leaves where gpa, hpa, size and the CPU allow, else 4 KiB. Takes pool pages. Regions must not overlap (they
  * come from the plan; an overlap is INVARIANT). Returns the host-physical address of the top table (4 levels). */
 hpa_t nested_build(const struct nested_region *regions, unsigned count);
 
@@ -24,5 +24,6 @@ uint64_t nested_entry_table(hpa_t table);
 uint64_t nested_entry_leaf(hpa_t page, uint32_t flags, bool large);
 hpa_t nested_entry_address(uint64_t entry); /* of the next table */
 bool nested_entry_present(uint64_t entry);
+bool nested_large_allowed(uint32_t flags); /* may a leaf with these rights be 2 MiB? The planner counts tables by the same rule */
 
 #endif

@@ -46,10 +46,12 @@ static void leaf_set(uint64_t *top, gpa_t gpa, uint64_t leaf, unsigned leaf_leve
 /* Steps: one per leaf, at most size / 4 KiB. */
 static void region_map(uint64_t *top, const struct nested_region *region)
 {
+    bool allowed = nested_large_allowed(region->flags);
+
     for (uint64_t done = 0, step; done < region->size; done += step) {
         gpa_t gpa = GPA(region->gpa.v + done);
         hpa_t hpa = HPA(region->hpa.v + done);
-        bool large = ((gpa.v | hpa.v) & (LARGE_SIZE - 1)) == 0 && region->size - done >= LARGE_SIZE;
+        bool large = allowed && ((gpa.v | hpa.v) & (LARGE_SIZE - 1)) == 0 && region->size - done >= LARGE_SIZE;
 
         leaf_set(top, gpa, nested_entry_leaf(hpa, region->flags, large), large ? 2 : 1);
         step = large ? LARGE_SIZE : PAGE_SIZE;

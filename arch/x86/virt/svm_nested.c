@@ -29,3 +29,9 @@ bool nested_entry_present(uint64_t entry)
 {
     return (entry & PTE_P) != 0;
 }
+
+bool nested_large_allowed(uint32_t flags)
+{
+    (void)flags;
+    return true; /* the page-size erratum is Intel's */
+}

@@ -136,6 +136,7 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 
 /* IA32_VMX_*: appendix A */
 #define MSR_FEATURE_CONTROL 0x3au
+#define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_VMX_BASIC 0x480u
 #define MSR_VMX_PIN 0x481u
 #define MSR_VMX_PROC 0x482u
@@ -148,5 +149,6 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 #define MSR_VMX_TRUE_PIN 0x48du
 #define VMX_BASIC_TRUE (1ull << 55)
 #define CPUID1_ECX_VMX (1u << 5)
+#define CPUID7_EDX_ARCH_CAPABILITIES (1u << 29)
 
 #endif

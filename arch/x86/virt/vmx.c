@@ -379,15 +379,19 @@ static void capabilities_read(struct vmx_capabilities *c)
     c->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED0 + 1);
     c->cr4_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0 + 2);
     c->cr4_fixed1 = rdmsr(MSR_VMX_CR0_FIXED0 + 3);
+    if (cpuid(7, 0).edx & CPUID7_EDX_ARCH_CAPABILITIES)
+        c->arch_capabilities = rdmsr(MSR_ARCH_CAPABILITIES);
 }
 
 const char *virt_check(void)
 {
     struct vmx_capabilities capabilities;
     struct vmx_controls controls;
+    const char *refusal;
 
     capabilities_read(&capabilities);
-    return vmx_controls_compute(&capabilities, &controls);
+    refusal = vmx_controls_compute(&capabilities, &controls);
+    return refusal ? refusal : vmx_page_size_check(&capabilities, plan.board->no_page_size_erratum);
 }
 
 void virt_vcpu_init(struct vcpu *vcpu)

@@ -2,6 +2,7 @@
 /* The audit's own reading of what an Intel CPU obeys: EPT entries, controls as read back from the VMCS, permission maps. SDM3 25.6,
  * 29.3. Shares nothing with vmx.c and vmx_nested.c but the names of the controls. */
 #include "audit.h"
+#include "plan.h"
 #include "vmx_controls.h"
 #include "x86_bits.h"
 
@@ -20,7 +21,8 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level)
     bool leaf = level == 1 || (level == 2 && (raw & LARGE) != 0);
     uint64_t address = raw & (leaf && level == 2 ? LARGE_ADDRESS : ADDRESS);
     uint64_t fixed = leaf ? READ | WRITE_BACK_ALWAYS | (level == 2 ? LARGE : 0) : READ | WRITE | EXECUTE;
-    uint64_t free = leaf ? WRITE | EXECUTE : 0;
+    bool erratum = level == 2 && !plan.board->no_page_size_erratum; /* no large page to execute from: CVE-2018-12207 */
+    uint64_t free = leaf ? WRITE | (erratum ? 0 : EXECUTE) : 0;
 
     return (struct audit_entry){
         .present = (raw & (READ | WRITE | EXECUTE)) != 0,

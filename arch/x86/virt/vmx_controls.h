@@ -106,6 +106,7 @@ struct vmx_capabilities {
     uint64_t pin, proc, exit, entry; /* 48d to 490 where basic has bit 55, else 481 to 484 */
     uint64_t proc2;                  /* 48b; 0 where proc does not allow bit 31 */
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    uint64_t arch_capabilities; /* 10a; 0 where CPUID 7 EDX[29] is 0 */
 };
 
 /* What is written to the VMCS before the first entry. Later only the armed ones change: VMX_PIN_TIMER, VMX_PROC_NMI_WINDOW,
@@ -117,6 +118,9 @@ struct vmx_controls {
 /* 0 and *out, or VIRT-n: what is missing and what to do, one sentence. An unlocked feature_control is no finding: whoever switches
  * VMX on writes FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX first. */
 const char *vmx_controls_compute(const struct vmx_capabilities *capabilities, struct vmx_controls *out);
+
+/* 0, or VIRT-9: the board's claim that the CPU has no page-size erratum is not what the CPU says. */
+const char *vmx_page_size_check(const struct vmx_capabilities *capabilities, bool claimed);
 
 /* A core's VMCS read back by VMREAD after it was written, for the audit; kept because a VMCS is readable only on its own core. */
 struct vmx_audit_copy {

@@ -2,6 +2,7 @@
 /* Entries of Intel's nested tables. RAM is write-back whatever the guest's PAT says, so that no partition can make its memory slow for
  * others or lose sight of what the hypervisor wrote to it. No accessed and dirty flags: the CPU never writes to a table. SDM3 29.3. */
 #include "nested.h"
+#include "plan.h"
 #include "vmcs.h"
 
 uint64_t nested_entry_table(hpa_t table)
@@ -28,4 +29,11 @@ hpa_t nested_entry_address(uint64_t entry)
 bool nested_entry_present(uint64_t entry)
 {
     return (entry & (EPT_READ | EPT_WRITE | EPT_EXECUTE)) != 0;
+}
+
+/* Page-size erratum (CVE-2018-12207): a guest that changes the size of a page it executes from can stop the whole machine, unless the
+ * nested leaf below is 4 KiB. */
+bool nested_large_allowed(uint32_t flags)
+{
+    return !(flags & NESTED_EXECUTE) || plan.board->no_page_size_erratum;
 }
