@@ -71,7 +71,7 @@ def test_sep4_crash_is_recorded_and_restarted_after_the_back_off(machine):
                           r"worker: trap, value 0x([0-9a-f]+), address 0x([0-9a-f]+), vcpu 0 at 0x([0-9a-f]+); action: restart")
     assert int(record[1], 16) == 14  # page fault
     assert 0x100000 <= int(record[2], 16) < 0x200000 and 0x100000 <= int(record[3], 16) < 0x200000  # instruction, last call
-    assert "unexpected #PF on core 0" in machine.text and "cr2 0000000000000008" in machine.text
+    machine.since(place, "unexpected #PF on core 0", "cr2 0000000000000008")
     assert "back-off" in state(machine, "worker")
     keeper_lives(machine, "unshaken")
     machine.since(place, *restarted("worker", 3))
