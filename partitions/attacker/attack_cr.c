@@ -9,7 +9,7 @@
 #define CR4_KNOWN 0x00f71fffull /* VME..UMIP, LA57, FSGSBASE..PKE without VMXE and SMXE */
 #define XCR0_KNOWN 0x2e7ull     /* x87, SSE, AVX, AVX-512, PKRU */
 #define MSR_XSS 0xda0u
-#define EFER_KNOWN 0x4d01ull    /* SCE, LME, LMA, NXE, FFXSR */
+#define EFER_KNOWN 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
 
 enum which { CR0, CR4, EFER };
 struct flip {
