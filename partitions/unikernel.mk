@@ -21,7 +21,6 @@ unilib_sources := \
 	partitions/lib/apic.c \
 	partitions/lib/args.c \
 	partitions/lib/call.c \
-	partitions/lib/console.c \
 	partitions/lib/line.c \
 	partitions/lib/paging.c \
 	partitions/lib/smp.c \
@@ -29,7 +28,9 @@ unilib_sources := \
 	partitions/lib/time.c \
 	partitions/lib/trap.c \
 	partitions/port/newlib/locks.c \
-	partitions/port/newlib/syscalls.c
+	partitions/port/newlib/syscalls.c \
+	pvdrivers/console.c \
+	pvdrivers/watchdog.c
 
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c

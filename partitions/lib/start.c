@@ -17,11 +17,6 @@ const struct bh_start_info *bh_start_info(void)
     return (const struct bh_start_info *)(uintptr_t)BH_ABI_GPA;
 }
 
-void bh_watchdog_pet(void)
-{
-    shared_words()->heartbeat++;
-}
-
 static void check_start_info(void)
 {
     const struct bh_start_info *info = bh_start_info();
