@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/configuration.md from the headers of the tables, and the table of rules in docs/rules.md.
+"""docs/configuration.md from the headers of the tables, the table of rules in docs/rules.md, and the number of rules in the others.
 
-    confdoc.py            write both
+    confdoc.py            write them
     confdoc.py --check    status 1 if one is not up to date"""
 import pathlib
 import re
@@ -117,9 +117,17 @@ def rules():
     return text[: text.index(BEGIN) + len(BEGIN)] + "\n" + part + text[text.index(END):]
 
 
+def recounted(path, count):
+    """A document that says how many rules there are, with the right number."""
+    return re.sub(r"\b\d+ rules\b", f"{count} rules", path.read_text(encoding="utf-8"))
+
+
 def main():
     stale = []
-    for path, text in ((ROOT / "docs/configuration.md", configuration()), (ROOT / "docs/rules.md", rules())):
+    made = {ROOT / "docs/configuration.md": configuration(), ROOT / "docs/rules.md": rules()}
+    count = re.search(r"^(\d+) rules\.$", made[ROOT / "docs/rules.md"], re.M)[1]
+    others = {path: recounted(path, count) for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if path not in made}
+    for path, text in (made | others).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(str(path.relative_to(ROOT)))
