@@ -31,8 +31,14 @@ ifeq ($(wildcard $(board_dir)/board.c),)
 $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ or a path with a slash)
 endif
 include $(board_dir)/board.mk
+TIERS := check-fast check check-mutants check-boards check-bochs check-long
 image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
+
+# One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
+ifeq ($(BUILD_CLAIM)$(filter help $(TIERS),$(goals)),)
+export BUILD_CLAIM := $(shell config/tool/claim.sh $$PPID)
+endif
 
 # A folder made from another product or board of the same name is of no use.
 origin := $(product_dir) $(board_dir)
@@ -199,8 +205,9 @@ image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/si
 $(out)/run.args: $(board_dir)/board.mk
 	$(Q)mkdir -p $(@D) && printf '%s\n' '$(QEMU) $(QEMU_FLAGS)' >$@
 run_qemu = $(if $(QEMU),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
-	$(Q)$(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
+	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
 .PHONY: run gdb
+# While it runs another make may be at work: the claim is given up.
 run: $(out)/bulkhead.iso $(out)/run.args ## boot it in QEMU, consoles in this terminal; RUN_SECONDS=n ends it after n seconds
 	$(run_qemu) $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
 gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger
@@ -248,7 +255,6 @@ deps: build/.deps ## install the Debian packages that are missing, or say which
 
 # --- tests ---------------------------------------------------------------------------------------------------------------------------
 
-TIERS := check-fast check check-mutants check-boards check-bochs check-long
 .PHONY: $(TIERS)
 check-fast: ## unit tests, rules and style; under 2 minutes
 check: ## check-fast and the default board in QEMU; up to 20 minutes

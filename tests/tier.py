@@ -6,6 +6,7 @@
     tier.py unit NAME               one unit test, its whole output shown
     tier.py shard HASH SECONDS      as much of check-mutants, check-boards and check-long as fits, chosen by the hash
 """
+import fcntl
 import os
 import pathlib
 import random
@@ -207,12 +208,24 @@ def shard(arguments):
             boards(None)
 
 
+def alone():
+    """One tier at a time in a tree, until the file returned is closed: tests boot what another's would build anew."""
+    lock = open(__file__)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for other tests at work in build/", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def main():
     tier, names = sys.argv[1], sys.argv[2:]
     start = time.monotonic()
     if tier == "unit":
         print(unit(names[0]), end="")
     else:
+        lock = alone()  # noqa: F841
         {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": boards, "check-bochs": bochs,
          "check-long": long, "shard": shard}[tier](names)  # fmt: skip
     print(f"{tier}: {time.monotonic() - start:.0f} s", file=sys.stderr)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The build as a user meets it: missing packages, wrong names, a product outside the tree, the release image, `make run`."""
+import fcntl
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
+import sys
 import termios
 import time
 
@@ -141,10 +144,78 @@ def test_release_image_of_a_real_board(tmp_path):
         assert "development" not in machine.text
 
 
+def clean_environment():
+    return {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A product, and a make that is at work on it until `go` is touched."""
+    folder, go = tmp_path / "held", tmp_path / "go"
+    (folder / "partitions/greeter").mkdir(parents=True)
+    (folder / "product.c").write_text(PRODUCT)
+    (folder / "partitions/greeter/greeter.c").write_text(PROGRAM)
+    stub(tmp_path, "gcc", f'touch {tmp_path}/begun; while [ ! -e {go} ]; do sleep 0.1; done; exec /usr/bin/gcc "$@"')
+    first = subprocess.Popen(["make", "-j2", f"PRODUCT={folder}", "check-config"], cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True,
+                             env={**clean_environment(), "PATH": f"{tmp_path}:{os.environ['PATH']}"})  # fmt: skip
+    try:
+        while not (tmp_path / "begun").exists():
+            assert first.poll() is None
+            time.sleep(0.1)
+        yield folder, go, first
+    finally:
+        go.touch()
+        first.wait(60)
+
+
+def test_one_make_at_a_time(held):
+    """Others wait while one is at work, whatever they would build and whoever calls them."""
+    folder, go, first = held
+    above = folder / "Makefile"
+    above.write_text(f".PHONY: {folder} lab\n{folder} lab:\n\t+$(MAKE) -C {ROOT} PRODUCT=$@ check-config\n")
+    others = [subprocess.Popen(["make", *arguments], cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+              for arguments in ([f"PRODUCT={folder}", "check-config"], ["-j2", "-f", above, folder, "lab"])]  # fmt: skip
+    time.sleep(2)
+    assert [other.poll() for other in [first, *others]] == [None, None, None]
+    go.touch()
+    outputs = [other.communicate(timeout=300)[0] for other in others]
+    assert [first.wait(60), *(other.returncode for other in others)] == [0, 0, 0], outputs
+    for output in outputs:
+        assert f"waiting for another make at work in build/, process {first.pid}\n" in output
+        assert "no findings" in output
+    assert len(re.findall("no findings", outputs[1])) == 2
+
+
+@pytest.mark.parametrize("claim", ["killed", "its number is another's now", "nonsense"])
+def test_a_claim_ends_with_its_make(held, claim):
+    """A killed one, nobody having asked for its status; one whose number another process has."""
+    folder, go, first = held
+    os.killpg(first.pid, signal.SIGKILL)
+    if claim != "killed":
+        (ROOT / "build/.claim").write_text("nonsense\n" if claim == "nonsense" else f"{os.getpid()} 1\n")
+    go.touch()
+    status, output = make(f"PRODUCT={folder}", "check-config", timeout=120)
+    assert status == 0 and "waiting" not in output, output
+
+
+def test_one_tier_at_a_time():
+    with open(ROOT / "tests/tier.py") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # by the tier that runs this test
+        tier = subprocess.Popen([sys.executable, ROOT / "tests/tier.py", "check-bochs"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        try:
+            assert tier.stderr.readline() == "waiting for other tests at work in build/\n"
+            assert tier.poll() is None
+        finally:
+            tier.kill()
+            tier.communicate()
+
+
 def run_minimal(seconds, **kwargs):
     build_product("minimal")
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
-    return subprocess.run(["make", "--no-print-directory", "PRODUCT=minimal", "run", f"RUN_SECONDS={seconds}"], cwd=ROOT, env=clean,
+    return subprocess.run(["make", "--no-print-directory", "PRODUCT=minimal", "run", f"RUN_SECONDS={seconds}"], cwd=ROOT, env=clean_environment(),
                           capture_output=True, text=True, errors="replace", timeout=seconds + 60, **kwargs)
 
 
@@ -163,11 +234,10 @@ def test_run_tells_that_a_partition_is_missing():
 
 def test_run_restores_the_terminal():
     build_product("minimal")
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
     near, far = pty.openpty()
     before = termios.tcgetattr(far)
-    run = subprocess.Popen(["make", "--no-print-directory", "PRODUCT=minimal", "run"], cwd=ROOT, env=clean, stdin=far, stdout=far,
-                           stderr=far)
+    run = subprocess.Popen(["make", "--no-print-directory", "PRODUCT=minimal", "run"], cwd=ROOT, env=clean_environment(), stdin=far,
+                           stdout=far, stderr=far)
     seen = b""
 
     def read_until(done):
