@@ -51,6 +51,7 @@ def test_sep4_terminal_that_does_not_read(rig):
     time.sleep(8)  # meanwhile output is discarded, the attacker's verdict too
     rig.drain(1)
     rig.type("fetch\r", said_by("attacker", "attack fetch: .*: PASS"), timeout=90)
+    rig.hypervisor_sound()
     worst = rig.since(rig.place(), said_by("witness", r"witness ok \d+ .*worst=(\d+) us strangers=0 bad=0"))[1]
     assert int(worst) < 6000000
     rig.victim_whole()
