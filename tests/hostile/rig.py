@@ -73,11 +73,12 @@ class Rig(Machine):
         self.type(name + "\r", said_by(who, f"attack {name}: expected"))
 
     def end(self, name, record, timeout=60, who="attacker", then=": stopped", astray=": stopped|: running"):
-        """Run an attack that ends the attacker: its stop record, and then what comes of it, not first what is astray. Returns the
-        record."""
+        """Run an attack that ends the attacker: its stop record, and then what comes of it, not first what is astray, and not that
+        it lives. Returns the record."""
         self.keys_to(who)
         place = self.place()
-        seen = self.unless_lost(name + "\r", OURS + f"partition {who}(?:(?P<then>{then})|{astray})", timeout)
+        alive = said_by(who, f"attack {name}: still alive")
+        seen = self.unless_lost(name + "\r", OURS + f"partition {who}(?:(?P<then>{then})|{astray})|{alive}", timeout)
         found = re.search(OURS + rf"partition {who}: {record}", self.text[place:])
         assert seen["then"] and found, self.text[place:][-3000:]
         return found[0]
