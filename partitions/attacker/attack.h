@@ -118,8 +118,9 @@ struct paged_job {
 #define PAGED_16 0x28u /* 16-bit code with a base */
 #define PAGED_BASE_16 0x40240000u
 void paged_run(struct paged_job *job);
-/* To be called by it, flat: read and write one word at each of ECX linear addresses at ESI. EDX: accesses that did not
+/* To be called by it, flat: read one word and write PAGED_WORD at each of ECX linear addresses at ESI. EDX: accesses that did not
  * fault; EBX: address of the last of them. */
+#define PAGED_WORD 0xa77ac4edu
 void paged_touch(void);
 
 #endif

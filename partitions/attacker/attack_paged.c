@@ -168,6 +168,24 @@ static void touch(unsigned count, const uint32_t *linears, bool illegal)
     bh_watchdog_pet();
 }
 
+/* Our own page in every slot: the same accesses must all succeed, and meet our memory. */
+static void own_memory(void)
+{
+    uint32_t at[16];
+    struct paged_job job = {.esi = low(at), .ecx = sizeof(at) / sizeof(at[0])};
+    uint32_t sum = 0;
+
+    memset(other_page, 0, sizeof(other_page));
+    for (unsigned i = 0; i < job.ecx; i++) {
+        at[i] = slot_linear(i, low(other_page) + 4 * i);
+        map(at[i], low(other_page));
+    }
+    run(&job, (uint32_t)(uintptr_t)paged_touch, PAGED_FLAT);
+    for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        sum += memcmp(other_page + 4 * i, &(uint32_t){PAGED_WORD}, 4) == 0;
+    expect(job.vector == 0 && job.edx == 2 * sum && sum == sizeof(at) / sizeof(at[0]), &job, "own memory");
+}
+
 static uint32_t linears[SLOTS];
 static unsigned slots;
 
@@ -304,33 +322,45 @@ static void forbidden_values(void)
     expect(job.vector == VECTOR_GP && job.eip == code_linear() + 7, &job, "EFER.LME while paging is on");
 }
 
+static void apic_read(const uint8_t *code, unsigned length, uint32_t selector, uint32_t right, const char *what)
+{
+    struct paged_job job = {.esi = slot_linear(0, APIC_PAGE + 0x30)};
+
+    put(code, length, 0);
+    run(&job, code_linear(), selector);
+    expect(job.vector == 0 && job.eax == right, &job, what);
+}
+
+static void apic_write(uint32_t value)
+{
+    static const uint8_t store[] = {0x89, 0x06, 0x31, 0xc0, 0x8b, 0x06, 0xcb};
+    struct paged_job job = {.esi = slot_linear(0, APIC_PAGE + 0x80), .eax = value};
+
+    put(store, sizeof(store), 0);
+    run(&job, code_linear(), PAGED_FLAT);
+    expect(job.vector == 0 && job.eax == value, &job, "write of the task priority");
+}
+
 /* The local APIC's page: version register read, task priority written and read, in the forms that C compilers make. */
 static void apic_page(void)
 {
-    static const uint8_t load[] = {0x8b, 0x06, 0xcb}, store[] = {0x89, 0x06, 0x31, 0xc0, 0x8b, 0x06, 0xcb};
-    uint32_t version = slot_linear(0, APIC_PAGE + 0x30), priority = slot_linear(0, APIC_PAGE + 0x80);
-    uint8_t load_offset[] = {0xa1, 0, 0, 0, 0, 0xcb};
-    struct paged_job job;
+    static const uint8_t load[] = {0x8b, 0x06, 0xcb};
+    uint8_t load_offset[] = {0xa1, 0, 0, 0, 0, 0xcb}, load_offset_16[] = {0x66, 0x67, 0xa1, 0, 0, 0, 0, 0x66, 0xcb};
+    uint32_t version = slot_linear(0, APIC_PAGE + 0x30);
     uint64_t right;
 
     if (apic_is_x2() || !try_read(APIC_PAGE + 0x30, 4, &right))
         return;
     map(version, APIC_PAGE);
-    put(load, sizeof(load), 0);
-    job = (struct paged_job){.esi = version};
-    run(&job, code_linear(), PAGED_FLAT);
-    expect(job.vector == 0 && job.eax == right, &job, "read of the APIC's version");
     memcpy(load_offset + 1, &version, 4);
-    put(load_offset, sizeof(load_offset), 0);
-    job = (struct paged_job){.eax = 0};
-    run(&job, code_linear(), PAGED_BASED);
-    expect(job.vector == 0 && job.eax == right, &job, "read of the APIC's version, by offset");
-    put(store, sizeof(store), 0);
-    for (uint32_t value = 0x20; value < 0x80; value -= 0x20) {
-        job = (struct paged_job){.esi = priority, .eax = value};
-        run(&job, code_linear(), PAGED_FLAT);
-        expect(job.vector == 0 && job.eax == value, &job, "write of the task priority");
-    }
+    memcpy(load_offset_16 + 3, &version, 4);
+    apic_read(load, sizeof(load), PAGED_FLAT, (uint32_t)right, "read of the APIC's version");
+    apic_read(load, sizeof(load), PAGED_BASED, (uint32_t)right, "read of the APIC's version in a segment with a base");
+    apic_read(load_offset, sizeof(load_offset), PAGED_BASED, (uint32_t)right, "read of the APIC's version by offset");
+    if (!mode.large)
+        apic_read(load_offset_16, sizeof(load_offset_16), PAGED_16, (uint32_t)right, "read of the APIC's version in 16 bits");
+    apic_write(0x20);
+    apic_write(0);
 }
 
 /* --- tables that change under the hypervisor ----------------------------------------------------------------------------------- */
@@ -426,6 +456,7 @@ static void attack_modes(const struct mode *modes)
         last_of_page();
         edge();
         stale_entries();
+        own_memory();
         illegal_entries();
         sweep();
     }

@@ -7,7 +7,7 @@
     .code64
 paged_run:
     movl    %edi, job
-    .irp    vector, 6, 13, 14
+    .irp    vector, 3, 6, 13, 14
     leaq    fault_\vector(%rip), %rax   /* its gate, in two halves */
     movw    %ax, idt + \vector * 8
     shrl    $16, %eax
@@ -64,6 +64,10 @@ leave:
     lgdt    saved_gdt
     jmp     unpaged_return
 
+fault_3:
+    pushl   $0
+    pushl   $3
+    jmp     fault
 fault_6:
     pushl   $0
     pushl   $6
@@ -154,7 +158,9 @@ gdt:                                    /* the library's first four, and two tha
     .quad   0x3fcf9b123000ffff          /* 0x20 code, 32 bit, base 0x3f123000: PAGED_BASE */
     .quad   0x40009b240000ffff          /* 0x28 code, 16 bit, base 0x40240000 */
 idt:
-    .fill   6, 8, 0
+    .fill   3, 8, 0
+    .word   0, 0x18, 0x8e00, 0
+    .fill   2, 8, 0
     .word   0, 0x18, 0x8e00, 0
     .fill   6, 8, 0
     .word   0, 0x18, 0x8e00, 0

@@ -37,8 +37,8 @@ def paged(rig, name):
     seen = rig.attack(name, 180)
     after = rig.counters()
     assert int(re.search(r"(\d+) accesses outside refused", seen)[1]) > 40000
-    for name, least in ("denied memory", 40000), ("cr_write", 500), ("denied others", 30):
-        assert after.get(name, 0) - before.get(name, 0) > least
+    for kind, least in ("denied memory", 40000), ("cr_write", 500), ("denied others", 30):
+        assert after.get(kind, 0) - before.get(kind, 0) > least
 
 
 def test_sep1_memory_in_32_bit_paged_mode(rig):
