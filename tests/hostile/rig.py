@@ -57,10 +57,10 @@ class Rig(Machine):
 
     def unless_lost(self, text, answer, timeout=60, *names):
         """Type `text` and wait for the answer, or fail at once where none will come: the hypervisor is lost, or one of these partitions,
-        or one that has nothing to do with it. Returns the answer's match."""
+        or one that has nothing to do with it (the whole line must have come to say so). Returns the answer's match."""
         place = self.place()
         names = "|".join({"witness", "victim", *names})
-        lost = messages.OURS + rf"(?:CRASH|Bulkhead |core \d+ does not answer|partition (?:{names}): (?!\d+ denied accesses)).*"
+        lost = messages.OURS + rf"(?:CRASH|Bulkhead |core \d+ does not answer|partition (?:{names}): (?!\d+ denied accesses)).*\n"
         seen = self.type(text, f"(?P<answer>{answer})|{lost}", timeout=timeout)
         if seen["answer"] is None:
             self.drain(1)
