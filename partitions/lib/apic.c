@@ -4,7 +4,17 @@
 #include "lib.h"
 #include "scale.h"
 
-enum { EOI = 0x0b, TPR = 0x08, SVR = 0x0f, ICR = 0x30, ICR_HIGH = 0x31, LVT_TIMER = 0x32, INITIAL = 0x38, DIVIDE = 0x3e, SELF_IPI = 0x3f };
+enum {
+    EOI = 0x0b,
+    TPR = 0x08,
+    SVR = 0x0f,
+    ICR = 0x30,
+    ICR_HIGH = 0x31,
+    LVT_TIMER = 0x32,
+    INITIAL = 0x38,
+    DIVIDE = 0x3e,
+    SELF_IPI = 0x3f
+};
 #define LVT_MASKED (1u << 16)
 #define LVT_PERIODIC (1u << 17)
 #define ICR_PENDING (1u << 12)
