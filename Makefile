@@ -202,16 +202,19 @@ image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/si
 
 # --- running -----------------------------------------------------------------------------------------------------------------------
 
+# One shell-like line: the emulator and its words.
 $(out)/run.args: $(board_dir)/board.mk
-	$(Q)mkdir -p $(@D) && printf '%s\n' '$(QEMU) $(QEMU_FLAGS)' >$@
-run_qemu = $(if $(QEMU),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
+	$(file >$@,$(EMULATOR) $(EMULATOR_FLAGS))
+EMULATOR := $(or $(QEMU),$(BOCHS))
+EMULATOR_FLAGS := $(or $(QEMU_FLAGS),$(BOCHS_FLAGS))
+run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
 	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
 .PHONY: run gdb
 # While it runs another make may be at work: the claim is given up.
-run: $(out)/bulkhead.iso $(out)/run.args ## boot it in QEMU, consoles in this terminal; RUN_SECONDS=n ends it after n seconds
-	$(run_qemu) $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
-gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger
-	$(run_qemu) --gdb $(out)/bulkhead.elf
+run: $(out)/bulkhead.iso $(out)/run.args ## boot it in its emulator, consoles in this terminal; RUN_SECONDS=n ends it after n seconds
+	$(run_image) $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
+gdb: $(out)/bulkhead.iso $(out)/run.args ## the same, waiting for a debugger (QEMU only)
+	$(if $(QEMU),,$(error board "$(BOARD)" does not run in QEMU: no debugger can be attached))$(run_image) --gdb $(out)/bulkhead.elf
 
 .PHONY: bench
 ifeq ($(PRODUCT),bench)
@@ -257,10 +260,10 @@ deps: build/.deps ## install the Debian packages that are missing, or say which
 
 .PHONY: $(TIERS)
 check-fast: ## unit tests, rules and style; under 2 minutes
-check: ## check-fast and the default board in QEMU; up to 20 minutes
+check: ## check-fast, the default board in QEMU, a few on the boards of Bochs; up to 20 minutes
 check-mutants: ## each defence removed in turn: its test must fail
 check-boards: ## every board builds and boots
-check-bochs: ## VMX in Bochs: empty until there is a board for it
+check-bochs: ## what concerns the CPU alone, on the boards that run in Bochs
 check-long: ## full sweeps and 1,000 restarts
 $(TIERS): | build/.deps
 	@$(PYTHON) tests/tier.py $@ $(UNITS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For all pytest tests: the serial transcript of a failed test is printed, no QEMU outlives its test, no test hangs for ever."""
+"""For all pytest tests: the serial transcript of a failed test is printed, no emulator outlives its test, no test hangs for ever."""
 import pathlib
 import signal
 import sys
@@ -18,6 +18,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: full sweeps and many repetitions, run by make check-long")
     config.addinivalue_line("markers", "boards: needs another board than the default, run by make check-boards")
     config.addinivalue_line("markers", "limit(seconds): how long this test may take")
+    config.addinivalue_line("markers", "qemu: needs QEMU itself: its monitor, its devices, other settings of its machine")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What needs QEMU is not there on a board of Bochs: neither passed nor skipped."""
+    out = [item for item in items if item.get_closest_marker("qemu")] if not lib.ON_QEMU else []
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 @pytest.hookimpl(hookwrapper=True)

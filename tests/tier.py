@@ -20,6 +20,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
 PRODUCTS = ["minimal", "hostile", "lab", "demo"]
 SYSTEM = ["tests/system", "tests/hostile"]
+BOCHS_BOARDS = ["bochs-svm"]
+BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab")), "tests/hostile",
+         *(f"tests/system/test_build.py::test_run_{name}" for name in ("without_a_terminal_ends_by_itself", "restores_the_terminal"))]
+# What `make check` has of these: 2 minutes.
+BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_console.py",
+             "tests/system/test_build.py::test_run_restores_the_terminal"]
 NEEDS = {"pytest": 600, "mutant": 90, "boards": 180}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off
 passed = failed = 0
@@ -144,6 +150,7 @@ def check(names):
     check_fast(names)
     command("invariants matrix", "config/tool/check_ids.py")
     pytest("-m", "not long and not boards", *SYSTEM)
+    bochs(BOCHS_FEW)
 
 
 def mutants(_):
@@ -173,13 +180,17 @@ def boards(_):
         name = board.parent.name
         build = make("-j2", "PRODUCT=minimal", f"BOARD={name}")
         count(build.returncode == 0, f"build for {name}", build.stdout + build.stderr)
-        if build.returncode == 0 and re.search(r"^QEMU :=", (board.parent / "board.mk").read_text(), re.M):
+        if build.returncode == 0 and re.search(r"^(QEMU|BOCHS) :=", (board.parent / "board.mk").read_text(), re.M):
             run = make("PRODUCT=minimal", f"BOARD={name}", "run", "RUN_SECONDS=45")
             count(run.returncode == 0, f"boot on {name}", run.stdout[-4000:] + run.stderr)
 
 
-def bochs(_):
-    print("there is no board that runs in Bochs yet")
+def bochs(tests):
+    """On each board of Bochs; all that concern the CPU alone if none are named."""
+    for board in BOCHS_BOARDS:
+        os.environ["TEST_BOARD"] = board
+        pytest("-m", "not long and not boards", *(tests or BOCHS))
+    os.environ.pop("TEST_BOARD", None)
 
 
 def long(_):
@@ -226,7 +237,7 @@ def main():
         print(unit(names[0]), end="")
     else:
         lock = alone()  # noqa: F841
-        {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": boards, "check-bochs": bochs,
+        {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": boards, "check-bochs": lambda _: bochs(None),
          "check-long": long, "shard": shard}[tier](names)  # fmt: skip
     print(f"{tier}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"{passed} passed, {failed} failed")

@@ -9,6 +9,8 @@ import subprocess
 class Qemu:
     """`command`: words of a QEMU command line without serial port, monitor and image."""
 
+    name = "QEMU"
+
     def __init__(self, command, image, extra=()):
         serial, serial_far = socket.socketpair()
         control, control_far = socket.socketpair()
@@ -67,6 +69,10 @@ class Qemu:
 
     def running(self):
         return self.process.poll() is None
+
+    def status(self):
+        """Of one that has ended."""
+        return self.process.returncode
 
     def stop(self):
         """End it, whatever state it is in; returns its status."""

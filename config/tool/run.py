@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Boots an image in QEMU with the consoles in this terminal, as `make run` does.
+"""Boots an image in its board's emulator with the consoles in this terminal, as `make run` does.
 
 Leaves when the machine powers off, after Ctrl-] q, or with --seconds after that time. Status 0 only if nothing was refused,
 there was no crash record and each --partition has started; else 1, with the reasons on stderr."""
@@ -14,8 +14,8 @@ import termios
 import time
 import tty
 
+import emulator
 from messages import Verdict
-from qemu import Qemu
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRACE = 5  # seconds that the hypervisor has to power off after the attention key and q
@@ -49,17 +49,17 @@ class Keyboard:
         return data
 
 
-def relay(qemu, keyboard, verdict, end):
-    """Bytes to and fro until QEMU ends or it is time to leave."""
+def relay(machine, keyboard, verdict, end):
+    """Bytes to and fro until the machine ends or it is time to leave."""
     output = sys.stdout.fileno()
-    sources = [qemu.serial, keyboard.fd] if keyboard.saved or end is None else [qemu.serial]
+    sources = [machine.serial, keyboard.fd] if keyboard.saved or end is None else [machine.serial]
     while True:
         now = time.monotonic()
         if (end and now >= end) or (keyboard.leaving and now >= keyboard.leaving + GRACE):
             return
         ready, _, _ = select.select(sources, [], [], 0.2)
-        if qemu.serial in ready:
-            data = qemu.serial.recv(65536)
+        if machine.serial in ready:
+            data = machine.serial.recv(65536)
             if not data:
                 return
             verdict.feed(data)
@@ -67,13 +67,13 @@ def relay(qemu, keyboard, verdict, end):
         if keyboard.fd in ready:
             data = keyboard.read()
             if data:
-                qemu.serial.sendall(data)
+                machine.serial.sendall(data)
             else:
                 sources.remove(keyboard.fd)
 
 
 def end_by_signal(*_):
-    """Once: a second signal must not interrupt the end of QEMU."""
+    """Once: a second signal must not interrupt the end of the emulator."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     sys.exit(1)
@@ -85,7 +85,7 @@ def key_name(code):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--command", required=True, help="file with the board's QEMU command line")
+    parser.add_argument("--command", required=True, help="file with the board's emulator and its settings")
     parser.add_argument("--image", required=True)
     parser.add_argument("--partition", action="append", default=[], help="must start")
     parser.add_argument("--attention", type=int, default=0x1D, help="code of the attention key")
@@ -103,15 +103,19 @@ def main():
     for number in ENDING:
         signal.signal(number, end_by_signal)
     verdict = Verdict(options.partition)
-    qemu = Qemu(command, options.image, ["-s", "-S"] if options.gdb else [])
+    try:
+        machine = emulator.start(command, options.image, ["-s", "-S"] if options.gdb else [])
+    except RuntimeError as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
     try:
         with Keyboard(options.attention) as keyboard:
-            relay(qemu, keyboard, verdict, time.monotonic() + options.seconds if options.seconds else None)
+            relay(machine, keyboard, verdict, time.monotonic() + options.seconds if options.seconds else None)
     finally:
-        status = qemu.stop()
+        status = machine.stop()
     if options.seconds and status == 0:
         print(f"make run: ended after {options.seconds:g} s, as RUN_SECONDS says", file=sys.stderr)
-    problems = verdict.report() + ([f"QEMU ended with status {status}"] if status > 0 else [])
+    problems = verdict.report() + ([f"{machine.name} ended with status {status}"] if status > 0 else [])
     for problem in problems:
         print(f"make run: {problem}", file=sys.stderr)
     return 1 if problems else 0

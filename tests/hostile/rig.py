@@ -4,7 +4,7 @@ shows the isolation. Every attack ends with the same questions, whatever the att
 import re
 
 import messages
-from lib import PATIENCE, Machine
+from lib import CORES, PATIENCE, Machine
 
 LATE = 6  # seconds that a line of the witness may be late: the emulator's host may be busy
 WITNESS = re.compile(r"\[ *(\d+\.\d{6})\] witness\| witness (\S+) (\d+) sum=([0-9a-f]+) .*strangers=(\d+) bad=(\d+)\r")
@@ -114,7 +114,7 @@ class Rig(Machine):
         self.witness_steady()
         if "victim" in self.build.partitions:
             self.victim_whole()
-        self.key("v", OURS + r"audit: \d+ partitions, 5 cores, .*: 0 findings", timeout=60)
+        self.key("v", OURS + rf"audit: \d+ partitions, {CORES} cores, .*: 0 findings", timeout=60)
         self.hypervisor_sound()
 
     def witness_steady(self):

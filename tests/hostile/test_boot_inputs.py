@@ -8,13 +8,13 @@ import struct
 import pytest
 
 import messages
-from lib import Machine, build_product, make_iso
+from lib import CORES, Machine, build_product, make_iso
 from rig import OURS
 
 
 def test_sep1_sep5_audit_finds_nothing_before_the_first_partition():
     with Machine("hostile") as machine:
-        audit = machine.seen(OURS + r"audit: (\d+) partitions, 5 cores, .*: (\d+) findings", timeout=60)
+        audit = machine.seen(OURS + rf"audit: (\d+) partitions, {CORES} cores, .*: (\d+) findings", timeout=60)
         assert audit[1] == "3" and audit[2] == "0", machine.drain(1)
         assert ": running" not in machine.text[: audit.start()]
 
@@ -94,7 +94,7 @@ def refused(machine, reason):
     line = machine.seen(messages.OURS + f"(?:.*refused: .*|{WORSE})", timeout=60)[0]
     assert re.search(rf"refused: .*({reason})", line), machine.drain(0.5)
     assert ": running" not in machine.drain(1) and "CRASH" not in machine.text
-    assert machine.qemu.running(), "a refusal stays on the screen"
+    assert machine.emulator.running(), "a refusal stays on the screen"
 
 
 @pytest.mark.parametrize("name", BAD_LOADER)
@@ -104,6 +104,7 @@ def test_sep8_bad_boot_information_and_images_are_refused(tmp_path, name):
         refused(machine, reason)
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("name", BAD_TABLES)
 def test_sep8_bad_firmware_tables_are_refused(tmp_path, name):
     signature, body, reason = BAD_TABLES[name]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from faults import HALT, code_change
-from lib import ROOT, Machine, build_product, make_iso
+from lib import CORES, DEFAULT_BOARD, ROOT, Machine, build_product, make_iso
 
 
 def changed_command(**options):
@@ -29,7 +29,7 @@ def changed_command(**options):
 def nothing_runs(machine):
     machine.drain(1)
     assert "running" not in machine.text
-    assert machine.qemu.running(), "a refusal stays on the screen"
+    assert machine.emulator.running(), "a refusal stays on the screen"
 
 
 def test_minimal_boots():
@@ -37,7 +37,7 @@ def test_minimal_boots():
     with Machine("minimal") as machine:
         machine.running()
         first = machine.text.split("bulkhead| ", 1)[1].splitlines()[0]
-        assert re.fullmatch(r"Bulkhead \S+, development image: product minimal on board qemu-q35-amd", first)
+        assert re.fullmatch(rf"Bulkhead \S+, development image: product minimal on board {DEFAULT_BOARD}", first)
         assert "refused" not in machine.text and "crash record" not in machine.text and "does not answer" not in machine.text
         machine.seen(r"hello\| argument 1: minimal", r"loop\| loop: life 1, one cycle each 1000 us")
         machine.attention("q")
@@ -49,7 +49,7 @@ def test_minimal_boots():
 def test_sep1_sep7_audit_and_seal_at_boot():
     with Machine("minimal") as machine:
         machine.running()
-        seen = re.search(r"audit: 2 partitions, 5 cores, (\d+) leaves, (\d+) pages, (\d+) ports, (\d+) MSRs .*: (\d+) findings",
+        seen = re.search(rf"audit: 2 partitions, {CORES} cores, (\d+) leaves, (\d+) pages, (\d+) ports, (\d+) MSRs .*: (\d+) findings",
                          machine.text)
         leaves, pages, ports, msrs, findings = map(int, seen.groups())
         # 16 MiB in 2 MiB leaves and 7 ABI pages each, and the page of the parking guest
@@ -73,6 +73,7 @@ WRONG = {
 }
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("wrong", WRONG)
 def test_sep8_wrong_board_is_refused(wrong):
     change, code, differences = WRONG[wrong]
@@ -83,6 +84,7 @@ def test_sep8_wrong_board_is_refused(wrong):
         nothing_runs(machine)
 
 
+@pytest.mark.qemu
 def test_sep8_cpu_without_long_mode_is_refused():
     with Machine("minimal", change_command=changed_command(cpu="qemu32")) as machine:
         machine.refused("BOOT-1")

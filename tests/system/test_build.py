@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from lib import Machine, ROOT, build_product, make
+from lib import DEFAULT_BOARD, Machine, ROOT, build_product, make
 
 PRODUCT = """
 #include "product.h"
@@ -213,10 +213,13 @@ def test_one_tier_at_a_time():
             tier.communicate()
 
 
+RUN = ["make", "--no-print-directory", "PRODUCT=minimal", f"BOARD={DEFAULT_BOARD}", "run"]
+
+
 def run_minimal(seconds, **kwargs):
     build_product("minimal")
-    return subprocess.run(["make", "--no-print-directory", "PRODUCT=minimal", "run", f"RUN_SECONDS={seconds}"], cwd=ROOT, env=clean_environment(),
-                          capture_output=True, text=True, errors="replace", timeout=seconds + 60, **kwargs)
+    return subprocess.run([*RUN, f"RUN_SECONDS={seconds}"], cwd=ROOT, env=clean_environment(), capture_output=True, text=True,
+                          errors="replace", timeout=seconds + 60, **kwargs)
 
 
 def test_run_without_a_terminal_ends_by_itself():
@@ -224,6 +227,17 @@ def test_run_without_a_terminal_ends_by_itself():
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Ctrl-] q" in run.stdout.splitlines()[0]
     assert "partition hello: running" in run.stdout
+
+
+@pytest.mark.parametrize(("program", "told"), [(None, "install the Debian packages bochs\n"), ("exit 1", "--reinstall bochs bochs-term")])
+def test_bochs_that_is_missing_or_broken_is_named(tmp_path, program, told):
+    command = tmp_path / "run.args"
+    command.write_text(f"{tmp_path}/bochs-bin 'memory: guest=64'")
+    if program:
+        stub(tmp_path, "bochs-bin", program)
+    run = subprocess.run([sys.executable, ROOT / "config/tool/run.py", "--command", command, "--image", "none.iso"], timeout=60,
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert run.returncode == 1 and told in run.stderr, run.stderr
 
 
 def test_run_tells_that_a_partition_is_missing():
@@ -236,8 +250,7 @@ def test_run_restores_the_terminal():
     build_product("minimal")
     near, far = pty.openpty()
     before = termios.tcgetattr(far)
-    run = subprocess.Popen(["make", "--no-print-directory", "PRODUCT=minimal", "run"], cwd=ROOT, env=clean_environment(), stdin=far,
-                           stdout=far, stderr=far)
+    run = subprocess.Popen(RUN, cwd=ROOT, env=clean_environment(), stdin=far, stdout=far, stderr=far)
     seen = b""
 
     def read_until(done):

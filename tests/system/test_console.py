@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import ROOT, Machine
+from lib import CORES, DEFAULT_BOARD, ROOT, Machine
 
 LINE = re.compile(r"\[ *\d+\.\d{6}\] (bulkhead|hello|loop)\| ")
 
@@ -81,7 +81,7 @@ def test_counters(machine):
 
 
 def test_sep1_audit_on_demand(machine):
-    machine.key("v", r"audit: 2 partitions, 5 cores, 31 leaves, .*: 0 findings")
+    machine.key("v", rf"audit: 2 partitions, {CORES} cores, 31 leaves, .*: 0 findings")
 
 
 @pytest.mark.parametrize("key", ["?", "x", "\r", "\x00", "\x7f"])
@@ -142,7 +142,7 @@ def test_board_moves_the_attention_key(tmp_path):
     """Also: a board outside the tree."""
     board = tmp_path / "ctrl-a"
     board.mkdir()
-    source = ROOT / "board/qemu-q35-amd"
+    source = ROOT / "board" / DEFAULT_BOARD
     (board / "board.mk").write_text((source / "board.mk").read_text())
     (board / "board.c").write_text((source / "board.c").read_text().replace("    .test_only", "    .attention = 1,\n    .test_only"))
     with Machine("minimal", board, attention=b"\x01") as machine:

@@ -29,6 +29,14 @@ static void ioapic_write(uint32_t reg, uint32_t value)
     ioapic[WINDOW] = value;
 }
 
+void ioapic_mask(void)
+{
+    for (uint32_t pin = 0; pin < pin_count; pin++) {
+        ioapic_write(REG_ENTRY(pin), ENTRY_MASKED);
+        ioapic_write(REG_ENTRY(pin) + 1, 0);
+    }
+}
+
 const char *ioapic_init(void)
 {
     outb(PORT_8259_FIRST_MASK, 0xff);
@@ -37,10 +45,7 @@ const char *ioapic_init(void)
     pin_count = (ioapic_read(REG_VERSION) >> 16 & 0xffu) + 1;
     if (pin_count > PINS_MAX || pin_count < plan.board->ioapic.pins)
         return "IRQ-1: the IO-APIC does not have the pins of the board table";
-    for (uint32_t pin = 0; pin < pin_count; pin++) {
-        ioapic_write(REG_ENTRY(pin), ENTRY_MASKED);
-        ioapic_write(REG_ENTRY(pin) + 1, 0);
-    }
+    ioapic_mask();
     return 0;
 }
 

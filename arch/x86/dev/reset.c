@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ways to reset the board or to switch it off, strongest first; none of them waits without bound. */
 #include "arch.h"
+#include "dev.h"
 #include "plan.h"
 #include "x86.h"
 
@@ -40,6 +41,7 @@ static _Noreturn void triple_fault(void)
 _Noreturn void arch_reset(void)
 {
     cli();
+    ioapic_mask(); /* a reset that reaches the processors alone must not leave them our NMIs */
     if (plan.board->reset.port != 0) {
         if (plan.board->reset.port == PORT_RESET_CONTROL)
             outb(PORT_RESET_CONTROL, RESET_ARM); /* the reset starts at the rising edge of bit 2 */

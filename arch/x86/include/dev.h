@@ -16,6 +16,8 @@ void uart_interrupts_on(void);
 
 /* IO-APIC and the two 8259: mask every pin. Returns 0, or what is wrong with the IO-APIC. */
 const char *ioapic_init(void);
+/* Every pin; nothing before ioapic_init(). */
+void ioapic_mask(void);
 /* Deliver this pin's rising edges as NMI to one core. */
 void ioapic_route_nmi(uint32_t gsi, uint32_t apic_id);
 
