@@ -22,7 +22,7 @@ def test_sep3_attack_through_the_page(rig, name):
 @pytest.mark.parametrize("name", ["decode-32", "decode-pae"])
 def test_sep1_sep4_code_that_cannot_be_fetched(rig, name):
     """The code page's entry leads outside memory when the hypervisor looks: it reads nothing there, and says so."""
-    rig.end(name, "memory access that cannot be answered, value 0x1, address 0xfee00030, vcpu 0 .*action: stop", timeout=20)
+    rig.end(name, "memory access that cannot be answered, value 0x1, address 0xfee00030, vcpu 0 .*action: stop")
     rig.nobody_noticed()
     rig.again()
 
