@@ -26,7 +26,7 @@ BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life"
 # What `make check` has of these: 2 minutes.
 BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_console.py",
              "tests/system/test_build.py::test_run_restores_the_terminal"]
-NEEDS = {"pytest": 600, "mutant": 90, "boards": 180}  # seconds that must be left for a part of the shard to begin
+NEEDS = {"pytest": 600, "mutant": 150, "boards": 180}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off
 passed = failed = 0
 

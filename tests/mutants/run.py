@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOT_COPIED = {"build", ".git"}
 SHARED = ["newlib", "linux"]  # payload parts that no mutant changes
 CACHED = ["obj", "host", "unit", "programs"]  # make sees by their times what a patch makes old
+LIMIT = 240 * float(os.environ.get("TEST_PATIENCE", "1"))  # seconds for what a patch makes old and its test; below tier.py's cut
 
 
 def copy_tree(target):
@@ -44,7 +45,7 @@ def copy_tree(target):
         shutil.copy2(ROOT / "build/.deps", target / "build/.deps")
 
 
-def run(folder, *command, timeout=1200):
+def run(folder, *command, timeout=LIMIT):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key not in ("MFLAGS", "PYTEST_CURRENT_TEST")}
     result = subprocess.run(command, cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors="replace", timeout=timeout)
