@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-46, AC-09: the watchdog and the stop request. Expected: petting, or asking the hypervisor to look, as fast as possible
- * disturbs nobody and reaches only one's own watchdog; a core that halts or spins with interrupts off is still stopped by its watchdog or by the console. */
+ * disturbs nobody and reaches only one's own watchdog; a core that halts or spins with interrupts off is still stopped by its
+ * watchdog or by the console. */
 #include "attack.h"
 #include "lib.h"
 
