@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-03, AC-04, AC-02: each bit of CR0, CR4 and EFER changed alone and put back; illegal XCR0; CR3 above the physical address
- * width. Expected: virtualisation, SMX, reserved and hidden bits give #GP; CR0.CD and NW do not reach the hardware (they read back as
- * the partition wrote them or stay clear); a bad CR3 gives #GP or, where the processor only tells at the next entry, stops us. */
+ * width. Expected: virtualisation, SMX, reserved and hidden bits give #GP; CR0.CD and NW do not reach the hardware (reads are the
+ * hardware's own, and show them clear); a bad CR3 gives #GP or, where the processor only tells at the next entry, stops us. */
 #include "attack.h"
 
 #define CR4_VMXE (1ull << 13)
@@ -54,7 +54,13 @@ static bool is_forbidden(enum which which, uint64_t bit)
         return bit & ~CR4_KNOWN || bit & (CR4_VMXE | CR4_SMXE);
     if (which == EFER)
         return bit & ~EFER_KNOWN;
-    return bit >> 32 || bit == CR0_PE || bit == CR0_PG; /* in long mode these two cannot be cleared either */
+    return bit == CR0_PE || bit == CR0_PG; /* in long mode these two cannot be cleared either */
+}
+
+/* Refused or ignored (QEMU, without asking us, ignores the upper half), but never set. */
+static bool is_without_effect(enum which which, uint64_t bit)
+{
+    return which == CR0 && (bit == CR0_NW || bit == CR0_CD || bit >> 32);
 }
 
 void attack_cr(void)
@@ -69,9 +75,9 @@ void attack_cr(void)
 
             if (may_try(which, f.bit) && !bh_try(flip, &f, &attack_fault)) {
                 taken += f.taken != 0;
-                if (f.taken && is_forbidden(which, f.bit)) {
+                if (is_forbidden(which, f.bit) || (f.taken && is_without_effect(which, f.bit))) {
                     forbidden++;
-                    detail("%s bit %u was taken", names[which], i);
+                    detail("%s bit %u was %s", names[which], i, f.taken ? "taken" : "not refused");
                 }
             } else {
                 refused++;

@@ -10,6 +10,8 @@
 #define CR0_EM (1ul << 2)
 #define CR0_TS (1ul << 3)
 #define CR0_WP (1ul << 16)
+#define CR0_NW (1ul << 29)
+#define CR0_CD (1ul << 30)
 #define CR0_PG (1ul << 31)
 #define EFER_LME (1u << 8)
 #define EFER_NXE (1u << 11)
