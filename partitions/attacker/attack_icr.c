@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-16, SEP-3: the interrupt command register with every delivery mode, shorthand, destination mode, and destination, and
  * legal and illegal vectors. Expected: at most this partition's own cores are reached; SMI, ExtINT, remote read and reserved modes
- * nowhere, no exception comes back and no NMI that was not sent, and reserved bits are #GP. QEMU resets a processor that gets an INIT even inside a guest, so a leak kills the victim's core visibly. */
+ * nowhere, no exception comes back and no NMI that was not sent, and reserved bits are #GP. QEMU resets a processor that gets an
+ * INIT even inside a guest, so a leak kills the victim's core visibly. */
 #include <string.h>
 
 #include "attack.h"
