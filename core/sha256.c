@@ -24,24 +24,28 @@ static inline uint32_t load_be(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* Three rotations of x summed, by c, c + b and c + b + a: each step works on what the last one left. */
+static inline uint32_t sum(uint32_t x, unsigned a, unsigned b, unsigned c)
+{
+    return rotate(rotate(rotate(x, a) ^ x, b) ^ x, c);
+}
+
 /* One round; the caller rotates the names instead of the values. */
-static inline __attribute__((always_inline)) void round_one(const uint32_t v[8], uint32_t *d, uint32_t *h, unsigned shift,
-                                                            uint32_t kw)
+static inline __attribute__((always_inline)) void round_one(uint32_t v[8], unsigned shift, uint32_t kw)
 {
     uint32_t a = v[(8 - shift) & 7], b = v[(9 - shift) & 7], c = v[(10 - shift) & 7];
     uint32_t e = v[(12 - shift) & 7], f = v[(13 - shift) & 7], g = v[(14 - shift) & 7];
-    uint32_t t = *h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + kw;
+    uint32_t t = v[(15 - shift) & 7] + sum(e, 14, 5, 6) + (g ^ (e & (f ^ g))) + kw;
 
-    *d += t;
-    *h = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
+    v[(11 - shift) & 7] += t;
+    v[(15 - shift) & 7] = t + sum(a, 9, 11, 2) + (b ^ ((a ^ b) & (b ^ c)));
 }
 
-static inline uint32_t schedule(uint32_t w[16], unsigned i)
+static inline __attribute__((always_inline)) uint32_t schedule(uint32_t w[16], unsigned i)
 {
     uint32_t w15 = w[(i + 1) & 15], w2 = w[(i + 14) & 15];
 
-    return w[i & 15] +=
-           (rotate(w15, 7) ^ rotate(w15, 18) ^ w15 >> 3) + w[(i + 9) & 15] + (rotate(w2, 17) ^ rotate(w2, 19) ^ w2 >> 10);
+    return w[i] += (rotate(rotate(w15, 11) ^ w15, 7) ^ w15 >> 3) + w[(i + 9) & 15] + (rotate(rotate(w2, 2) ^ w2, 17) ^ w2 >> 10);
 }
 
 static void compress(uint32_t h[8], const uint8_t *block)
@@ -50,15 +54,13 @@ static void compress(uint32_t h[8], const uint8_t *block)
 
     for (unsigned i = 0; i < 8; i++)
         v[i] = h[i];
+#pragma GCC unroll 16
     for (unsigned i = 0; i < 16; i++)
-        w[i] = load_be(block + 4 * i);
-    for (unsigned i = 0; i < 64; i += 8) {
-#pragma GCC unroll 8
-        for (unsigned j = 0; j < 8; j++) {
-            uint32_t word = i + j < 16 ? w[i + j] : schedule(w, i + j);
-
-            round_one(v, &v[(11 - j) & 7], &v[(15 - j) & 7], j, constants[i + j] + word);
-        }
+        round_one(v, i & 7, constants[i] + (w[i] = load_be(block + 4 * i)));
+    for (unsigned i = 16; i < 64; i += 16) {
+#pragma GCC unroll 16
+        for (unsigned j = 0; j < 16; j++)
+            round_one(v, j & 7, constants[i + j] + schedule(w, j));
     }
     for (unsigned i = 0; i < 8; i++)
         h[i] += v[i];
