@@ -101,7 +101,8 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 
 RULES_OBJS := check.o image.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_life.o rules_console.o rules_image.o \
 	rules_file.o rules_board.o rules_release.o
-PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_emit.o payload.o payload_elf.o payload_linux.o acpi.o report.o report_html.o report_svg.o) \
+PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
+	report.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o
 HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
 
@@ -154,12 +155,16 @@ program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 
 build/linux/kernel build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
 	partitions/linux/build.sh build/linux
+$(out)/vmlinux/%: $$(call linux_file,$$*) partitions/linux/vmlinux.py
+	$(call say,UNPACK,$@)
+	$(Q)mkdir -p $(@D) && $(PYTHON) partitions/linux/vmlinux.py $< $@
 
 # --- plan and image ------------------------------------------------------------------------------------------------------------
 
 # A relative path in the product table starts at the product's folder.
 product_path = $(if $(filter /%,$(1)),$(1),$(product_dir)/$(1))
-linux_kernel = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/kernel)
+linux_file = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/kernel)
+linux_kernel = $(if $(UNPACKED_$(1)),$(out)/vmlinux/$(1),$(linux_file))
 linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
 image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))

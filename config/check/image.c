@@ -27,6 +27,11 @@ static bool read_at(FILE *file, uint64_t offset, void *to, size_t size)
     return fseek(file, (long)offset, SEEK_SET) == 0 && fread(to, 1, size, file) == size;
 }
 
+static uint32_t get32(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
 /* A 32-bit header as a 64-bit one. */
 static void widen_header(const Elf32_Ehdr *narrow, Elf64_Ehdr *wide)
 {
@@ -52,6 +57,22 @@ static bool read_segment(FILE *file, bool is64, uint64_t offset, Elf64_Phdr *seg
                             .p_filesz = narrow.p_filesz,
                             .p_memsz = narrow.p_memsz};
     return true;
+}
+
+/* A note "Xen" of type XEN_ELFNOTE_PHYS32_ENTRY. What is not within the first 4 KiB of notes is not looked for. */
+static bool notes_pvh(FILE *file, const Elf64_Phdr *segment)
+{
+    static uint8_t notes[4096];
+    uint64_t size = segment->p_filesz < sizeof(notes) ? segment->p_filesz : sizeof(notes);
+    if (!read_at(file, segment->p_offset, notes, size))
+        return false;
+    for (uint64_t at = 0; at + 16 <= size;) {
+        uint64_t name = get32(notes + at), text = get32(notes + at + 4);
+        if (get32(notes + at + 8) == 18 && name == 4 && memcmp(notes + at + 12, "Xen", 4) == 0)
+            return true;
+        at += 12 + ((name + 3) & ~3ull) + ((text + 3) & ~3ull);
+    }
+    return false;
 }
 
 static const char *take_segment(const Elf64_Phdr *segment, uint64_t size, struct elf_facts *facts)
@@ -93,6 +114,7 @@ static const char *elf_parse(FILE *file, uint64_t size, struct elf_facts *facts)
         if (!read_segment(file, is64, header.e_phoff + (uint64_t)i * header.e_phentsize, &segment))
             return "it ends inside its program headers";
         defect = take_segment(&segment, size, facts);
+        facts->pvh = facts->pvh || (segment.p_type == PT_NOTE && notes_pvh(file, &segment));
     }
     return defect ? defect : facts->segment_count ? 0 : "it has nothing to load";
 }
@@ -108,11 +130,6 @@ void elf_read(const char *path, struct elf_facts *facts)
     fclose(file);
 }
 
-static uint32_t get32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 /* Offsets: the kernel's boot protocol, "The Real-Mode Kernel Header". */
 void bzimage_read(const char *path, struct bzimage_facts *facts)
 {
@@ -126,6 +143,7 @@ void bzimage_read(const char *path, struct bzimage_facts *facts)
     fclose(file);
     facts->bzimage = complete && header[0x1fe] == 0x55 && header[0x1ff] == 0xaa && memcmp(header + 0x202, "HdrS", 4) == 0 &&
                      (header[0x211] & 1); /* loaded high: a bzImage, not a zImage */
+    facts->elf = memcmp(header, ELFMAG, SELFMAG) == 0;
     facts->protocol = (uint16_t)(header[0x206] | header[0x207] << 8);
     facts->command_size = get32(header + 0x238);
     facts->load_address = get32(header + 0x258) | (uint64_t)get32(header + 0x25c) << 32;

@@ -18,6 +18,7 @@ struct elf_facts {
     bool readable;
     const char *defect; /* not an x86 ELF executable, whole: why; else 0 */
     bool dynamic;       /* wants a dynamic loader */
+    bool pvh;           /* has a note that gives its PVH entry, as a Linux kernel does */
     uint64_t entry;
     struct elf_segment segments[ELF_MAX_SEGMENTS]; /* the loadable, non-empty ones */
     unsigned segment_count;
@@ -25,6 +26,7 @@ struct elf_facts {
 
 struct bzimage_facts {
     bool readable, bzimage;
+    bool elf; /* not a bzImage: a vmlinux, perhaps */
     uint16_t protocol;
     uint32_t command_size; /* longest command line, without its end */
     uint64_t init_size;    /* RAM it needs from its load address on */

@@ -81,6 +81,7 @@ RULE(rule_bzimage_protocol);
 RULE(rule_bzimage_command);
 RULE(rule_initrd_format);
 RULE(rule_linux_fits);
+RULE(rule_vmlinux_pvh);
 RULE(rule_payload);
 
 /* rules_board.c */

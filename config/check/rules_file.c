@@ -185,10 +185,34 @@ void rule_bzimage(struct check *check)
         if (!path)
             continue;
         bzimage_read(path, &kernel);
-        if (kernel.readable && !kernel.bzimage)
-            found(check, (struct place){path, p, "kernel"}, "it has no bzImage header",
-                  "name the file arch/x86/boot/bzImage or /boot/vmlinuz-*, not vmlinux", "%s", path);
+        if (kernel.readable && !kernel.bzimage && !kernel.elf)
+            found(check, (struct place){path, p, "kernel"}, "it is neither a bzImage nor an ELF file",
+                  "name the file /boot/vmlinuz-*, arch/x86/boot/bzImage or vmlinux", "%s", path);
     }
+}
+
+/* A vmlinux that is whole as a file. What else is wrong with one the payload maker finds. */
+static bool sound_vmlinux(const struct check *check, const struct partition_spec *p, struct elf_facts *facts)
+{
+    struct bzimage_facts kernel;
+    const char *path = kernel_of(check, p);
+    if (!path)
+        return false;
+    bzimage_read(path, &kernel);
+    if (!kernel.elf)
+        return false;
+    elf_read(path, facts);
+    return facts->readable && !facts->defect;
+}
+
+void rule_vmlinux_pvh(struct check *check)
+{
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    if (sound_vmlinux(check, p, &elf) && !elf.pvh)
+        found(check, (struct place){kernel_of(check, p), p, "kernel"},
+              "an ELF kernel is entered by PVH, and this one has no note that says where",
+              "build the kernel with CONFIG_PVH=y, or name its bzImage", "%s", kernel_of(check, p));
 }
 
 void rule_bzimage_protocol(struct check *check)
@@ -228,18 +252,34 @@ void rule_initrd_format(struct check *check)
     }
 }
 
-void rule_linux_fits(struct check *check)
+/* First address behind what the kernel takes to start; 0: unknown. */
+static uint64_t kernel_end(const struct check *check, const struct partition_spec *p)
 {
     struct bzimage_facts kernel;
+    struct elf_facts elf;
+    uint64_t end = 0;
+    if (sound_kernel(check, p, &kernel))
+        return kernel.protocol >= 0x20a ? kernel.load_address + kernel.init_size : 0;
+    if (sound_vmlinux(check, p, &elf))
+        for (unsigned i = 0; i < elf.segment_count; i++) {
+            uint64_t top = elf.segments[i].address + elf.segments[i].memory;
+            end = top > end ? top : end;
+        }
+    return end;
+}
+
+void rule_linux_fits(struct check *check)
+{
     struct initrd_facts initrd;
     EACH_PARTITION(p, check)
     {
-        if (!sound_kernel(check, p, &kernel) || kernel.protocol < 0x20a || check_has(check, "CFG-203"))
+        uint64_t end = kernel_end(check, p);
+        if (end == 0 || check_has(check, "CFG-203"))
             continue;
         initrd_read(initrd_of(check, p), &initrd);
         uint64_t low = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole;
-        uint64_t needed = kernel.load_address + kernel.init_size + initrd.size + LINUX_SPARE;
-        if (kernel.load_address > low || needed > low)
+        uint64_t needed = end + initrd.size + LINUX_SPARE;
+        if (end > low || needed > low)
             found(check, (struct place){"product", p, "memory"},
                   "kernel, initrd and 32 MiB to work with do not fit below the PCI hole",
                   "give the partition more memory or make the initrd smaller", "%llu MiB, needs %llu MiB", HEX(low >> 20),

@@ -8,9 +8,16 @@
 void rule_unikernel_files(struct check *check)
 {
     EACH_PARTITION(p, check)
-    if (p->kind == IMAGE_UNIKERNEL && (p->kernel || p->initrd))
-        found(check, (struct place){"product", p, p->kernel ? "kernel" : "initrd"}, "a unikernel is built from its program",
-              "remove it, or set .kind = IMAGE_LINUX", "%s", p->kernel ? p->kernel : p->initrd);
+    if (p->kind == IMAGE_UNIKERNEL && (p->kernel || p->initrd || p->unpacked))
+        found(check,
+              (struct place){"product", p,
+                             p->kernel   ? "kernel"
+                             : p->initrd ? "initrd"
+                                         : "unpacked"},
+              "a unikernel is built from its program", "remove it, or set .kind = IMAGE_LINUX", "%s",
+              p->kernel   ? p->kernel
+              : p->initrd ? p->initrd
+                          : "true");
 }
 
 void rule_linux_program(struct check *check)

@@ -15,7 +15,7 @@
 enum image_kind {
     IMAGE_NONE,      /* refused: every partition names its kind */
     IMAGE_UNIKERNEL, /* ELF built from partitions/<program>/ and the library */
-    IMAGE_LINUX,     /* bzImage with initrd and command line */
+    IMAGE_LINUX,     /* kernel with initrd and command line */
 };
 
 /* What happens after an event of a partition's life. */
@@ -67,7 +67,8 @@ struct partition_spec {
     enum image_kind kind;          /* unikernel or Linux */
     const char *program;           /* unikernel: folder under partitions/ of the product or of the tree. 0: same as name */
     const char *args;              /* unikernel: words for main(); Linux: kernel command line */
-    const char *kernel;            /* Linux: path to the bzImage; 0: Debian's own */
+    const char *kernel;            /* Linux: path to a bzImage, or to a vmlinux with PVH entry; 0: Debian's own */
+    bool unpacked;                 /* Linux: the bzImage is unpacked when the image is built, and entered by PVH */
     const char *initrd;            /* Linux: path; 0: the one made from partitions/linux/ */
     uint32_t cores;                /* 1 or more */
     uint64_t memory;               /* bytes, multiple of 2 MiB */

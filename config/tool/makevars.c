@@ -24,8 +24,8 @@ int main(void)
             printf("UNIKERNELS += %s\nPROGRAM_%s := %s\n", spec->name, spec->name,
                    text(spec->program ? spec->program : spec->name));
         if (spec->kind == IMAGE_LINUX)
-            printf("LINUXES += %s\nKERNEL_%s := %s\nINITRD_%s := %s\n", spec->name, spec->name, text(spec->kernel), spec->name,
-                   text(spec->initrd));
+            printf("LINUXES += %s\nKERNEL_%s := %s\nUNPACKED_%s := %s\nINITRD_%s := %s\n", spec->name, spec->name,
+                   text(spec->kernel), spec->name, spec->unpacked ? "y" : "", spec->name, text(spec->initrd));
     }
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
     printf("NOT_FOR_RELEASE :=%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "");

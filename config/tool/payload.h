@@ -27,8 +27,8 @@ struct payload {
 /* A 64-bit or 32-bit x86 ELF, entered in 32-bit protected mode at e_entry; refuses W+X segments, segments outside RAM. */
 int payload_unikernel(const char *elf, const struct partition_spec *spec, const struct board *board, struct payload *out, char *why,
                       size_t why_size);
-/* bzImage by the 32-bit boot protocol: boot_params with e820, command line (+ room for tsc_early_khz), hardware-reduced ACPI
- * tables at 0xe0000, initrd. */
+/* A bzImage by the 32-bit boot protocol, or a vmlinux by its PVH entry, as the file is: memory map, command line (+ room for
+ * tsc_early_khz), hardware-reduced ACPI tables at 0xe0000, initrd. */
 int payload_linux(const char *kernel, const char *initrd, const struct partition_spec *spec, const struct board *board,
                   struct payload *out, char *why, size_t why_size);
 

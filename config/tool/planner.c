@@ -29,7 +29,7 @@ static const char usage[] =
     "                                   write the plan as C, one payload per partition, the boot menu\n"
     "  --report DIR                     write report.txt, report.html, memory.svg, reach.svg for a reviewer\n"
     "  --image NAME=ELF                 image of a unikernel partition\n"
-    "  --kernel NAME=FILE               bzImage of a Linux partition, instead of the one its table names\n"
+    "  --kernel NAME=FILE               bzImage or vmlinux of a Linux partition, instead of the one its table names\n"
     "  --initrd NAME=FILE               its initrd, likewise\n"
     "  --programs A,B,...               the programs that have sources: a unikernel with another one is refused\n"
     "  --release                        plan a release image: test boards and test switches are refused\n"

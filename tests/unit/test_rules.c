@@ -140,7 +140,7 @@ static void wild_partition(struct partition_spec *p)
     p->args = random_text();
     p->kernel = random_text();
     p->initrd = random_text();
-    p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = random_in(0, 1);
+    p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = p->unpacked = random_in(0, 1);
     p->kind = (enum image_kind)random_in(0, 3);
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The unit tests, one line each: unit_<x> := sources under test and fakes it links. The test is tests/unit/test_<x>.c.
 unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/jitter.c partitions/probe/parse.c
-unit_payload := config/tool/payload.c config/tool/payload_elf.c config/tool/payload_linux.c config/tool/acpi.c
+unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c)
+unit_payload_pvh := $(unit_payload)
 unit_acpi := config/tool/acpi.c
 unit_memory :=
 unit_pool := core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c

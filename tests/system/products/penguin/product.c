@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Linux with a short watchdog, which may not reboot. */
+/* A Linux with a short watchdog, which may not reboot. Its kernel is unpacked on the host and entered by PVH. */
 #include "product.h"
 
 const struct product product = {
@@ -13,7 +13,8 @@ const struct product product = {
                 .name = "penguin",
                 .kind = IMAGE_LINUX,
                 .args = "console=ttyS0 bulkhead.watchdog=2",
-                .cores = 1,
+                .unpacked = true,
+                .cores = 2,
                 .memory = MIB(256),
                 .watchdog = {.period_ms = 15000, .boot_grace_ms = 180000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
