@@ -9,8 +9,6 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "system"))
 import lib  # noqa: E402
 
-# Processors with an x2APIC are Bochs' alone.
-collect_ignore = ["system/test_steady.py"] if lib.DEFAULT_BOARD.startswith("qemu-") else []
 LIMIT = 300  # seconds for one test, unless it is marked limit(seconds)
 
 
@@ -19,11 +17,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "boards: needs another board than the default, run by make check-boards")
     config.addinivalue_line("markers", "limit(seconds): how long this test may take")
     config.addinivalue_line("markers", "qemu: needs QEMU itself: its monitor, its devices, other settings of its machine")
+    config.addinivalue_line("markers", "x2apic: needs processors with an x2APIC")
 
 
 def pytest_collection_modifyitems(config, items):
-    """What needs QEMU is not there on a board of Bochs: neither passed nor skipped."""
-    out = [item for item in items if item.get_closest_marker("qemu")] if not lib.ON_QEMU else []
+    """What the board cannot show is not there: neither passed nor skipped."""
+    absent = {mark for mark, there in (("qemu", lib.ON_QEMU), ("x2apic", lib.X2APIC)) if not there}
+    out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 

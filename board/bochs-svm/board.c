@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bochs 2.7's PC (i440FX) with the AMD CPU model "ryzen": four cores, 512 MiB, emulated. The facts are what GRUB's lsmmap and lsacpi
- * show on the machine that bochsrc describes. */
+ * show on the machine that board.mk describes. */
 #include "board.h"
 
 const struct board board = {

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import CORES, DEFAULT_BOARD, ROOT, Machine
+from lib import CORES, DEFAULT_BOARD, ROOT, X2APIC, Machine
 
 LINE = re.compile(r"\[ *\d+\.\d{6}\] (bulkhead|hello|loop)\| ")
 
@@ -81,7 +81,7 @@ def test_counters(machine):
 
 
 def test_sep1_audit_on_demand(machine):
-    machine.key("v", rf"audit: 2 partitions, {CORES} cores, 31 leaves, .*: 0 findings")
+    machine.key("v", rf"audit: 2 partitions, {CORES} cores, \d+ leaves, .*: 0 findings")
 
 
 @pytest.mark.parametrize("key", ["?", "x", "\r", "\x00", "\x7f"])
@@ -127,15 +127,16 @@ def counts(machine, name):
 
 
 def test_perf1_steady_state_exits(machine):
-    """On QEMU's xAPIC a running partition still exits for its timer and EOI, which are MSR writes of the x2APIC front end;
-    nothing else exits. The housekeeping core is kicked by the tick."""
+    """On an xAPIC a running partition still exits for its timer and EOI, which are MSR writes of the x2APIC front end; nothing else
+    exits, and nothing at all on an x2APIC (test_steady.py). The housekeeping core is kicked by the tick."""
+    timer = set() if X2APIC else {"msr_write"}
     before = {name: counts(machine, name) for name in ("hello", "loop")}
     time.sleep(3)
     after = {name: counts(machine, name) for name in ("hello", "loop")}
-    for name, allowed in ("loop", {"msr_write"}), ("hello", {"msr_write", "kick", "hypercall"}):
+    for name, allowed in ("loop", timer), ("hello", {*timer, "kick", "hypercall"}):
         grown = {kind for kind in after[name] if after[name][kind] != before[name].get(kind, 0)}
         assert grown <= allowed, f"{name}: {before[name]} -> {after[name]}"
-    assert after["loop"]["msr_write"] > before["loop"]["msr_write"]
+    assert X2APIC or after["loop"]["msr_write"] > before["loop"]["msr_write"]
 
 
 def test_board_moves_the_attention_key(tmp_path):

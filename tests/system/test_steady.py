@@ -12,6 +12,9 @@ SECONDS = 10
 RUN = 16  # of the partitions: the ten seconds, and what the test needs before and after them
 
 
+pytestmark = pytest.mark.x2apic
+
+
 @pytest.fixture(scope="module")
 def machine():
     with Machine("tests/system/products/steady") as machine:
