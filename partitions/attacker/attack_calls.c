@@ -43,20 +43,12 @@ static void argument_lattice(void)
     bh_call(BH_CALL_VECTOR, BH_SOURCE_CONSOLE, BH_VECTOR_CONSOLE, 0);
 }
 
-static bool is_intel(void)
-{
-    uint32_t id[4];
-
-    cpu_cpuid(0, 0, id);
-    return id[1] == 0x756e6547;
-}
-
 /* All registers hold known values around a call with the number BH_CALL_VERSION. */
 static bool registers_kept(void)
 {
     /* rbx..r15 set to 1..12, call, each subtracted again: rax collects what differs */
     static const uint8_t amd[] = {0x0f, 0x01, 0xd9}, intel[] = {0x0f, 0x01, 0xc1};
-    const uint8_t *call = is_intel() ? intel : amd;
+    const uint8_t *call = cpu_is_intel() ? intel : amd;
     uint8_t code[128];
     unsigned n = 0;
     static const uint8_t low[] = {3, 1, 2, 6, 7, 5}; /* rbx rcx rdx rsi rdi rbp */
@@ -90,7 +82,7 @@ void attack_calls(void)
     unknown_numbers();
     argument_lattice();
     for (uint64_t number = 0; number < 8; number++, tried++)
-        if (try_code(is_intel() ? intel : amd, 3, number, true) || attack_fault.vector != VECTOR_UD) {
+        if (try_code(cpu_is_intel() ? intel : amd, 3, number, true) || attack_fault.vector != VECTOR_UD) {
             surprises++;
             detail("call %" PRIu64 " from level 3: %s", number, bh_vector_name((unsigned)attack_fault.vector));
         }

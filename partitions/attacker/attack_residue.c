@@ -18,6 +18,13 @@ static uint64_t *heap_end(void)
     return (uint64_t *)(uintptr_t)(bh_start_info()->ram_size & ~0xfffull);
 }
 
+/* The last call, with the pattern in the registers that it does not need. */
+#define END_FULL(instruction)                                                                                                      \
+    __asm__ volatile("mov %0, %%r12\n\tmov %0, %%r13\n\tmov %0, %%r14\n\tmov %0, %%r15\n\tmov %0, %%rcx\n\tmov %1, %%eax\n\t"      \
+                     "mov %2, %%edi\n\txor %%esi, %%esi\n\tmov $0x11, %%edx\n\t" instruction ::"m"(pattern),                       \
+                     "i"(BH_CALL_END), "i"(BH_END_REBOOT)                                                                          \
+                     : "rax", "rcx", "rdx", "rsi", "rdi", "r12", "r13", "r14", "r15", "memory")
+
 /* Never returns: everything, the C library's heap too, is overwritten. */
 void attack_residue_fill(void)
 {
@@ -33,10 +40,10 @@ void attack_residue_fill(void)
     cpu_set_dr2(PATTERN & 0x7fffffff);
     cpu_set_dr3(PATTERN & 0x7fffffff);
     __asm__ volatile("movq %0, %%xmm0\n\tmovq %0, %%xmm7\n\tmovq %0, %%xmm15\n\tfldl %0\n\tfldl %0" ::"m"(pattern));
-    __asm__ volatile("mov %0, %%r12\n\tmov %0, %%r13\n\tmov %0, %%r14\n\tmov %0, %%r15\n\tmov %0, %%rcx\n\tmov %1, %%eax\n\t"
-                     "mov %2, %%edi\n\txor %%esi, %%esi\n\tmov $0x11, %%edx\n\tvmmcall" ::"m"(pattern),
-                     "i"(BH_CALL_END), "i"(BH_END_REBOOT)
-                     : "rax", "rcx", "rdx", "rsi", "rdi", "r12", "r13", "r14", "r15", "memory");
+    if (cpu_is_intel())
+        END_FULL("vmcall");
+    else
+        END_FULL("vmmcall");
     bh_end(BH_END_REBOOT, 0, 0);
 }
 

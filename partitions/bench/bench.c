@@ -46,19 +46,11 @@ static void measure(const char *name, uint64_t (*loop)(void))
            best % ROUNDS * 100 / ROUNDS);
 }
 
-static bool on_intel(void)
-{
-    uint32_t out[4];
-
-    cpu_cpuid(0, 0, out);
-    return out[1] == 0x756e6547; /* "Genu" */
-}
-
 int main(void)
 {
     /* From the boot loader's hand-over to this partition's first instructions. */
     printf("{\"entered_after\": %lu}\n", bh_entry_tsc - bh_start_info()->tsc_base);
-    measure("null_hypercall", on_intel() ? null_hypercall_intel : null_hypercall_amd);
+    measure("null_hypercall", cpu_is_intel() ? null_hypercall_intel : null_hypercall_amd);
     measure("cpuid_exit", cpuid_exit);
     measure("denied_port", port_denied);
     printf("{\"bench\": \"end\"}\n");

@@ -3,20 +3,12 @@
 #include "cpu.h"
 #include "lib.h"
 
-static bool is_intel(void)
-{
-    uint32_t id[4];
-
-    cpu_cpuid(0, 0, id);
-    return id[1] == 0x756e6547; /* "Genu" */
-}
-
 uint64_t bh_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     static int vendor; /* 0: not asked yet; racing cores find the same answer */
 
     if (vendor == 0)
-        vendor = is_intel() ? 1 : 2;
+        vendor = cpu_is_intel() ? 1 : 2;
     if (vendor == 1)
         __asm__ volatile("vmcall" : "+a"(number) : "D"(a), "S"(b), "d"(c) : "memory");
     else

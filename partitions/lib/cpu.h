@@ -53,6 +53,15 @@ static inline void cpu_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
 
+/* Else AMD's, or one that takes after them: this decides which of VMCALL and VMMCALL there is. */
+static inline int cpu_is_intel(void)
+{
+    uint32_t id[4];
+
+    cpu_cpuid(0, 0, id);
+    return id[1] == 0x756e6547; /* "Genu" */
+}
+
 static inline uint64_t cpu_tsc(void)
 {
     uint32_t low, high;

@@ -51,6 +51,25 @@ def code_change(build, **functions):
     return change
 
 
+def text_change(build, *places, **functions):
+    """For make_iso(): like code_change(), and other bytes in the text: each place is (found once in the file, old, new), where `old` is
+    the first one from there on."""
+    start_of = code_change(build, **functions)
+
+    def change(tree):
+        start_of(tree)
+        elf = tree / "boot/bulkhead.elf"
+        data = elf.read_bytes()
+        for mark, old, new in places:
+            assert data.count(mark) == 1 and len(old) == len(new), f"{mark.hex()} is there {data.count(mark)} times"
+            at = data.index(old, data.index(mark))
+            assert at - data.index(mark) < 400, "too far away to be meant"
+            data = data[:at] + new + data[at + len(old) :]
+        elf.write_bytes(data)
+
+    return change
+
+
 class Physical:
     """The physical memory of a running machine, through QEMU's debug port. The machine stands still while this is open."""
 

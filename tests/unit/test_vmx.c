@@ -584,6 +584,9 @@ static void every_reason_has_a_kind(void **state)
             fail_msg("reason %lu: kind %d, length %u", cases[i].reason, exit.kind, exit.length);
     }
     assert_int_equal(leave(REASON_NOTIFY, NOTIFY_CONTEXT_INVALID).kind, EXIT_UNKNOWN); /* the VMCS is not to be trusted: stopped */
+    assert_int_equal(*field(VMCS_INTERRUPTIBILITY), 0);
+    leave(REASON_NOTIFY, 1u << 12); /* in an IRET that had opened NMIs */
+    assert_int_equal(*field(VMCS_INTERRUPTIBILITY), VMX_BLOCKED_NMI);
 }
 
 static void hypercalls_come_from_level_0_only(void **state)

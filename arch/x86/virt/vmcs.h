@@ -93,7 +93,7 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 #define EPT_FAULT_FETCH (1ull << 2)
 #define EPT_FAULT_LINEAR (1ull << 7)     /* it came from a linear address */
 #define EPT_FAULT_TRANSLATED (1ull << 8) /* the address itself, not an entry of the guest's own page tables */
-#define EPT_FAULT_NMI_UNBLOCKED (1ull << 12)
+#define UNBLOCKED_BY_IRET (1ull << 12)   /* as EVENT_NMI_UNBLOCKED; also of a notify exit */
 
 /* of a port access: table 28-5 */
 #define IO_SIZE(qualification) ((unsigned)((qualification)&7) + 1)

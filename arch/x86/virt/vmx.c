@@ -518,6 +518,13 @@ static void interruptibility_change(uint64_t clear, uint64_t set)
         vmwrite(VMCS_INTERRUPTIBILITY, wanted);
 }
 
+/* The exit hit an IRET that had ended the blocking of NMIs, and is executed again: SDM3 28.2.3. */
+static void nmi_reblock(const struct exit *exit, bool ended)
+{
+    if (ended && !exit->in_delivery)
+        interruptibility_change(0, VMX_BLOCKED_NMI);
+}
+
 /* An exit on #DB leaves DR6 and DR7 to us (SDM3 28.1). INT1 comes after its instruction and touches neither. */
 static void debug_fill(struct vcpu *vcpu, uint32_t event)
 {
@@ -550,8 +557,7 @@ static void exception_fill(struct vcpu *vcpu, struct exit *exit)
         exit->kind = EXIT_MACHINE_CHECK;
     else if (exit->exception.vector == VECTOR_DB)
         debug_fill(vcpu, event);
-    if ((event & EVENT_NMI_UNBLOCKED) && !exit->in_delivery)
-        interruptibility_change(0, VMX_BLOCKED_NMI); /* the IRET did not happen */
+    nmi_reblock(exit, (event & EVENT_NMI_UNBLOCKED) != 0);
 }
 
 static void fault_fill(struct exit *exit, uint64_t what)
@@ -560,8 +566,7 @@ static void fault_fill(struct exit *exit, uint64_t what)
     exit->fault.write = (what & EPT_FAULT_WRITE) != 0;
     exit->fault.fetch = (what & EPT_FAULT_FETCH) != 0;
     exit->fault.walk = (what & (EPT_FAULT_LINEAR | EPT_FAULT_TRANSLATED)) == EPT_FAULT_LINEAR;
-    if ((what & EPT_FAULT_NMI_UNBLOCKED) && !exit->in_delivery)
-        interruptibility_change(0, VMX_BLOCKED_NMI);
+    nmi_reblock(exit, (what & UNBLOCKED_BY_IRET) != 0);
 }
 
 static void exit_fill_details(struct vcpu *vcpu, uint32_t reason, struct exit *exit)
@@ -590,6 +595,7 @@ static void exit_fill_details(struct vcpu *vcpu, uint32_t reason, struct exit *e
     case REASON_NOTIFY:
         if (what & NOTIFY_CONTEXT_INVALID)
             exit->kind = EXIT_UNKNOWN;
+        nmi_reblock(exit, (what & UNBLOCKED_BY_IRET) != 0);
         break;
     default:
         break;
