@@ -21,10 +21,11 @@ PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-
 PRODUCTS = ["minimal", "hostile", "lab", "demo"]
 SYSTEM = ["tests/system", "tests/hostile"]
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
-BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady")), "tests/hostile",
+BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "entry")), "tests/hostile",
          *(f"tests/system/test_build.py::test_run_{name}" for name in ("without_a_terminal_ends_by_itself", "restores_the_terminal"))]
 # What `make check` has of these: 3 minutes.
 BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_console.py", "tests/system/test_steady.py",
+             "tests/system/test_entry.py",
              "tests/system/test_build.py::test_run_restores_the_terminal"]
 NEEDS = {"pytest": 600, "mutant": 150, "boards": 180}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off

@@ -14,6 +14,7 @@ DATA_RIGHTS = struct.pack("<I", 0xC091)  # which even an unrestricted guest cann
 RIP = struct.pack("<I", 0x681E)
 CR3_TARGETS = struct.pack("<I", 0x400A)  # how many: 0; at most 4
 SAY_NOTHING = b"\x31\xc0\xc3"  # xor %eax, %eax; ret
+pytestmark = pytest.mark.vmx
 
 INJECTIONS = {
     "our-check": (((CODE_RIGHTS, CODE_RIGHTS, DATA_RIGHTS),), {}, "code 0x100000000, .*: CS: not a code segment that was used"),
