@@ -52,20 +52,24 @@ def code_change(build, **functions):
 
 
 def text_change(build, *places, **functions):
-    """For make_iso(): like code_change(), and other bytes in the text: each place is (found once in the file, old, new), where `old` is
-    the first one from there on."""
-    start_of = code_change(build, **functions)
+    """For make_iso(): like code_change(), and other bytes in the text: each place is (mark, old, new), where `old` is the first one
+    after the mark: a function's name, or bytes that are in the file once."""
+    begin = code_change(build, **functions)
+    where = symbols(build.folder / "bulkhead.elf")
 
     def change(tree):
-        start_of(tree)
         elf = tree / "boot/bulkhead.elf"
-        data = elf.read_bytes()
         for mark, old, new in places:
-            assert data.count(mark) == 1 and len(old) == len(new), f"{mark.hex()} is there {data.count(mark)} times"
-            at = data.index(old, data.index(mark))
-            assert at - data.index(mark) < 400, "too far away to be meant"
-            data = data[:at] + new + data[at + len(old) :]
-        elf.write_bytes(data)
+            data = elf.read_bytes()
+            if isinstance(mark, str):
+                start = file_offset(elf, where[mark])
+            else:
+                start = data.index(mark)
+                assert data.count(mark) == 1, f"{mark.hex()} is there {data.count(mark)} times"
+            at = data.index(old, start)
+            assert at - start < 400 and len(old) == len(new), "too far away to be meant"
+            elf.write_bytes(data[:at] + new + data[at + len(old) :])
+        begin(tree)
 
     return change
 

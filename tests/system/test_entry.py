@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VM entries that must fail: states that no guest may have, put into the image by other bytes at the places that make a partition's
+"""Refusals of an Intel processor. VMX that the firmware has locked off. VM entries that must fail: states that no guest may have, put into the image by other bytes at the places that make a partition's
 state. Whether our own check sees it, the CPU, or the instruction itself: the partition stops with the rule or the CPU's number, and the
 hypervisor goes on (SEP-8). SDM3 27.2, 27.3, 31.4."""
 import struct
@@ -36,3 +36,16 @@ def test_sep8_refused_entry_stops_the_partition_with_its_reason(tmp_path, name):
         machine.keyboard("hello")
         machine.key("r", "partition hello: running, life 2", rf"partition hello: vcpu 0 cannot be entered: {reason}")
         assert "CRASH" not in machine.text
+
+
+FEATURE_CONTROL = b"\xb9" + struct.pack("<I", 0x3A)  # mov $IA32_FEATURE_CONTROL, %ecx
+CR0_FIXED = b"\xb9" + struct.pack("<I", 0x486)  # a register that has bit 0, locked, and not bit 2, VMX
+
+
+def test_vmx_locked_off_is_refused_with_what_to_set(tmp_path):
+    build = build_product("minimal")
+    change = text_change(build, ("capabilities_read", FEATURE_CONTROL, CR0_FIXED))
+    with Machine("minimal", image=make_iso(build, tmp_path, change)) as machine:
+        machine.seen(r"refused: VIRT-6: .*locked VMX off .*in its setup set Intel Virtualization Technology .*\r\n", timeout=60)
+        machine.drain(1)
+        assert ": running" not in machine.text

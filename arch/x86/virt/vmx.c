@@ -616,31 +616,6 @@ static void event_keep(uint32_t event, const struct exit *exit)
     vmwrite(VMCS_EVENT, event & (EVENT_VALID | EVENT_HAS_CODE | EVENT_TYPE | EVENT_VECTOR));
 }
 
-static void exit_fill(struct vcpu *vcpu, struct exit *exit)
-{
-    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON) & (REASON_ENTRY_FAILED | REASON_BASIC);
-    uint32_t vectoring = (uint32_t)vmread(VMCS_VECTORING);
-
-    exit->in_delivery = false;
-    exit->length = 0;
-    if (reason >= ARRAY_SIZE(exit_rows)) {
-        exit->kind = reason == (REASON_ENTRY_FAILED | REASON_ENTRY_MACHINE_CHECK) ? EXIT_MACHINE_CHECK
-                     : reason & REASON_ENTRY_FAILED                               ? EXIT_ENTRY_FAILED
-                                                                                  : EXIT_UNKNOWN;
-        return;
-    }
-    exit->in_delivery = (vectoring & EVENT_VALID) != 0;
-    exit->kind = exit_rows[reason].kind;
-    if (exit_rows[reason].length)
-        exit->length = (uint8_t)vmread(VMCS_EXIT_LENGTH);
-    if (exit_rows[reason].level0 && VMX_RIGHTS_DPL(vmread(VMCS_SS_RIGHTS)) != 0)
-        exit->kind = EXIT_FORBIDDEN;
-    if (exit_rows[reason].details)
-        exit_fill_details(vcpu, reason, exit);
-    if (exit->in_delivery)
-        event_keep(vectoring, exit);
-}
-
 static void guest_fields_read(struct vmx_guest_fields *f)
 {
     struct vmx_segment *const segments[] = {&f->es, &f->cs, &f->ss, &f->ds, &f->fs, &f->gs, &f->ldtr, &f->tr};
@@ -701,6 +676,37 @@ static __attribute__((noinline)) void entry_failed(struct vcpu *vcpu, struct exi
              vcpu->index, raw[0], raw[1], rule ? rule : "no rule that we know is broken");
 }
 
+/* No reason that has a row. A machine check at the entry itself has a reason like a refusal. */
+static void exit_fill_odd(struct vcpu *vcpu, uint32_t reason, struct exit *exit)
+{
+    exit->kind = reason == (REASON_ENTRY_FAILED | REASON_ENTRY_MACHINE_CHECK) ? EXIT_MACHINE_CHECK : EXIT_UNKNOWN;
+    if (exit->kind == EXIT_UNKNOWN && (reason & REASON_ENTRY_FAILED))
+        entry_failed(vcpu, exit, 0);
+}
+
+static void exit_fill(struct vcpu *vcpu, struct exit *exit)
+{
+    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON) & (REASON_ENTRY_FAILED | REASON_BASIC);
+    uint32_t vectoring = (uint32_t)vmread(VMCS_VECTORING);
+
+    exit->in_delivery = false;
+    exit->length = 0;
+    if (reason >= ARRAY_SIZE(exit_rows)) {
+        exit_fill_odd(vcpu, reason, exit);
+        return;
+    }
+    exit->in_delivery = (vectoring & EVENT_VALID) != 0;
+    exit->kind = exit_rows[reason].kind;
+    if (exit_rows[reason].length)
+        exit->length = (uint8_t)vmread(VMCS_EXIT_LENGTH);
+    if (exit_rows[reason].level0 && VMX_RIGHTS_DPL(vmread(VMCS_SS_RIGHTS)) != 0)
+        exit->kind = EXIT_FORBIDDEN;
+    if (exit_rows[reason].details)
+        exit_fill_details(vcpu, reason, exit);
+    if (exit->in_delivery)
+        event_keep(vectoring, exit);
+}
+
 /* True: entered, and out again, or refused with an exit reason. False: the instruction failed. */
 static inline bool enter(struct guest_regs *regs, uint64_t launched)
 {
@@ -722,11 +728,8 @@ static inline void guest_run(struct vcpu *vcpu, struct vmx *b, struct exit *exit
         entry_failed(vcpu, exit, REFUSED_INSTRUCTION | vmread(VMCS_INSTRUCTION_ERROR));
     } else {
         atomic_store_explicit(&vcpu->alive, rdtsc(), memory_order_relaxed);
+        b->launched = true; /* or refused, which ends this life */
         exit_fill(vcpu, exit);
-        if (exit->kind == EXIT_ENTRY_FAILED)
-            entry_failed(vcpu, exit, 0);
-        else
-            b->launched = true;
     }
 }
 
