@@ -283,6 +283,14 @@ static void msr_and_cr_records(void **state)
     assert_int_equal(leave(VMEXIT_CR_WRITE + 4, 0, 0).cr, 4);
     assert_int_equal(leave(VMEXIT_CR0_SELECTIVE, 0, 0).cr, 0);
     assert_int_equal(leave(VMEXIT_CR0_SELECTIVE, 0, 0).kind, EXIT_CR_WRITE);
+    /* long mode active is what paging says at the exit, not what it would be after the write */
+    block()->efer = EFER_SVME | EFER_LME;
+    block()->cr0 = CR0_PG | CR0_PE;
+    leave(VMEXIT_CR0_SELECTIVE, 0, 0);
+    assert_int_equal(block()->efer, EFER_SVME | EFER_LME | EFER_LMA);
+    block()->cr0 = CR0_PE;
+    leave(VMEXIT_CR0_SELECTIVE, 0, 0);
+    assert_int_equal(block()->efer, EFER_SVME | EFER_LME);
 }
 
 static void fault_record(void **state)

@@ -284,7 +284,7 @@ static void exit_fill_fault(const struct vmcb *v, struct exit *exit)
     exit->fault.walk = (v->exit_info1 & VMCB_FAULT_WALK) != 0;
 }
 
-static void exit_fill_details(const struct vmcb *v, struct exit *exit)
+static void exit_fill_details(struct vmcb *v, struct exit *exit)
 {
     uint32_t code = (uint32_t)v->exit_code;
 
@@ -302,6 +302,8 @@ static void exit_fill_details(const struct vmcb *v, struct exit *exit)
         break;
     case EXIT_CR_WRITE:
         exit->cr = code == VMEXIT_CR_WRITE + 4 ? 4 : 0;
+        /* LMA follows from LME and paging. Bochs 2.7 has changed it already, for the CR0 that is not written yet. */
+        v->efer = (v->efer & ~EFER_LMA) | ((v->efer & EFER_LME) && (v->cr0 & CR0_PG) ? EFER_LMA : 0);
         break;
     case EXIT_EXCEPTION:
     case EXIT_MACHINE_CHECK:
