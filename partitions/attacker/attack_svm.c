@@ -18,6 +18,7 @@ static const struct {
     {"invlpga", 3, {0x0f, 0x01, 0xdf}, false},
     {"invlpgb", 3, {0x0f, 0x01, 0xfe}, false},
     {"tlbsync", 3, {0x0f, 0x01, 0xff}, false},
+    {"vmmcall", 3, {0x0f, 0x01, 0xd9}, false},
     {"vmcall", 3, {0x0f, 0x01, 0xc1}, false},
     {"vmlaunch", 3, {0x0f, 0x01, 0xc2}, false},
     {"vmresume", 3, {0x0f, 0x01, 0xc3}, false},
@@ -44,6 +45,12 @@ static const struct {
     {"wbinvd", 2, {0x0f, 0x09}, true},
 };
 
+/* The hypercall of this processor's vendor; the other vendor's is no instruction. */
+static bool is_hypercall(const uint8_t *code)
+{
+    return code[0] == 0x0f && code[1] == 0x01 && code[2] == (cpu_is_intel() ? 0xc1 : 0xd9);
+}
+
 void attack_svm(void)
 {
     static uint8_t page[4096] __attribute__((aligned(4096)));
@@ -53,7 +60,10 @@ void attack_svm(void)
     for (unsigned i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++)
         for (unsigned user = 0; user < 2; user++)
             for (unsigned o = 0; o < sizeof(operands) / sizeof(operands[0]); o++) {
-                bool done = try_code(opcodes[i].code, opcodes[i].length, operands[o], user);
+                bool done;
+                if (is_hypercall(opcodes[i].code))
+                    continue;
+                done = try_code(opcodes[i].code, opcodes[i].length, operands[o], user);
                 tried++;
                 if (opcodes[i].nothing && !user)
                     continue;

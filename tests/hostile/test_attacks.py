@@ -37,7 +37,8 @@ def paged(rig, name):
     seen = rig.attack(name, 180)
     after = rig.counters()
     assert int(re.search(r"(\d+) accesses outside refused", seen)[1]) > 40000
-    for kind, least in ("denied memory", 40000), ("cr_write", 500), ("denied others", 30):
+    # others: values of control registers that are ours to refuse; some CPUs fault on some of them before they exit
+    for kind, least in ("denied memory", 40000), ("cr_write", 500), ("denied others", 20):
         assert after.get(kind, 0) - before.get(kind, 0) > least
 
 
