@@ -38,7 +38,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.shutdown) if name.startswith("triple") else name for name in ENDS])
 def test_sep4_sep8_end_is_recorded_and_hurts_nobody(rig, name):
     """AC-11, AC-14, AC-50."""
     rig.end(name, ENDS[name] + ".*action: stop", astray=LOOPS)
@@ -79,6 +79,7 @@ def restarts(rig, count):
     rig.nobody_noticed()
 
 
+@pytest.mark.shutdown
 def test_sep4_sep9_restarts_after_triple_faults(rig):
     restarts(rig, 5)
 

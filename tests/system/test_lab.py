@@ -197,6 +197,7 @@ def test_sep4_halt_with_interrupts_off_and_restart(probe):
     assert probe.value("call 0") == 1
 
 
+@pytest.mark.shutdown
 def test_triple_fault_stops_the_partition_only(probe):
     """An empty interrupt table, then an exception: lidt [rip+0]; ud2, with ten bytes of zeros after a jump."""
     machine = probe.machine
