@@ -8,6 +8,7 @@ fail in between. One copy for all, so that little is built for each.
 Header lines of a patch:
     Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME    or    Test: fixture CFG-nnn
     Why: one line, what is lost without the defence
+    Board: of the test, if not the default one
     Seen: what the failing test must print, a regular expression; for tests of pytest, which could fail for any other reason
 Prints "caught NAME" or "FAILED NAME: reason" for each. A patch that does not apply, a tree that no longer builds and a test
 that still passes are failures."""
@@ -83,9 +84,12 @@ def why_not_caught(folder, patch):
     if status != 0:
         return f"does not apply\n{output}"
     run(folder, *apply, "--forward")
+    board = re.search(r"^Board: (\S+)$", patch.read_text(), re.M)
+    os.environ.update({"TEST_BOARD": board[1]} if board else {})
     try:
         return tests_run(folder, test[1], seen[1] if seen else None)
     finally:
+        os.environ.pop("TEST_BOARD", None)
         run(folder, *apply, "--reverse")
 
 
