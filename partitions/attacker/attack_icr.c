@@ -98,6 +98,26 @@ static void prepare_start_pages(void)
         memcpy(bh_window(9, pages[i], BH_WRITE), code, sizeof(code));
 }
 
+#define INIT_LOOP_NS 20000000000ull
+
+/* AC-50: a life cycle begins as often as a partition can have it, while the console asks for the audit of the isolation. */
+void attack_init_loop(void)
+{
+    const uint64_t init = 1ull << 32 | 0x4500, start = 1ull << 32 | 0x4610, until = bh_now_ns() + INIT_LOOP_NS;
+    unsigned rounds = 0;
+
+    sent = surprises = 0;
+    prepare_start_pages();
+    do {
+        try_send(init);
+        try_send(start);
+        bh_watchdog_pet();
+        if (++rounds == 1000)
+            printf("attack init-loop: 1000 rounds\n");
+    } while (bh_now_ns() < until);
+    verdict(surprises == 0 && rounds > 1000, "alive, %u rounds, %u surprises", rounds, surprises);
+}
+
 static void one_destination(uint32_t destination)
 {
     static const uint8_t vectors[] = {0, 15, 16, 254};

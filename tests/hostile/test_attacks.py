@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from rig import Rig
+from rig import Rig, said_by
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,21 @@ def test_sep5_every_msr(rig):
 def test_sep3_interrupt_commands(rig):
     seen = rig.attack("icr", 120)
     assert int(re.search(r"(\d+) commands", seen)[1]) > 50000
+
+
+@pytest.mark.limit(180)
+def test_sep4_audits_while_a_core_is_initialised_in_a_loop(rig):
+    """The audit reads what the attacker's core rebuilds at that moment; a finding would end everything."""
+    rig.keys_to("attacker")
+    rig.type("init-loop\r", said_by("attacker", "attack init-loop: 1000 rounds"), timeout=60)
+    audits, found = 0, [None]
+    while found[0] != "attack init-loop":
+        rig.attention("v")
+        found = rig.expect(r"audit: [^\r\n]* (\d+) findings|AUDIT [^\r\n]*|CRASH [^\r\n]*|attack init-loop(?=: [^\r\n]*: PASS)", 30)
+        assert found[1] in ("0", None) and found[0][0] == "a", rig.drain(1)[-3000:]
+        audits += found[1] == "0"
+    assert audits > 300, f"{audits} audits"
+    rig.nobody_noticed()
 
 
 def test_sep5_control_registers(rig):

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "../../arch/x86/virt/vmcb.h"
+#include "audit.h"
+#include "each_step.h"
 #include "fake_arch.h"
 #include "fake_plan.h"
 #include "lapic.h"
@@ -131,13 +133,62 @@ static void sep9_reset_leaves_nothing(void **state)
     virt_reset_entry(vcpu, &entry);
     fresh = *block();
     memset(&block()->es, 0xa5, sizeof(struct vmcb) - offsetof(struct vmcb, es));
-    block()->event = ~0ull;
+    memset(&block()->interrupt_control, 0xa5, offsetof(struct vmcb, nested_control) - offsetof(struct vmcb, interrupt_control));
+    block()->event = block()->next_rip = ~0ull;
+    block()->intercepts[VMEXIT_IRET / 32] |= INTERCEPT_BIT(VMEXIT_IRET);
+    block()->tlb_control = 0;
     memset(&vcpu->regs, 0xa5, sizeof(vcpu->regs));
     virt_reset_entry(vcpu, &entry);
     assert_memory_equal(block(), &fresh, sizeof(fresh));
     for (unsigned i = 0; i < 16; i++)
         assert_int_equal(vcpu->regs.r[i], 0);
     assert_int_equal(block()->tlb_control, VMCB_TLB_FLUSH_ALL);
+}
+
+static const char *seen_missing;
+static uint64_t seen_changes;
+
+/* As the audit sees it from another core. */
+static void look(void)
+{
+    static struct audit_control first;
+    struct audit_control now;
+
+    audit_control(0, &now);
+    if (first.io_map == 0)
+        first = now;
+    seen_changes += memcmp(&first, &now, sizeof(now)) != 0;
+    if (now.missing != 0 || now.idle_missing != 0)
+        seen_missing = now.missing != 0 ? now.missing : now.idle_missing;
+}
+
+/* AC-50: the audit may come between any two instructions of a life cycle, and a finding of it ends everything. */
+static void sep4_the_audit_never_sees_a_reset_half_done(void **state)
+{
+    struct plan_entry entry = {.eip = 0x100000};
+    struct exit exit;
+    unsigned steps;
+
+    (void)state;
+    seen_missing = 0;
+    seen_changes = 0;
+    look();
+    guest.code = VMEXIT_CPUID;
+    each_step_begin(look);
+    for (unsigned i = 0; i < 2; i++) {
+        virt_reset_sipi(vcpu, 0x10);
+        virt_run(vcpu, &exit);
+        virt_inject_nmi(vcpu);
+        virt_reset_entry(vcpu, &entry);
+        virt_inject_nmi(vcpu);
+        virt_nmi_unblocked(vcpu);
+        virt_set_cr4(vcpu, CR4_PAE);
+        virt_set_efer(vcpu, EFER_NXE);
+    }
+    steps = each_step_end();
+    assert_true(steps > 500);
+    assert_null(seen_missing);
+    assert_true(seen_changes == 0);
 }
 
 static void sipi_state_is_real_mode(void **state)
@@ -412,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(entry_state_is_flat_protected_mode, setup),
         cmocka_unit_test_setup(sep9_reset_leaves_nothing, setup),
+        cmocka_unit_test_setup(sep4_the_audit_never_sees_a_reset_half_done, setup),
         cmocka_unit_test_setup(sipi_state_is_real_mode, setup),
         cmocka_unit_test_setup(sep5_ports_and_msrs_exit_by_default, setup),
         cmocka_unit_test_setup(a_core_without_partition_only_parks, setup),

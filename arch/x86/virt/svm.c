@@ -115,17 +115,25 @@ const struct vmcb *svm_idle_block(unsigned core)
 
 /* --- control blocks -------------------------------------------------------------------------------------------------------- */
 
-/* From nothing: no register of an earlier life is left (SEP-9). */
+/* Once: while the core lives, only the IRET intercept changes. The audit reads these fields from another core at any moment. */
 static void control_fill(struct vmcb *v, uint64_t root, uint32_t asid)
 {
-    memset(v, 0, sizeof(*v));
     intercepts_fill(v);
     v->io_map = arch_hpa(io_map).v;
     v->msr_map = arch_hpa(msr_map).v;
     v->asid = asid;
-    v->tlb_control = VMCB_TLB_FLUSH_ALL; /* at the first entry: nothing of an earlier life (AC-24) */
     v->nested_control = VMCB_NESTED_ENABLE;
     v->nested_root = root;
+}
+
+/* No register of an earlier life is left (SEP-9). What the audit reads is never wrong in between, not even for one store. */
+static void state_clear(struct vmcb *v)
+{
+    v->intercepts[VMEXIT_IRET / 32] &= ~INTERCEPT_BIT(VMEXIT_IRET);
+    v->tlb_control = VMCB_TLB_FLUSH_ALL; /* at the first entry: nothing of an earlier life (AC-24) */
+    v->interrupt_control = v->interrupt_state = v->event = 0;
+    v->exit_code = v->exit_info1 = v->exit_info2 = v->exit_event = v->next_rip = 0;
+    memset(&v->es, 0, sizeof(*v) - offsetof(struct vmcb, es));
     v->pat = GUEST_PAT;
     v->efer = EFER_SVME;
     v->rflags = 2;
@@ -162,7 +170,7 @@ static struct vmcb *guest_rebuild(struct vcpu *vcpu)
 {
     struct vmcb *v = svm_of(vcpu)->guest;
 
-    control_fill(v, vcpu->partition->nested_root, ASID_GUEST(vcpu->partition->index));
+    state_clear(v);
     memset(&vcpu->regs, 0, sizeof(vcpu->regs));
     vcpu->pat = GUEST_PAT;
     return v;
@@ -199,11 +207,13 @@ void virt_vcpu_init(struct vcpu *vcpu)
     s->idle_hpa = arch_hpa(s->idle).v;
     s->host_hpa = arch_hpa(s->host).v;
     control_fill(s->idle, idle_root.v, ASID_IDLE);
+    state_clear(s->idle);
     real_mode_fill(s->idle, 0);
     if (vcpu->partition == 0)
         return; /* a core that no partition owns only ever parks */
     s->guest = pool_take(1);
     s->guest_hpa = arch_hpa(s->guest).v;
+    control_fill(s->guest, vcpu->partition->nested_root, ASID_GUEST(vcpu->partition->index));
     real_mode_fill(guest_rebuild(vcpu), 0);
 }
 

@@ -191,27 +191,31 @@ static void host_write(void)
     fields_write(list, ARRAY_SIZE(list));
 }
 
-/* What the CPU holds, not what was meant: for the audit, which runs on another core and can read no VMCS of this one. */
+/* What the CPU holds, not what was meant: for the audit, which runs on another core and can read no VMCS of this one. Each field is
+ * stored once, so that it has never a value that the VMCS had not. */
 static void copy_refresh(struct vmx_audit_copy *copy)
 {
-    *copy = (struct vmx_audit_copy){
-        .controls = {(uint32_t)vmread(VMCS_PIN), (uint32_t)vmread(VMCS_PROC), (uint32_t)vmread(VMCS_PROC2),
-                     (uint32_t)vmread(VMCS_EXIT), (uint32_t)vmread(VMCS_ENTRY)},
-        .exception_bitmap = (uint32_t)vmread(VMCS_EXCEPTIONS),
-        .cr3_target_count = (uint32_t)vmread(VMCS_CR3_TARGETS),
-        .exit_msr_store_count = (uint32_t)vmread(VMCS_EXIT_STORES),
-        .exit_msr_load_count = (uint32_t)vmread(VMCS_EXIT_LOADS),
-        .entry_msr_load_count = (uint32_t)vmread(VMCS_ENTRY_LOADS),
-        .vpid = (uint16_t)vmread(VMCS_VPID),
-        .cr0_mask = vmread(VMCS_CR0_MASK),
-        .cr4_mask = vmread(VMCS_CR4_MASK),
-        .eptp = vmread(VMCS_EPTP),
-        .io_map_a = vmread(VMCS_IO_MAP_A),
-        .io_map_b = vmread(VMCS_IO_MAP_B),
-        .msr_map = vmread(VMCS_MSR_MAP),
-        .tsc_offset = vmread(VMCS_TSC_OFFSET),
-        .encls_bitmap = vmread(VMCS_PROC2) & VMX_PROC2_ENCLS ? vmread(VMCS_ENCLS_MAP) : ~0ull,
-    };
+    uint32_t proc2 = (uint32_t)vmread(VMCS_PROC2);
+
+    copy->controls.pin = (uint32_t)vmread(VMCS_PIN);
+    copy->controls.proc = (uint32_t)vmread(VMCS_PROC);
+    copy->controls.proc2 = proc2;
+    copy->controls.exit = (uint32_t)vmread(VMCS_EXIT);
+    copy->controls.entry = (uint32_t)vmread(VMCS_ENTRY);
+    copy->exception_bitmap = (uint32_t)vmread(VMCS_EXCEPTIONS);
+    copy->cr3_target_count = (uint32_t)vmread(VMCS_CR3_TARGETS);
+    copy->exit_msr_store_count = (uint32_t)vmread(VMCS_EXIT_STORES);
+    copy->exit_msr_load_count = (uint32_t)vmread(VMCS_EXIT_LOADS);
+    copy->entry_msr_load_count = (uint32_t)vmread(VMCS_ENTRY_LOADS);
+    copy->vpid = (uint16_t)vmread(VMCS_VPID);
+    copy->cr0_mask = vmread(VMCS_CR0_MASK);
+    copy->cr4_mask = vmread(VMCS_CR4_MASK);
+    copy->eptp = vmread(VMCS_EPTP);
+    copy->io_map_a = vmread(VMCS_IO_MAP_A);
+    copy->io_map_b = vmread(VMCS_IO_MAP_B);
+    copy->msr_map = vmread(VMCS_MSR_MAP);
+    copy->tsc_offset = vmread(VMCS_TSC_OFFSET);
+    copy->encls_bitmap = proc2 & VMX_PROC2_ENCLS ? vmread(VMCS_ENCLS_MAP) : ~0ull;
 }
 
 const struct vmx_audit_copy *vmx_guest_copy(unsigned core)
