@@ -21,7 +21,8 @@
 #include "watchdog.h"
 
 static struct {
-    unsigned entry_resets, sipi_resets, apic_resets, apic_failures, fpu_resets, msr_resets, services, watchdog_ticks, device_resets;
+    unsigned entry_resets, sipi_resets, apic_resets, apic_failures, services, watchdog_ticks, device_resets, ioapic_resets;
+    unsigned fpu_resets[4], msr_resets[4]; /* by core */
     unsigned console_resets, watchdog_starts, flushes;
     uint8_t sipi;
     bool nmi_refused;
@@ -82,12 +83,12 @@ bool arch_apic_reset(void)
 }
 void arch_fpu_reset(void)
 {
-    seen.fpu_resets++;
+    seen.fpu_resets[fake.core]++;
 }
 void msr_policy_reset(struct vcpu *vcpu)
 {
-    (void)vcpu;
-    seen.msr_resets++;
+    assert_int_equal(vcpu->core, fake.core); /* they are the running core's own */
+    seen.msr_resets[fake.core]++;
 }
 void guest_apic_reset(struct vcpu *vcpu)
 {
@@ -95,7 +96,8 @@ void guest_apic_reset(struct vcpu *vcpu)
 }
 void guest_ioapic_reset(struct partition *partition)
 {
-    partition->ioapic.index = 0;
+    (void)partition;
+    seen.ioapic_resets++;
 }
 void console_service(uint64_t now)
 {
@@ -253,8 +255,8 @@ static void sep9_start_scrubs_copies_and_enters(void **state)
     assert_memory_equal(ram[1] + LARGE_SIZE - 64, zero, 64);
     assert_int_equal(seen.entry.eip, 0x100001);
     assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
-    assert_int_equal(seen.fpu_resets, 1);
-    assert_int_equal(seen.msr_resets, 1);
+    assert_int_equal(seen.fpu_resets[2], 1);
+    assert_int_equal(seen.msr_resets[2], 1);
     assert_true(partitions[1].gate_open);
     assert_false(fake.zone_open);
     assert_int_equal(partitions[1].lives, 1);
@@ -307,6 +309,30 @@ static void further_cores_wait_for_sipi(void **state)
     assert_int_equal(seen.sipi_resets, 1); /* the usual second one */
 }
 
+/* As a processor after INIT and start-up: whatever this core had of this life or the last. */
+static void sep9_a_further_core_starts_from_reset_state(void **state)
+{
+    (void)state;
+    start(0);
+    assert_int_equal(seen.fpu_resets[1] + seen.msr_resets[1], 0); /* only the core itself can */
+    fake.core = 0;
+    vcpus[1].nmi_pending = vcpus[1].nmi_blocked = true;
+    vcpus[1].apic = (struct apic_shadow){0};
+    vcpu_request(&vcpus[1], REQUEST_INIT);
+    step(1);
+    assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
+    assert_int_equal(vcpus[1].apic.base_msr, 0xfee00c00);
+    assert_int_equal(seen.apic_resets, 1);
+    assert_false(vcpus[1].nmi_pending || vcpus[1].nmi_blocked);
+    fake.core = 0;
+    vcpu_request(&vcpus[1], REQUEST_SIPI);
+    step(1);
+    assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
+    assert_int_equal(seen.fpu_resets[1], 1);
+    assert_int_equal(seen.msr_resets[1], 1);
+    assert_int_equal(seen.fpu_resets[0] + seen.msr_resets[0], 2);
+}
+
 static void tsc_text_is_decimal_and_padded(void **state)
 {
     (void)state;
@@ -346,6 +372,36 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
     assert_int_equal(record->address, 0xbad);
     assert_int_equal(record->state.rip, 0x1002);
     assert_int_equal(record->action, ACTION_RESTART);
+}
+
+/* What the hypervisor keeps for a guest is part of its life: devices, interrupt shadows, vectors, NMIs. */
+static void sep9_restart_forgets_what_was_kept_for_the_guest(void **state)
+{
+    (void)state;
+    fake_plan_partitions[0].on_crash = ACTION_RESTART;
+    start(0);
+    for (unsigned core = 0; core < 2; core++) {
+        vcpus[core].nmi_pending = vcpus[core].nmi_blocked = true;
+        vcpus[core].apic = (struct apic_shadow){0};
+    }
+    partitions[0].vectors[BH_SOURCE_CONSOLE] = 0x40;
+    memset(&seen, 0, sizeof(seen));
+    fake.core = 0;
+    partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
+    settle();
+    assert_int_equal(partitions[0].lives, 2);
+    for (unsigned core = 0; core < 2; core++) {
+        assert_false(vcpus[core].nmi_pending || vcpus[core].nmi_blocked);
+        assert_int_equal(vcpus[core].apic.base_msr, 0xfee00c00);
+    }
+    assert_int_equal(partitions[0].vectors[BH_SOURCE_CONSOLE], 0);
+    assert_int_equal(seen.device_resets, 1);
+    assert_int_equal(seen.console_resets, 1);
+    assert_int_equal(seen.ioapic_resets, 1);
+    assert_int_equal(seen.apic_resets, 2);
+    assert_int_equal(seen.fpu_resets[0], 1);
+    assert_int_equal(seen.msr_resets[0], 1);
+    assert_int_equal(seen.entry_resets, 1);
 }
 
 static void altered_payload_is_not_started_again(void **state)
@@ -742,9 +798,11 @@ int main(void)
         cmocka_unit_test_setup(sep4_start_touches_no_other_partition, setup),
         cmocka_unit_test_setup(start_information_is_complete, setup),
         cmocka_unit_test_setup(further_cores_wait_for_sipi, setup),
+        cmocka_unit_test_setup(sep9_a_further_core_starts_from_reset_state, setup),
         cmocka_unit_test_setup(tsc_text_is_decimal_and_padded, setup),
         cmocka_unit_test_setup(segments_outside_ram_are_not_copied, setup),
         cmocka_unit_test_setup(sep9_restart_verifies_scrubs_and_counts_lives, setup),
+        cmocka_unit_test_setup(sep9_restart_forgets_what_was_kept_for_the_guest, setup),
         cmocka_unit_test_setup(altered_payload_is_not_started_again, setup),
         cmocka_unit_test_setup(restart_limit_is_kept_in_its_window, setup),
         cmocka_unit_test_setup(operator_restarts_are_not_limited, setup),

@@ -428,6 +428,22 @@ static void nmi_waits_for_another_event_and_arms_iret(void **state)
     assert_false(((const uint32_t *)block())[3] >> 20 & 1);
 }
 
+/* We do these writes, not the CPU, so that the translations made before them are ours to drop (AC-24). */
+static void control_register_writes_flush_once(void **state)
+{
+    void (*const writes[])(struct vcpu *, uint64_t) = {virt_set_cr0, virt_set_cr4};
+
+    (void)state;
+    leave(VMEXIT_CPUID, 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+        leave(VMEXIT_CPUID, 0, 0);
+        assert_int_equal(guest.seen_flush, 0);
+        writes[i](vcpu, CR0_PE);
+        leave(VMEXIT_CPUID, 0, 0);
+        assert_int_equal(guest.seen_flush, VMCB_TLB_FLUSH_ALL);
+    }
+}
+
 static void svme_is_always_set_and_never_seen(void **state)
 {
     struct guest_state s;
@@ -478,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup(interrupted_delivery, setup),
         cmocka_unit_test_setup(skip_wraps_outside_long_mode, setup),
         cmocka_unit_test_setup(nmi_waits_for_another_event_and_arms_iret, setup),
+        cmocka_unit_test_setup(control_register_writes_flush_once, setup),
         cmocka_unit_test_setup(svme_is_always_set_and_never_seen, setup),
         cmocka_unit_test_setup(check_names_what_is_missing, setup),
     };

@@ -709,7 +709,9 @@ static void skip_wraps_outside_long_mode_and_ends_the_shadow(void **state)
 static void faults_are_injected_once(void **state)
 {
     (void)state;
+    *field(VMCS_INTERRUPTIBILITY) = VMX_BLOCKED_STI | VMX_BLOCKED_NMI;
     virt_inject_fault(vcpu, 13, true, 0x55);
+    assert_int_equal(*field(VMCS_INTERRUPTIBILITY), VMX_BLOCKED_NMI); /* its delivery ends the shadow */
     leave(REASON_CPUID, 0);
     assert_int_equal(guest.seen_event, EVENT_VALID | EVENT_EXCEPTION | EVENT_HAS_CODE | 13);
     assert_int_equal(guest.seen_code, 0x55);
@@ -733,6 +735,20 @@ static void an_nmi_waits_for_another_event_and_opens_the_window(void **state)
     assert_int_equal(guest.seen_event, EVENT_VALID | EVENT_NMI | 2);
     virt_nmi_unblocked(vcpu);
     assert_int_equal(*field(VMCS_PROC) & VMX_PROC_NMI_WINDOW, 0);
+}
+
+/* A CPU may open the window all the same: an NMI that waited for the end of the shadow would exit for ever. */
+static void sep7_sti_alone_holds_no_nmi_back(void **state)
+{
+    (void)state;
+    *field(VMCS_INTERRUPTIBILITY) = VMX_BLOCKED_STI;
+    assert_true(virt_inject_nmi(vcpu));
+    assert_int_equal(*field(VMCS_INTERRUPTIBILITY), 0); /* or the entry fails: SDM3 27.3.1.5 */
+    leave(REASON_CPUID, 0);
+    assert_int_equal(guest.seen_event, EVENT_VALID | EVENT_NMI | 2);
+    *field(VMCS_INTERRUPTIBILITY) = VMX_BLOCKED_STI | VMX_BLOCKED_MOV_SS;
+    assert_false(virt_inject_nmi(vcpu));
+    assert_int_equal(*field(VMCS_INTERRUPTIBILITY), VMX_BLOCKED_STI | VMX_BLOCKED_MOV_SS);
 }
 
 /* The guest sees its own CR0 and CR4; hardware has what VMX operation needs besides; stale translations are dropped (AC-24). */
@@ -802,6 +818,7 @@ int main(void)
         cmocka_unit_test_setup(skip_wraps_outside_long_mode_and_ends_the_shadow, setup),
         cmocka_unit_test_setup(faults_are_injected_once, setup),
         cmocka_unit_test_setup(an_nmi_waits_for_another_event_and_opens_the_window, setup),
+        cmocka_unit_test_setup(sep7_sti_alone_holds_no_nmi_back, setup),
         cmocka_unit_test_setup(control_registers_have_shadows, setup),
         cmocka_unit_test_setup(pae_entries_are_loaded_for_the_guest, setup),
     };

@@ -43,7 +43,7 @@ static void idt_load(const struct gate *idt, unsigned entries)
 {
     struct descriptor_pointer pointer = {(uint16_t)(entries * sizeof(*idt) - 1), (uintptr_t)idt};
 
-    __asm__ volatile("lidt %0" : : "m"(pointer));
+    lidt(&pointer);
 }
 
 void trap_load(void)

@@ -81,6 +81,11 @@ static inline void xsetbv(uint32_t index, uint64_t value)
     __asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
+static inline void lidt(const void *pointer)
+{
+    __asm__ volatile("lidt (%0)" : : "r"(pointer) : "memory");
+}
+
 static inline void cli(void)
 {
     __asm__ volatile("cli" : : : "memory");

@@ -806,14 +806,17 @@ void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_
     interruptibility_change(SHADOW, 0); /* its delivery ends them */
 }
 
-/* The window opens when no event is due, the guest serves no NMI and no MOV SS holds one back. */
+/* The window opens when no event is due, the guest serves no NMI and no MOV SS holds one back. Whether STI holds it shut is the
+ * CPU's choice (SDM3 26.2): one that does not would exit for ever, so the NMI ends that shadow. */
 bool virt_inject_nmi(struct vcpu *vcpu)
 {
-    bool ready = !(vmread(VMCS_EVENT) & EVENT_VALID) && !(vmread(VMCS_INTERRUPTIBILITY) & SHADOW);
+    bool ready = !(vmread(VMCS_EVENT) & EVENT_VALID) && !(vmread(VMCS_INTERRUPTIBILITY) & VMX_BLOCKED_MOV_SS);
 
     vmwrite(VMCS_PROC, vmx_of(vcpu)->controls.proc | VMX_PROC_NMI_WINDOW);
-    if (ready)
+    if (ready) {
+        interruptibility_change(VMX_BLOCKED_STI, 0);
         vmwrite(VMCS_EVENT, EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+    }
     return ready;
 }
 

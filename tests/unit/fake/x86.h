@@ -67,9 +67,8 @@ static inline void invlpg(const void *address)
 static inline void cli(void)
 {
 }
-static inline void sti_nop_cli(void)
-{
-}
+void lidt(const void *pointer);
+void sti_nop_cli(void);
 static inline void stgi(void)
 {
 }
