@@ -223,6 +223,42 @@ def test_sep4_watchdog_of_linux_and_reboot_that_is_not_allowed():
         assert "all partitions have stopped" not in machine.text
 
 
+SMALL = """#include "product.h"
+
+const struct product product = {
+    .abi = PRODUCT_ABI,
+    .name = "small",
+    .description = "Linux as quick as can be, for an emulator that is slow",
+    .housekeeping = "linux",
+    .all_stopped = ALL_STOPPED_POWEROFF,
+    .partitions = {{.name = "linux",
+                    .kind = IMAGE_LINUX,
+                    .args = "console=ttyS0 cryptomgr.notests",
+                    .unpacked = true,
+                    .cores = CORES,
+                    .memory = MIB(128)}},
+};
+"""
+
+
+@pytest.mark.limit(600)
+@pytest.mark.parametrize("cores", [1, 2])
+def test_small_linux_from_start_to_power_off(tmp_path, cores):
+    """On the boards of Bochs too, in three minutes: nothing to unpack, no tests of the kernel's own ciphers."""
+    product = tmp_path / f"linux{cores}"
+    product.mkdir()
+    (product / "product.c").write_text(SMALL.replace("CORES", str(cores)))
+    with Machine(product) as machine:
+        machine.running(timeout=180)
+        booted(machine)
+        shell = Shell(machine)
+        assert shell.run("cat /sys/devices/system/cpu/online").strip() == ("0" if cores == 1 else "0-1")
+        assert shell.run("cat /sys/devices/system/clocksource/clocksource0/current_clocksource").strip() == "tsc"
+        log_is_clean(shell)
+        machine.send("poweroff -f\r")
+        assert machine.powered_off() == 0
+
+
 def bzimage(body, protocol=0x20f):
     """As much of one as vmlinux.py looks at: two sectors of setup, then the compressed kernel after a gap."""
     head = bytearray(1024 + 100)

@@ -209,12 +209,12 @@ static void launch(void)
     partitions_build();
     core_prepare(0);
     launch_phase("partitions");
+    if (!launch_verify_payloads())
+        halt();
+    launch_phase("hash"); /* before the other cores come and wait: an emulator pays for each that waits */
     cores_start();
     launch_phase("cores");
     refuse_if(watchdog_probe());
-    if (!launch_verify_payloads())
-        halt();
-    launch_phase("hash");
     pool_seal();
     log_line("memory: %u of %u pool pages used, sealed", pool_used(), plan.pool_pages);
     console_audit();
