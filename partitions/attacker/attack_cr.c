@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-03, AC-04, AC-02: each bit of CR0, CR4 and EFER changed alone and put back; illegal XCR0; CR3 above the physical address
  * width. Expected: virtualisation, SMX, reserved and hidden bits give #GP; CR0.CD and NW do not reach the hardware (reads are the
- * hardware's own, and show them clear); a bad CR3 gives #GP or, where the processor only tells at the next entry, stops us. */
+ * hardware's own, and show them clear); CR4.MCE stays as it is; a bad CR3 gives #GP or, where the processor only tells at the next
+ * entry, stops us. */
 #include "attack.h"
 
+#define CR4_MCE (1ull << 6)
 #define CR4_VMXE (1ull << 13)
 #define CR4_SMXE (1ull << 14)
 #define CR4_KNOWN 0x00f71fffull /* VME..UMIP, LA57, FSGSBASE..PKE without VMXE and SMXE */
@@ -57,10 +59,10 @@ static bool is_forbidden(enum which which, uint64_t bit)
     return bit == CR0_PE || bit == CR0_PG; /* in long mode these two cannot be cleared either */
 }
 
-/* Refused or ignored (QEMU, without asking us, ignores the upper half), but never set. */
+/* Refused or ignored (QEMU, without asking us, ignores the upper half), but never changed. */
 static bool is_without_effect(enum which which, uint64_t bit)
 {
-    return which == CR0 && (bit == CR0_NW || bit == CR0_CD || bit >> 32);
+    return which == CR0 ? bit == CR0_NW || bit == CR0_CD || bit >> 32 : which == CR4 && bit == CR4_MCE;
 }
 
 void attack_cr(void)

@@ -101,6 +101,46 @@ def test_sep8_board_watchdog_resets_the_board_when_a_core_hangs(tmp_path):
         assert len(watchdog_fired(machine)) == 2
 
 
+# --- machine checks ------------------------------------------------------------------------------------------------------------
+
+UNCORRECTED = "1 0xb000000000000000 0x5 0 0"  # bank; valid, uncorrected, enabled; a restart is possible, in progress; address; more
+
+
+@pytest.mark.qemu
+def test_ac15_machine_check_in_a_guest_does_not_reset_the_board():
+    """In a core that is parked, then in one that runs its guest. QEMU gives it to the guest although we intercept it."""
+    with Machine("minimal") as machine:
+        machine.running()
+        core = machine.key("c", r"core (\d), loop/0: ")[1]
+        assert core != "0" and not re.search(r"core 0, \w+/0: ", machine.text)
+        for number in "0", core:
+            place = machine.place()
+            machine.monitor(f"mce {number} {UNCORRECTED}")
+            machine.drain(5)
+            assert FIRST_LINE not in machine.text[place:], "the board was reset"
+        machine.since(place, "partition loop: trap, value 0x12, .*action: stop", "partition loop: stopped")
+        machine.key("l", r"1 hello +running ", r"2 loop +stopped ")
+        machine.key("v", r"audit: .*: 0 findings")
+        assert not re.search("CRASH|does not answer", machine.text)
+
+
+@pytest.mark.qemu
+def test_ac15_machine_check_in_the_hypervisor_is_a_crash(tmp_path):
+    build = build_product("minimal")
+    with Machine("minimal", image=faulty_image(build, tmp_path, HANG)) as machine:
+        machine.running()
+        core = machine.key("c", r"core (\d), loop/0: ")[1]
+        machine.keyboard("loop")
+        place = machine.place()
+        machine.send("exit 0\r")
+        machine.drain(1)
+        machine.monitor(f"mce {core} {UNCORRECTED}")
+        crash = machine.since(place, CRASH)
+        assert (crash[1], crash[3]) == (core, "18")
+        assert function_at(build.folder / "bulkhead.elf", int(crash[5], 16)) == "call_end"
+        restarted(machine, place)
+
+
 # --- the audit ---------------------------------------------------------------------------------------------------------------
 
 

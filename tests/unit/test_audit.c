@@ -31,6 +31,7 @@ static void block_make(struct vmcb *v, uint64_t table, uint32_t asid)
     v->io_map = arch_hpa(io_map).v;
     v->msr_map = arch_hpa(msr_map).v;
     v->asid = asid;
+    v->cr4 = 1u << 6; /* MCE */
 }
 
 static void msr_open(uint32_t bit)
@@ -364,6 +365,12 @@ static void test_other_control_fields(void **state)
     machine_make(NULL);
     guest[0].nested_control |= 1ull << 1; /* SEV */
     assert_finding("control block lacks: nested paging");
+    machine_make(NULL);
+    guest[0].cr4 = ~(1ull << 6);
+    assert_finding("AUDIT core 0: control block lacks: CR4.MCE");
+    machine_make(NULL);
+    idle[3].cr4 = 0;
+    assert_finding("AUDIT core 3: parking control block lacks: CR4.MCE");
     machine_make(NULL);
     guest[0].asid = 0;
     assert_finding("control block lacks: address space identifier");

@@ -150,21 +150,22 @@ static void ac03_paging_transitions(void **state)
 
 static void ac03_cr4_each_bit(void **state)
 {
-    const uint64_t legal = 0x7ff & ~(1u << 6 | 1u << 8);                                   /* not MCE, PCE */
+    const uint64_t legal = 0x7ff & ~(1u << 6 | 1u << 8); /* not PCE; MCE is accepted and dropped */
     const uint64_t also = 1u << 11 | 1u << 16 | 1u << 18 | 1u << 20 | 1u << 21 | 1u << 22; /* UMIP FSGSBASE OSXSAVE SMEP SMAP PKE */
 
     (void)state;
     for (unsigned bit = 0; bit < 32; bit++) {
         fake_virt.state.cr4 = 0;
-        assert_int_equal(mov_cr4(1ull << bit), (legal | also) >> bit & 1); /* PCIDE needs long mode */
+        assert_int_equal(mov_cr4(1ull << bit), (legal | also | CR4_MCE) >> bit & 1); /* PCIDE needs long mode */
         assert_true(fake_virt.state.cr4 == ((legal | also) >> bit & 1) << bit);
     }
-    assert_true(cr4_allowed() == (legal | also | CR4_PCIDE));
+    assert_true(cr4_allowed() == (legal | also | CR4_PCIDE | CR4_MCE));
     for (unsigned bit = 0; bit < 64; bit++) {
         uint64_t value = CR4_PAE | 1ull << bit;
 
         enter_long_mode();
-        assert_int_equal(paged_mov(4, value), (value & ~(legal | also | CR4_PCIDE)) == 0);
+        assert_int_equal(paged_mov(4, value), (value & ~(legal | also | CR4_PCIDE | CR4_MCE)) == 0);
+        assert_false(fake_virt.state.cr4 & CR4_MCE);
     }
 }
 

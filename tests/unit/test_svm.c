@@ -444,6 +444,23 @@ static void control_register_writes_flush_once(void **state)
     }
 }
 
+/* Else a machine check that hits a guest, or a parked core, would shut the processor down (AC-15). */
+static void ac15_machine_checks_are_always_on(void **state)
+{
+    struct guest_state s;
+
+    (void)state;
+    assert_int_equal(block()->cr4, CR4_MCE);
+    assert_int_equal(svm_idle_block(0)->cr4, CR4_MCE);
+    assert_int_equal(svm_idle_block(3)->cr4, CR4_MCE);
+    virt_set_cr4(vcpu, CR4_PAE | CR4_PSE);
+    assert_int_equal(block()->cr4, CR4_PAE | CR4_PSE | CR4_MCE);
+    virt_state(vcpu, &s);
+    assert_int_equal(s.cr4, CR4_PAE | CR4_PSE);
+    virt_reset_sipi(vcpu, 1);
+    assert_int_equal(block()->cr4, CR4_MCE);
+}
+
 static void svme_is_always_set_and_never_seen(void **state)
 {
     struct guest_state s;
@@ -495,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup(skip_wraps_outside_long_mode, setup),
         cmocka_unit_test_setup(nmi_waits_for_another_event_and_arms_iret, setup),
         cmocka_unit_test_setup(control_register_writes_flush_once, setup),
+        cmocka_unit_test_setup(ac15_machine_checks_are_always_on, setup),
         cmocka_unit_test_setup(svme_is_always_set_and_never_seen, setup),
         cmocka_unit_test_setup(check_names_what_is_missing, setup),
     };

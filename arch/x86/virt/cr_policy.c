@@ -16,13 +16,13 @@ struct bit_row {
     uint8_t feature;
 };
 
-/* A bit is legal where the CPU reports the feature, and where it is in this list at all: not MCE, PCE, LA57, VMXE, SMXE, CET,
- * PKS, UINTR. */
+/* A bit is legal where the CPU reports the feature, and where it is in this list at all: not PCE, LA57, VMXE, SMXE, CET, PKS,
+ * UINTR. MCE is ours: it may be written, as who writes back what it read may have it set, and that has no effect. */
 static const struct bit_row cr4_rows[] = {
     {CR4_VME | CR4_PVI, LEAF1_EDX, 1}, {CR4_DE, LEAF1_EDX, 2},       {CR4_PSE, LEAF1_EDX, 3},      {CR4_TSD, LEAF1_EDX, 4},
     {CR4_PAE, LEAF1_EDX, 6},           {CR4_PGE, LEAF1_EDX, 13},     {CR4_OSFXSR, LEAF1_EDX, 24},  {CR4_OSXMMEXCPT, LEAF1_EDX, 25},
     {CR4_PCIDE, LEAF1_ECX, 17},        {CR4_OSXSAVE, LEAF1_ECX, 26}, {CR4_FSGSBASE, LEAF7_EBX, 0}, {CR4_SMEP, LEAF7_EBX, 7},
-    {CR4_SMAP, LEAF7_EBX, 20},         {CR4_UMIP, LEAF7_ECX, 2},     {CR4_PKE, LEAF7_ECX, 3},
+    {CR4_MCE, LEAF1_EDX, 7},           {CR4_SMAP, LEAF7_EBX, 20},    {CR4_UMIP, LEAF7_ECX, 2},     {CR4_PKE, LEAF7_ECX, 3},
 };
 
 /* Not SVME, LMSLE, TCE, AIBRSE. */
@@ -85,7 +85,7 @@ static bool cr4_write(struct vcpu *vcpu, const struct guest_state *s, uint64_t u
         return false;
     if ((u_value & CR4_PCIDE) && !(s->cr4 & CR4_PCIDE) && (!long_mode || (s->cr3 & 0xfff) != 0))
         return false;
-    virt_set_cr4(vcpu, u_value);
+    virt_set_cr4(vcpu, u_value & ~CR4_MCE);
     return true;
 }
 

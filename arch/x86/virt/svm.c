@@ -126,6 +126,12 @@ static void control_fill(struct vmcb *v, uint64_t root, uint32_t asid)
     v->nested_root = root;
 }
 
+/* Without MCE a machine check that hits a guest would shut the processor down. Reads of CR4 do not exit: a guest sees it set. */
+static void cr4_write(struct vmcb *v, uint64_t value)
+{
+    v->cr4 = value | CR4_MCE;
+}
+
 /* No register of an earlier life is left (SEP-9). What the audit reads is never wrong in between, not even for one store. */
 static void state_clear(struct vmcb *v)
 {
@@ -133,7 +139,9 @@ static void state_clear(struct vmcb *v)
     v->tlb_control = VMCB_TLB_FLUSH_ALL; /* at the first entry: nothing of an earlier life (AC-24) */
     v->interrupt_control = v->interrupt_state = v->event = 0;
     v->exit_code = v->exit_info1 = v->exit_info2 = v->exit_event = v->next_rip = 0;
-    memset(&v->es, 0, sizeof(*v) - offsetof(struct vmcb, es));
+    memset(&v->es, 0, offsetof(struct vmcb, cr4) - offsetof(struct vmcb, es));
+    cr4_write(v, 0);
+    memset(&v->cr3, 0, sizeof(*v) - offsetof(struct vmcb, cr3));
     v->pat = GUEST_PAT;
     v->efer = EFER_SVME;
     v->rflags = 2;
@@ -454,7 +462,7 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
                                   .cr0 = v->cr0,
                                   .cr2 = v->cr2,
                                   .cr3 = v->cr3,
-                                  .cr4 = v->cr4,
+                                  .cr4 = v->cr4 & ~CR4_MCE,
                                   .efer = v->efer & ~EFER_SVME,
                                   .cs_base = v->cs.base,
                                   .cs_long = (v->cs.attributes & VMCB_SEGMENT_LONG) && (v->efer & EFER_LMA),
@@ -479,7 +487,7 @@ void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 
 void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
-    svm_of(vcpu)->guest->cr4 = value;
+    cr4_write(svm_of(vcpu)->guest, value);
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL;
 }
 

@@ -57,6 +57,8 @@ static const char *block_missing(const struct vmcb *v)
         for (uint32_t code = must_rows[i].first; code <= must_rows[i].last; code++)
             if (!(v->intercepts[code / 32] >> code % 32 & 1))
                 return must_rows[i].name;
+    if (!(v->cr4 & CR4_MCE))
+        return "CR4.MCE";
     if (v->nested_control != VMCB_NESTED_ENABLE)
         return "nested paging";
     if (v->asid == 0)
