@@ -101,6 +101,7 @@ struct bh_entry_state {
     uint8_t fpu[512] __attribute__((aligned(16))); /* FXSAVE image */
 };
 extern const struct bh_entry_state bh_entry_state;
-extern const uint64_t bh_entry_tsc; /* the TSC some ten instructions after the entry */
+extern const struct bh_entry_state bh_ap_entry_state; /* of the further core that was started last; no eflags, cr0, cr4 */
+extern const uint64_t bh_entry_tsc;                   /* the TSC some ten instructions after the entry */
 
 #endif

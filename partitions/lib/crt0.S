@@ -4,18 +4,48 @@
 #define BH_ENTRY_MAGIC 0x42554c4b
 #define STACK_STRIDE 0x20000 /* as in lib.h: guard page, then the stack */
 
+/* Into a struct bh_entry_state, before anything is changed. save_debug spoils EAX. */
+    .macro  save_general to
+    movl    %ecx, \to + 0
+    movl    %edx, \to + 4
+    movl    %esi, \to + 8
+    movl    %edi, \to + 12
+    movl    %ebp, \to + 16
+    movl    %esp, \to + 20
+    .endm
+    .macro  save_debug to
+    movl    %dr6, %eax
+    movl    %eax, \to + 36
+    movl    %dr7, %eax
+    movl    %eax, \to + 40
+    movl    %dr0, %eax
+    movl    %eax, \to + 48
+    movl    %dr1, %eax
+    movl    %eax, \to + 52
+    movl    %dr2, %eax
+    movl    %eax, \to + 56
+    movl    %dr3, %eax
+    movl    %eax, \to + 60
+    .endm
+    .macro  save_long to
+    movq    %r8,  \to + 64
+    movq    %r9,  \to + 72
+    movq    %r10, \to + 80
+    movq    %r11, \to + 88
+    movq    %r12, \to + 96
+    movq    %r13, \to + 104
+    movq    %r14, \to + 112
+    movq    %r15, \to + 120
+    fxsave64 \to + 128
+    .endm
+
     .section .boot, "ax"
     .code32
     .globl bh_entry
 bh_entry:
     cmpl    $BH_ENTRY_MAGIC, %eax
     jne     wrong_loader
-    movl    %ecx, bh_entry_state + 0
-    movl    %edx, bh_entry_state + 4
-    movl    %esi, bh_entry_state + 8
-    movl    %edi, bh_entry_state + 12
-    movl    %ebp, bh_entry_state + 16
-    movl    %esp, bh_entry_state + 20
+    save_general bh_entry_state
     rdtsc                           /* for the bench: when this life's first instructions ran */
     movl    %eax, bh_entry_tsc
     movl    %edx, bh_entry_tsc + 4
@@ -26,18 +56,7 @@ bh_entry:
     movl    %eax, bh_entry_state + 28
     movl    %cr4, %eax
     movl    %eax, bh_entry_state + 32
-    movl    %dr6, %eax
-    movl    %eax, bh_entry_state + 36
-    movl    %dr7, %eax
-    movl    %eax, bh_entry_state + 40
-    movl    %dr0, %eax
-    movl    %eax, bh_entry_state + 48
-    movl    %dr1, %eax
-    movl    %eax, bh_entry_state + 52
-    movl    %dr2, %eax
-    movl    %eax, bh_entry_state + 56
-    movl    %dr3, %eax
-    movl    %eax, bh_entry_state + 60
+    save_debug bh_entry_state
     lgdt    gdt_pointer
     movl    $bh_start64, %ebx
     jmp     to_long_mode
@@ -54,6 +73,8 @@ ap_entry32:
     movl    %eax, %ds
     movl    %eax, %es
     movl    %eax, %ss
+    save_general bh_ap_entry_state
+    save_debug bh_ap_entry_state
     movl    $ap_start64, %ebx
 
 /* EBX: where to go in long mode. */
@@ -85,15 +106,7 @@ to_long_mode:
     jmp     *%rbx
 
 bh_start64:
-    movq    %r8,  bh_entry_state + 64
-    movq    %r9,  bh_entry_state + 72
-    movq    %r10, bh_entry_state + 80
-    movq    %r11, bh_entry_state + 88
-    movq    %r12, bh_entry_state + 96
-    movq    %r13, bh_entry_state + 104
-    movq    %r14, bh_entry_state + 112
-    movq    %r15, bh_entry_state + 120
-    fxsave64 bh_entry_state + 128
+    save_long bh_entry_state
     fninit
     movq    $(bh_stacks + STACK_STRIDE), %rsp
     xorl    %ebp, %ebp
@@ -101,6 +114,7 @@ bh_start64:
     ud2
 
 ap_start64:
+    save_long bh_ap_entry_state
     fninit
     movq    bh_ap_stack, %rsp
     xorl    %ebp, %ebp
@@ -145,9 +159,11 @@ bh_gdt:
     .quad   0x00affb000000ffff      /* 0x28 user code, 64 bit */
     .fill   2 * 8, 8, 0             /* 0x30 a task state segment per core */
 
-    .globl bh_entry_state
+    .globl bh_entry_state, bh_ap_entry_state
     .balign 16
 bh_entry_state:
+    .fill   640, 1, 0
+bh_ap_entry_state:
     .fill   640, 1, 0
     .globl bh_entry_tsc
 bh_entry_tsc:
