@@ -9,9 +9,10 @@ Header lines of a patch:
     Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME    or    Test: fixture CFG-nnn
     Why: one line, what is lost without the defence
     Board: of the test, if not the default one
-    Seen: what the failing test must print, a regular expression; for tests of pytest, which could fail for any other reason
-Prints "caught NAME" or "FAILED NAME: reason" for each. A patch that does not apply, a tree that no longer builds and a test
-that still passes are failures."""
+    Seen: what the failing test must print, a regular expression; for tests of pytest, which could fail for any other reason, and for
+          unit tests whose program a sanitizer ends: the others must name the test function that failed
+Prints "caught NAME", for unit tests with that function, or "FAILED NAME: reason" for each. A patch that does not apply, a tree that
+no longer builds and a test that still passes are failures."""
 import os
 import pathlib
 import re
@@ -25,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOT_COPIED = {"build", ".git"}
 SHARED = ["newlib", "linux"]  # payload parts that no mutant changes
 CACHED = ["obj", "host", "unit", "programs"]  # make sees by their times what a patch makes old
+FUNCTION_FAILED = r"(?m)(?<=^\[  FAILED  \] )[a-z]\w*$"  # as cmocka says it
 LIMIT = 240 * float(os.environ.get("TEST_PATIENCE", "1"))  # seconds for what a patch makes old and its test; below tier.py's cut
 
 
@@ -53,14 +55,26 @@ def run(folder, *command, timeout=LIMIT):
     return result.returncode, result.stdout
 
 
-def tests_run(folder, test, seen):
-    """Empty if the test fails in this tree, as it should, and says what it has seen; else the reason."""
-    unit, fixture = re.fullmatch(r"unit (\w+)", test), re.fullmatch(r"fixture (CFG-\d+)", test)
-    if unit:
-        status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit[1]}")
-        if status != 0:
-            return f"does not build\n{output[-2000:]}"
-        return "" if run(folder, f"build/unit/{unit[1]}", timeout=120)[0] != 0 else f"unit {unit[1]} still passes"
+def unit_run(folder, unit, seen):
+    status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit}")
+    if status != 0:
+        return f"does not build\n{output[-2000:]}", ""
+    status, output = run(folder, f"build/unit/{unit}", timeout=120)
+    if status == 0:
+        return f"unit {unit} still passes", ""
+    found = re.search(seen or FUNCTION_FAILED, output)
+    return ("", found[0]) if found else (f"unit {unit} ends with status {status}, but without /{seen or FUNCTION_FAILED}/\n{output[-4000:]}", "")
+
+
+def test_run(folder, test, seen):
+    """Empty if the test fails in this tree, as it should, and says what it has seen, or else the reason; what was seen of a unit test."""
+    unit = re.fullmatch(r"unit (\w+)", test)
+    return unit_run(folder, unit[1], seen) if unit else (other_run(folder, test, seen), "")
+
+
+def other_run(folder, test, seen):
+    """The same for fixtures and tests of pytest, the reason only."""
+    fixture = re.fullmatch(r"fixture (CFG-\d+)", test)
     if fixture:
         status, output = run(folder, sys.executable, "tests/fixtures/run.py", "build", fixture[1])
         if not re.search(r"^\d+ passed, \d+ failed$", output, re.M):
@@ -75,19 +89,20 @@ def tests_run(folder, test, seen):
 
 
 def why_not_caught(folder, patch):
-    """Empty if the named test fails without the defence; else the reason and the end of the output. The tree is as before then."""
+    """Empty if the named test fails without the defence, else the reason and the end of the output; what was seen. The tree is as before
+    then."""
     test, why, seen = (re.search(rf"^{name}: (.+?)\s*$", patch.read_text(), re.M) for name in ("Test", "Why", "Seen"))
-    if not test or not why or ("::" in test[1]) != (seen is not None):
-        return "needs a Test: and a Why: line, and a Seen: line if and only if it names a test of pytest"
+    if not test or not why or ("::" in test[1] and not seen):
+        return "needs a Test: and a Why: line, and a Seen: line if it names a test of pytest", ""
     apply = ["patch", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--fuzz=0", "-p1", "-i", str(patch.resolve())]
     status, output = run(folder, *apply, "--forward", "--dry-run")
     if status != 0:
-        return f"does not apply\n{output}"
+        return f"does not apply\n{output}", ""
     run(folder, *apply, "--forward")
     board = re.search(r"^Board: (\S+)$", patch.read_text(), re.M)
     os.environ.update({"TEST_BOARD": board[1]} if board else {})
     try:
-        return tests_run(folder, test[1], seen[1] if seen else None)
+        return test_run(folder, test[1], seen[1] if seen else None)
     finally:
         os.environ.pop("TEST_BOARD", None)
         run(folder, *apply, "--reverse")
@@ -102,11 +117,12 @@ def main():
             patch = pathlib.Path(name)
             start = time.monotonic()
             try:
-                reason = why_not_caught(folder, patch)
+                reason, by = why_not_caught(folder, patch)
             except subprocess.TimeoutExpired as error:
-                reason = f"took more than {error.timeout:.0f} s"
+                reason, by = f"took more than {error.timeout:.0f} s", ""
             bad += reason != ""
-            print(f"FAILED {patch.stem}: {reason}" if reason else f"caught {patch.stem} ({time.monotonic() - start:.0f} s)", flush=True)
+            seconds = f"({time.monotonic() - start:.0f} s)"
+            print(f"FAILED {patch.stem}: {reason}" if reason else " ".join(filter(None, ("caught", patch.stem, by, seconds))), flush=True)
     return 1 if bad else 0
 
 
