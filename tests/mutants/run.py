@@ -63,7 +63,7 @@ def unit_run(folder, unit, seen):
     if status == 0:
         return f"unit {unit} still passes", ""
     found = re.search(seen or FUNCTION_FAILED, output)
-    return ("", found[0]) if found else (f"unit {unit} ends with status {status}, but without /{seen or FUNCTION_FAILED}/\n{output[-4000:]}", "")
+    return ("", " ".join(found[0].split())) if found else (f"unit {unit} ends with status {status}, but without /{seen or FUNCTION_FAILED}/\n{output[-4000:]}", "")
 
 
 def test_run(folder, test, seen):

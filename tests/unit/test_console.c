@@ -241,7 +241,7 @@ static void test_ac45_visible_characters(void **state)
         snprintf(line, sizeof(line), "%s", plain(run(20)));
         assert_int_equal(strncmp(line, "control| ", 9), 0);
         line[strlen(line) - 2] = '\0';
-        assert_int_equal(strncmp(strstr(want, line + 9), line + 9, strlen(line + 9)), 0);
+        assert_non_null(strstr(want, line + 9));
     }
 }
 

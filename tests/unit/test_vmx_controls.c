@@ -327,6 +327,7 @@ static void test_page_size_erratum(void **state)
         if (rows[i].sound) {
             assert_null(refusal);
         } else {
+            assert_non_null(refusal);
             assert_non_null(strstr(refusal, "VIRT-9: "));
             assert_non_null(strstr(refusal, "CVE-2018-12207"));
             assert_non_null(strstr(refusal, "take it out of board.c"));
