@@ -24,6 +24,7 @@ goals := $(or $(MAKECMDGOALS),all)
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
 product_dir := $(if $(findstring /,$(PRODUCT)),$(PRODUCT:%/=%),config/$(PRODUCT))
 out := build/$(notdir $(board_dir))/$(notdir $(product_dir))
+$(foreach name,PRODUCT BOARD CURDIR,$(if $(word 2,$($(name))),$(error $(name)="$($(name))" has a space in it: make can work with no such path)))
 ifeq ($(wildcard $(product_dir)/product.c),)
 $(error no product "$(PRODUCT)": $(product_dir)/product.c does not exist. PRODUCT is a folder of config/ or a path with a slash)
 endif
@@ -124,10 +125,9 @@ $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host
 $(out)/makevars: build/host/config/tool/makevars.o $(out)/host/product.o $(out)/host/board.o
 	$(Q)gcc -o $@ $^
 
-# Names of partitions, programs and kernels, known only once the tables have passed their checks.
+# Names of partitions, programs and kernels, known only once the tables have passed their checks. Else it ends make, once.
 $(out)/product.mk: $(out)/planner $(out)/makevars $(out)/programs.list
-	$(Q)$(planner) --check
-	$(Q)$(out)/makevars >$@
+	$(Q)$(planner) --check && $(out)/makevars >$@ || echo '$$(shell rm $@)$$(error nothing is built of refused tables)' >$@
 ifneq ($(needs_tables),)
 include $(out)/product.mk
 endif
@@ -168,6 +168,8 @@ linux_kernel = $(if $(UNPACKED_$(1)),$(out)/vmlinux/$(1),$(linux_file))
 linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
 image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
+# The product's own that are not there are refused by the planner.
+$(sort $(foreach name,$(LINUXES),$(if $(KERNEL_$(name)),$(call linux_file,$(name))) $(if $(INITRD_$(name)),$(call linux_initrd,$(name))))): ;
 image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
@@ -201,9 +203,14 @@ report: $(out)/planner $(image_files) ## memory, cores, who can reach whom, dige
 	@echo 'report: $(out)/report/report.html, report.txt, memory.svg, reach.svg'
 
 .PHONY: image
+ifneq ($(NOT_FOR_RELEASE),)
+image: # nothing is compiled for it
+	$(Q)$(planner) --check --release
+else
 image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
 	@cat $(out)/release/sizes.txt
 	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick)'
+endif
 
 # --- running -----------------------------------------------------------------------------------------------------------------------
 
@@ -214,6 +221,11 @@ EMULATOR := $(or $(QEMU),$(BOCHS))
 EMULATOR_FLAGS := $(or $(QEMU_FLAGS),$(BOCHS_FLAGS))
 run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
 	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
+ifneq ($(RUN_SECONDS),)
+ifeq ($(shell echo '$(subst ','"'"',$(RUN_SECONDS))' | grep -xE '[0-9]+(\.[0-9]+)?' | grep '[1-9]'),)
+$(error RUN_SECONDS=$(RUN_SECONDS) is not a positive number of seconds)
+endif
+endif
 .PHONY: run gdb
 # While it runs another make may be at work: the claim is given up.
 run: $(out)/bulkhead.iso $(out)/run.args ## boot it in its emulator, consoles in this terminal; RUN_SECONDS=n ends it after n seconds

@@ -27,7 +27,8 @@ static const char *action_name(enum action action)
 void partition_stops_log(struct partition *partition)
 {
     lock_take(&partition->gate);
-    log_line("partition %s: %u stops, the last ones:", partition->plan->name, partition->stops.made);
+    log_line("partition %s: %u stop%s, the last ones:", partition->plan->name, partition->stops.made,
+             partition->stops.made == 1 ? "" : "s");
     for (uint32_t back = STOP_RECORDS; back > 0; back--) {
         const struct stop_record *r = &partition->stops.last[(partition->stops.made - back) % STOP_RECORDS];
 

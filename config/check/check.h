@@ -35,6 +35,7 @@ struct check {
     const struct product *product;
     const struct board *board;
     const struct image_files *images; /* one per partition, or 0: images are not looked at */
+    bool images_made;                 /* those that the build makes are among them */
     bool release;
     uint64_t payload_bytes;  /* sum of all payloads; 0 until they are made */
     const char *stray_image; /* an image named on the command line that no partition uses, or 0 */
@@ -113,8 +114,9 @@ uint32_t board_ranges(const struct board *board);
 #define UNIKERNEL_MIN_MEMORY MIB(4)
 #define LINUX_MIN_MEMORY MIB(128)
 #define PARTITION_MAX_MEMORY GIB(256)
-#define LINUX_COMMAND_MAX 2048u /* boot protocol: COMMAND_LINE_SIZE of x86 */
-#define LINUX_TSC_ROOM 48u      /* " tsc=reliable tsc_early_khz=" and the number, appended at each start */
+#define LINUX_COMMAND_MAX 2048u   /* boot protocol: COMMAND_LINE_SIZE of x86 */
+#define LINUX_PROTOCOL_MIN 0x20cu /* boot protocol 2.12: Linux 3.8, of 2013 */
+#define LINUX_TSC_ROOM 48u        /* " tsc=reliable tsc_early_khz=" and the number, appended at each start */
 #define RESTART_MAX 16u
 
 #define EACH_PARTITION(p, check)                                                                                                   \

@@ -95,7 +95,7 @@ const struct rule rules[] = {
     {"CFG-526", rule_elf_overlap, "a unikernel's segments do not overlap"},
     {"CFG-527", rule_elf_entry, "a unikernel's entry point is in an executable segment"},
     {"CFG-530", rule_bzimage, "a Linux kernel is a bzImage or an ELF file (vmlinux)"},
-    {"CFG-531", rule_bzimage_protocol, "a bzImage speaks boot protocol 2.10 or later"},
+    {"CFG-531", rule_bzimage_protocol, "a bzImage speaks boot protocol 2.12 or later"},
     {"CFG-532", rule_bzimage_command, "the command line is not longer than the kernel accepts"},
     {"CFG-533", rule_initrd_format, "an initrd is a cpio archive or one compressed by gzip, xz, zstd, lz4, lzma or bzip2"},
     {"CFG-534", rule_linux_fits, "kernel and initrd fit the partition's memory"},

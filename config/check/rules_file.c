@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of the image files. They look only at files they were given: `planner --check` has none. */
+/* Rules of the image files. They look only at files they were given: `planner --check` has none but the product's own. */
 #include <string.h>
 
 #include "image.h"
@@ -70,7 +70,7 @@ void rule_image_stray(struct check *check)
 
 static void missing(struct check *check, const struct partition_spec *p, const char *field, const char *path)
 {
-    if (!file_readable(path))
+    if (path ? path[0] && !file_readable(path) : check->images_made)
         found(check, (struct place){path ? path : "product", p, field}, "the image file is not there or cannot be read",
               "build it, or correct the path", "%s", path ? path : "not given");
 }
@@ -219,9 +219,9 @@ void rule_bzimage_protocol(struct check *check)
 {
     struct bzimage_facts kernel;
     EACH_PARTITION(p, check)
-    if (sound_kernel(check, p, &kernel) && kernel.protocol < 0x20a)
+    if (sound_kernel(check, p, &kernel) && kernel.protocol < LINUX_PROTOCOL_MIN)
         found(check, (struct place){kernel_of(check, p), p, "kernel"},
-              "older kernels do not say how much memory they need to unpack", "use Linux 2.6.31 or later", "boot protocol %u.%02u",
+              "the loader was written for kernels from boot protocol 2.12 on", "use Linux 3.8 or later", "boot protocol %u.%02u",
               kernel.protocol >> 8, kernel.protocol & 0xff);
 }
 
@@ -229,7 +229,7 @@ void rule_bzimage_command(struct check *check)
 {
     struct bzimage_facts kernel;
     EACH_PARTITION(p, check)
-    if (sound_kernel(check, p, &kernel) && kernel.protocol >= 0x20a && p->args &&
+    if (sound_kernel(check, p, &kernel) && kernel.protocol >= LINUX_PROTOCOL_MIN && p->args &&
         strlen(p->args) + LINUX_TSC_ROOM > kernel.command_size)
         found(check, (struct place){kernel_of(check, p), p, "args"}, "the kernel would cut the command line",
               "shorten it: it needs 32 bytes more than its text", "%zu bytes, this kernel takes %u", strlen(p->args),
@@ -258,8 +258,10 @@ static uint64_t kernel_end(const struct check *check, const struct partition_spe
     struct bzimage_facts kernel;
     struct elf_facts elf;
     uint64_t end = 0;
+    if (p->unpacked && !check->images_made)
+        return 0; /* its table names the bzImage, which takes more */
     if (sound_kernel(check, p, &kernel))
-        return kernel.protocol >= 0x20a ? kernel.load_address + kernel.init_size : 0;
+        return kernel.protocol >= LINUX_PROTOCOL_MIN ? kernel.load_address + kernel.init_size : 0;
     if (sound_vmlinux(check, p, &elf))
         for (unsigned i = 0; i < elf.segment_count; i++) {
             uint64_t top = elf.segments[i].address + elf.segments[i].memory;

@@ -59,8 +59,8 @@ void rule_memory_sum(struct check *check)
     sum += p->memory;
     if (missing)
         found(check, (struct place){"product", 0, "memory"}, "the board has less RAM above the hypervisor and its image zone",
-              "take memory from a partition or choose a larger board", "%llu MiB in all, %llu MiB available", MIB_OF(sum),
-              MIB_OF(layout_available(check->board, layout.free)));
+              "take memory from a partition, or name a board (BOARD=) or product (PRODUCT=) that fits; README.md lists them",
+              "%llu MiB in all, %llu MiB available", MIB_OF(sum), MIB_OF(layout_available(check->board, layout.free)));
 }
 
 void rule_memory_payloads(struct check *check)

@@ -6,7 +6,7 @@ void rule_release_board(struct check *check)
 {
     if (check->release && check->board->test_only)
         found(check, (struct place){"board", 0, "test_only"}, "a release image is for a real machine",
-              "build it with BOARD=<a real board>", "true");
+              "name a real machine's table with BOARD=; docs/howto-board.md says how to write one", "true");
 }
 
 void rule_release_switches(struct check *check)

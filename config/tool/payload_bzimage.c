@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define PROTOCOL_MIN 0x20cu
+#include "check.h"
 
 /* Offsets in the bzImage's setup header and, the same, in boot_params. */
 enum {
@@ -52,9 +52,9 @@ static int bzimage_header(struct bzimage *image, struct why *why)
 
     if (input->size < HDR_END_MAX || get16(at + HDR_BOOT_FLAG) != 0xaa55 || memcmp(at + HDR_MAGIC, "HdrS", 4) != 0)
         return refuse(why, "%s: is not a bzImage (no Linux setup header)", path);
-    if (get16(at + HDR_VERSION) < PROTOCOL_MIN)
-        return refuse(why, "%s: boot protocol %u.%02u is too old, 2.12 or later is needed", path, at[HDR_VERSION + 1],
-                      at[HDR_VERSION]);
+    if (get16(at + HDR_VERSION) < LINUX_PROTOCOL_MIN)
+        return refuse(why, "%s: boot protocol %u.%02u is too old, %u.%02u or later is needed", path, at[HDR_VERSION + 1],
+                      at[HDR_VERSION], LINUX_PROTOCOL_MIN >> 8, LINUX_PROTOCOL_MIN & 0xff);
     image->header_end = HDR_MAGIC + at[HDR_JUMP_LENGTH];
     if (image->header_end < HDR_END_MIN || image->header_end > HDR_END_MAX)
         return refuse(why, "%s: its setup header ends at %#x", path, image->header_end);

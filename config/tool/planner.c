@@ -272,7 +272,8 @@ int main(int argc, char **argv)
     check.product = &product;
     check.board = &board;
     check.release = options.release;
-    check.images = options.images_given ? options.images : 0;
+    check.images = options.images;
+    check.images_made = options.images_given;
     check.stray_image = options.stray_image;
     check.programs = options.programs;
     check_run(&check);

@@ -80,8 +80,11 @@ int main(int argc, char **argv)
 
     if (argc > 1 && atol(argv[1]) >= 100)
         period_ns = (uint64_t)atol(argv[1]) * 1000;
-    printf("%s: life %lu, one cycle each %lu us, watchdog %u ms; type help\n", argv[0], bh_start_info()->lives, period_ns / 1000,
-           bh_start_info()->watchdog_ms);
+    printf("%s: life %lu, one cycle each %lu us, ", argv[0], bh_start_info()->lives, period_ns / 1000);
+    if (bh_start_info()->watchdog_ms)
+        printf("watchdog %u ms; type help\n", bh_start_info()->watchdog_ms);
+    else
+        printf("no watchdog; type help\n");
     bh_timer_periodic(period_ns, on_tick);
     for (uint64_t seen = 0, due = 0;;) {
         if (bh_now_ns() >= due && cycles != seen) {

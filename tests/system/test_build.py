@@ -78,6 +78,44 @@ def test_unknown_name_is_refused(variable):
     assert f'no {variable.lower()} "no-such-thing"' in output
 
 
+@pytest.mark.parametrize("variable", ["PRODUCT", "BOARD"])
+def test_path_with_a_space_is_refused(tmp_path, variable):
+    status, output = make(f"{variable}={tmp_path}/with space", "check-config")
+    assert status != 0
+    assert len(output.splitlines()) == 1 and f'{variable}="{tmp_path}/with space" has a space in it' in output, output
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.0", "-3", "abc", "1e3", "5 6", "5'", "1.2.3", "nan"])
+def test_run_seconds_must_be_a_positive_number(tmp_path, seconds):
+    """Before anything is built: this product's table does not even compile."""
+    (tmp_path / "product.c").write_text("no table")
+    status, output = make(f"PRODUCT={tmp_path}", f"RUN_SECONDS={seconds}", "run")
+    assert status != 0
+    assert len(output.splitlines()) == 1 and f"RUN_SECONDS={seconds} is not a positive number" in output, output
+
+
+def test_linux_without_its_kernel_is_refused(tmp_path):
+    """By each verb; also when it goes after a check."""
+    folder = tmp_path / "linux"
+    folder.mkdir()
+    product = PRODUCT.replace("IMAGE_UNIKERNEL", 'IMAGE_LINUX, .kernel = "mykernel", .initrd = "myinitrd"').replace("MIB(16)", "MIB(256)")
+    (folder / "product.c").write_text(product)
+    for verb in "check-config", "all":
+        status, output = make(f"PRODUCT={folder}", verb)
+        assert status != 0
+        assert f"kernel = {folder}/mykernel" in output and f"initrd = {folder}/myinitrd" in output, output
+        assert output.count("CFG-521") == 2 and "refused: 2 findings" in output, output
+    build_product("demo")
+    for name in "kernel", "initrd":
+        shutil.copy(ROOT / "build/linux" / name, folder / f"my{name}")
+    plan = "build/qemu-q35-amd/linux/plan.c"
+    status, output = make(f"PRODUCT={folder}", plan)
+    assert status == 0, output
+    (folder / "mykernel").unlink()
+    status, output = make(f"PRODUCT={folder}", plan)
+    assert status != 0 and "CFG-521" in output and "refused: 1 finding\n" in output, output
+
+
 def test_product_outside_the_tree(tmp_path):
     folder = tmp_path / "mine"
     (folder / "partitions/greeter").mkdir(parents=True)
@@ -119,15 +157,28 @@ def test_bad_table_is_refused_with_all_findings(tmp_path):
     folder = tmp_path / "bad"
     folder.mkdir()
     (folder / "product.c").write_text(PRODUCT.replace(".cores = 1", ".cores = 99").replace("MIB(16)", "12345"))
-    status, output = make(f"PRODUCT={folder}", "check-config")
-    assert status != 0
-    assert output.count("CFG-") >= 2
+    for verb in "check-config", "all":
+        status, output = make(f"PRODUCT={folder}", verb)
+        assert status != 0
+        assert output.count("CFG-") >= 2
+        assert re.search(r"^refused: \d+ findings\n.*\*\*\*.*\n\Z", output, re.M), output  # one line of make's, no more
 
 
-def test_release_image_of_an_emulator_is_refused():
-    status, output = make("PRODUCT=minimal", "image")
+def test_release_image_of_an_emulator_is_refused(tmp_path):
+    """Nothing is compiled for the target, not even the first time."""
+    shutil.copytree(ROOT / "config/minimal", tmp_path / "tiny")
+    status, output = make(f"PRODUCT={tmp_path}/tiny", "image")
     assert status != 0
-    assert "CFG-" in output and "test_only" in output
+    assert "CFG-701" in output and "test_only" in output and "docs/howto-board.md" in output
+    assert not re.search(r"^  (CC|AS|LD|PLAN) ", output, re.M), output
+
+
+def test_compdb_leaves_the_tree_clean():
+    status, output = make("compdb")
+    assert status == 0, output
+    assert (ROOT / "compile_commands.json").exists()
+    ignored = subprocess.run(["git", "check-ignore", "-q", "compile_commands.json"], cwd=ROOT)
+    assert ignored.returncode == 0
 
 
 def test_release_image_of_a_real_board(tmp_path):
@@ -257,7 +308,7 @@ def test_run_restores_the_terminal():
         nonlocal seen
         end = time.monotonic() + 60
         while not done() and time.monotonic() < end:
-            if select.select([near], [], [], 0.5)[0]:
+            while select.select([near], [], [], 0.2)[0]:
                 seen += os.read(near, 4096)
         assert done(), seen.decode(errors="replace")
 
@@ -267,6 +318,8 @@ def test_run_restores_the_terminal():
         os.write(near, b"\x1dq")
         read_until(lambda: run.poll() is not None)
         assert run.returncode == 0, seen.decode(errors="replace")
+        # The counters of the last core, to the end.
+        assert re.search(rb"\| core \d+, loop/0: [^\r]*\r\n[^\r]*  [a-z_]+ \d+\r\n\Z", seen), seen[-1000:]
         assert termios.tcgetattr(far) == before
     finally:
         if run.poll() is None:

@@ -49,7 +49,7 @@ def test_partition_that_waits_is_started_by_hand(machine):
     assert "partition spare: not started: its table says so" in machine.text
     assert "created" in state(machine, "spare")
     machine.keyboard("spare")
-    machine.key("r", "partition spare: running, life 1", "spare: life 1, one cycle each 2000 us, watchdog 0 ms")
+    machine.key("r", "partition spare: running, life 1", "spare: life 1, one cycle each 2000 us, no watchdog")
 
 
 def test_sep4_hang_is_ended_by_the_watchdog_while_others_go_on(machine):

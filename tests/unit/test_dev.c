@@ -39,6 +39,7 @@ static struct {
     uint8_t ier, lcr, mcr, fcr;
     uint16_t divisor;
     bool thre_pending, thr_full;
+    unsigned sending; /* reads of the line status until the last byte has left */
 } uart;
 
 static struct {
@@ -69,7 +70,9 @@ static uint8_t uart_in(unsigned reg)
         }
         return iir | 0xc0;
     case 5:
-        return (uint8_t)((uart.in_taken < uart.in_count ? 1 : 0) | (uart.thr_full ? 0 : 0x60));
+        if (uart.sending > 0)
+            uart.sending--;
+        return (uint8_t)((uart.in_taken < uart.in_count ? 1 : 0) | (uart.thr_full ? 0 : 0x20) | (uart.sending ? 0 : 0x40));
     default:
         return 0xff;
     }
@@ -403,6 +406,20 @@ static void test_uart_sends_when_ready(void **state)
     assert_false(arch_uart_ready());
 }
 
+/* The holding register is empty before the last byte has left; and one that never empties holds up no reset. */
+static void test_uart_drains(void **state)
+{
+    (void)state;
+    uart_set();
+    uart.sending = 17;
+    assert_true(arch_uart_ready());
+    uart_drain();
+    assert_int_equal(uart.sending, 0);
+    uart.sending = UINT32_MAX;
+    uart_drain();
+    assert_in_range(uart.sending, 1, UINT32_MAX - 100000);
+}
+
 static void test_board_without_uart(void **state)
 {
     (void)state;
@@ -414,6 +431,9 @@ static void test_board_without_uart(void **state)
     arch_uart_send('x');
     assert_int_equal(uart.out_count, 0);
     assert_int_equal(arch_uart_receive(), -1);
+    uart.sending = 5;
+    uart_drain();
+    assert_int_equal(uart.sending, 5);
 }
 
 /* --- watchdog ------------------------------------------------------------------------------------------------------------------------------ */
@@ -492,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_uart_settings),
         cmocka_unit_test(test_uart_line_is_low_after_service),
         cmocka_unit_test(test_uart_sends_when_ready),
+        cmocka_unit_test(test_uart_drains),
         cmocka_unit_test(test_board_without_uart),
         cmocka_unit_test(test_watchdog_start_and_feed),
         cmocka_unit_test(test_watchdog_missing),

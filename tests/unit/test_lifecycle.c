@@ -612,7 +612,7 @@ static void sep4_records_are_bounded(void **state)
     assert_true(strstr(text, "life 19") < strstr(text, "life 20"));
     partition_stops_log(&partitions[1]);
     text = fake_uart_text();
-    assert_non_null(strstr(text, ": 1 stops, the last ones:\r\n"));
+    assert_non_null(strstr(text, ": 1 stop, the last ones:\r\n"));
     assert_non_null(strstr(text, "  life 1, until 1.234567 s: trap, value 0xe, address 0xbad, vcpu 0 at 0x1002; action: stop\r\n"));
     assert_null(strstr(text, "operator"));
 }

@@ -41,6 +41,7 @@ static _Noreturn void triple_fault(void)
 _Noreturn void arch_reset(void)
 {
     cli();
+    uart_drain();
     ioapic_mask(); /* a reset that reaches the processors alone must not leave them our NMIs */
     if (plan.board->reset.port != 0) {
         if (plan.board->reset.port == PORT_RESET_CONTROL)
@@ -57,6 +58,7 @@ _Noreturn void arch_reset(void)
 _Noreturn void arch_poweroff(void)
 {
     cli();
+    uart_drain();
     if (plan.board->poweroff.port != 0)
         outw(plan.board->poweroff.port, plan.board->poweroff.value);
     for (;;)

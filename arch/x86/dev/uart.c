@@ -22,7 +22,9 @@ enum {
 #define MCR_ON 0x0bu /* DTR, RTS, and OUT2, which gates the interrupt on a PC */
 #define LSR_READY 1u
 #define LSR_EMPTY 0x20u
+#define LSR_IDLE 0x40u /* the last bit is on the wire */
 #define UART_CLOCK 115200u
+#define DRAIN_TRIES 200000u /* about as many us: 17 characters at 1,200 baud */
 
 static uint16_t port_of(unsigned reg)
 {
@@ -61,6 +63,12 @@ void arch_uart_send(uint8_t byte)
 {
     if (plan.board->uart.port != 0)
         outb(port_of(DATA), byte);
+}
+
+void uart_drain(void)
+{
+    for (unsigned tries = 0; plan.board->uart.port != 0 && tries < DRAIN_TRIES && (inb(port_of(LSR)) & LSR_IDLE) == 0; tries++)
+        ;
 }
 
 /* Before it says "none" it has read IIR as "no interrupt", so that the pin is low and its next edge is seen. */

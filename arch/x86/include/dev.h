@@ -13,6 +13,8 @@ void uart_init(void);
 /* Raise the pin while there is input and once when the FIFO has run empty. The pin is edge-triggered: whoever serves it calls
  * arch_uart_receive() until it says -1, which also acknowledges, and only then sends. */
 void uart_interrupts_on(void);
+/* Wait until the last byte has left, or for a fraction of a second: a reset or a power off would drop it. */
+void uart_drain(void);
 
 /* IO-APIC and the two 8259: mask every pin. Returns 0, or what is wrong with the IO-APIC. */
 const char *ioapic_init(void);
