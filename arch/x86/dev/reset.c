@@ -29,10 +29,7 @@ static void keyboard_reset(void)
 /* With no IDT the first fault becomes a triple fault (SDM3 6.15). */
 static _Noreturn void triple_fault(void)
 {
-    static const struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) none = {0, 0};
+    static const uint8_t none[10]; /* limit and base */
 
     for (;;)
         __asm__ volatile("lidt %0; ud2" : : "m"(none) : "memory");

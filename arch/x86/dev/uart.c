@@ -24,7 +24,6 @@ enum {
 #define LSR_EMPTY 0x20u
 #define LSR_IDLE 0x40u /* the last bit is on the wire */
 #define UART_CLOCK 115200u
-#define DRAIN_TRIES 200000u /* about as many us: 17 characters at 1,200 baud */
 
 static uint16_t port_of(unsigned reg)
 {
@@ -65,9 +64,10 @@ void arch_uart_send(uint8_t byte)
         outb(port_of(DATA), byte);
 }
 
+/* A try takes about a microsecond, 17 characters at 1,200 baud 142 ms. */
 void uart_drain(void)
 {
-    for (unsigned tries = 0; plan.board->uart.port != 0 && tries < DRAIN_TRIES && (inb(port_of(LSR)) & LSR_IDLE) == 0; tries++)
+    for (unsigned tries = 0; plan.board->uart.port != 0 && tries < 200000 && (inb(port_of(LSR)) & LSR_IDLE) == 0; tries++)
         ;
 }
 
