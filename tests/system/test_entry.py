@@ -18,7 +18,7 @@ pytestmark = pytest.mark.vmx
 
 INJECTIONS = {
     "our-check": (((CODE_RIGHTS, CODE_RIGHTS, DATA_RIGHTS),), {}, "code 0x100000000, .*: CS: not a code segment that was used"),
-    "cpu": (((CODE_RIGHTS, CODE_RIGHTS, DATA_RIGHTS),), {"state_wrong": SAY_NOTHING}, "code 0x80000021, .*: no rule that we know is broken"),
+    "cpu": (((CODE_RIGHTS, CODE_RIGHTS, DATA_RIGHTS),), {"vmx_state_wrong": SAY_NOTHING}, "code 0x80000021, .*: no rule that we know is broken"),
     "instruction": (((CODE_RIGHTS, RIP, CR3_TARGETS),), {}, "code 0x200000007, .*: no rule that we know is broken"),
 }
 
