@@ -479,16 +479,19 @@ void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
     raw[2] = v->exit_info2;
 }
 
-void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
+/* The entries of PAE paging are looked at when they are used: APM2 15.25.10. */
+bool virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
     svm_of(vcpu)->guest->cr0 = value;
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL; /* paging bits may have changed, and we did the write, not the CPU */
+    return true;
 }
 
-void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
     cr4_write(svm_of(vcpu)->guest, value);
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL;
+    return true;
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)

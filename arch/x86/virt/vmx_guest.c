@@ -7,7 +7,8 @@
 #include "vmx.h"
 #include "x86.h"
 
-#define GUEST_PAT 0x0007040600070406ull /* after reset: SDM3 11.12.4 */
+#define GUEST_PAT 0x0007040600070406ull                           /* after reset: SDM3 11.12.4 */
+#define PDPTES_LOADED_BY (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) /* changes of CR4; of CR0: PG. SDM3 4.4.1 */
 #define SHADOW (VMX_BLOCKED_STI | VMX_BLOCKED_MOV_SS)
 
 /* --- as a life begins ------------------------------------------------------------------------------------------------------------------ */
@@ -192,36 +193,45 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
                                   .cpl = (uint8_t)VMX_RIGHTS_DPL(vmread(VMCS_SS_RIGHTS))};
 }
 
-/* The CPU reads these four at an entry from the VMCS, not from memory (SDM3 27.3.1.6); a write of CR3 that does not exit loads them
- * itself. What is not RAM reads as ones, which the entry refuses. */
-static void pdptes_load(const struct vcpu *vcpu)
+/* PAE paging takes its four entries from the VMCS, not from memory (SDM3 27.3.1.6). A write of CR3 that does not exit loads them itself;
+ * one of CR0 or CR4 does it here, before anything else. What is not RAM reads as ones. */
+static bool pdptes_load(const struct vcpu *vcpu, uint64_t cr0, uint64_t cr4)
 {
+    bool loads = ((cr0 ^ cr0_read()) & CR0_PG) || ((cr4 ^ vmread(VMCS_CR4_SHADOW)) & PDPTES_LOADED_BY);
     const uint64_t *table;
+    uint64_t entries[4];
 
-    if (!(cr0_read() & CR0_PG) || !(vmread(VMCS_CR4_SHADOW) & CR4_PAE) || (vmread(VMCS_EFER) & EFER_LMA))
-        return;
-    table = partition_ram(vcpu->partition, GPA(vmread(VMCS_CR3) & 0xffffffe0), 4 * sizeof(*table));
-    for (unsigned i = 0; i < 4; i++)
-        vmwrite(VMCS_PDPTE0 + 2 * i, table ? __atomic_load_n(&table[i], __ATOMIC_RELAXED) : ~0ull);
+    if (!loads || !(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || (vmread(VMCS_EFER) & EFER_LMA))
+        return true;
+    table = partition_ram(vcpu->partition, GPA(vmread(VMCS_CR3) & 0xffffffe0), sizeof(entries));
+    for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
+        entries[i] = table ? __atomic_load_n(&table[i], __ATOMIC_RELAXED) : ~0ull;
+    if (vmx_pdptes_wrong(entries, &vmx_of(vcpu)->capabilities))
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
+        vmwrite(VMCS_PDPTE0 + 2 * i, entries[i]);
+    return true;
 }
 
-/* Paging bits may have changed, and we did the write, not the CPU. */
-static void paging_changed(const struct vcpu *vcpu)
+/* Paging bits may change, and we do the write, not the CPU. */
+static bool paging_write(const struct vcpu *vcpu, uint64_t cr0, uint64_t cr4)
 {
-    pdptes_load(vcpu);
+    if (!pdptes_load(vcpu, cr0, cr4))
+        return false;
+    cr0_write(vmx_of(vcpu), cr0);
+    cr4_write(vmx_of(vcpu), cr4);
     invvpid(INVALIDATE_ALL, (struct vmx_invalidate){0, 0});
+    return true;
 }
 
-void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
-    cr0_write(vmx_of(vcpu), value);
-    paging_changed(vcpu);
+    return paging_write(vcpu, value, vmread(VMCS_CR4_SHADOW));
 }
 
-void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
-    cr4_write(vmx_of(vcpu), value);
-    paging_changed(vcpu);
+    return paging_write(vcpu, cr0_read(), value);
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)
