@@ -366,6 +366,30 @@ static void firmware_that_left_vmx_open_is_locked(void **state)
     assert_non_null(strstr(virt_check(), "VIRT-5"));
 }
 
+/* AC-48. No emulator has the register, so that this is all that is known of it. */
+static void sep4_split_locks_are_refused_where_the_cpu_can(void **state)
+{
+    static const struct {
+        uint32_t edx;
+        uint64_t capabilities, before, after;
+    } cases[] = {
+        {1u << 30, 1u << 5, 1u << 28, 1u << 28 | 1u << 29}, /* another bit stays */
+        {1u << 30, ~0ull, 0, 1u << 29},
+        {1u << 30, ~(1ull << 5), 0, 0},
+        {~(1u << 30 | 1u << 29), 1u << 5, 0, 0}, /* no such register: not read */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        cpu_make(0, 5);
+        fake_cpuid_set(7, 0, 0, 0, 0, cases[i].edx);
+        wrmsr(0xcf, cases[i].capabilities);
+        wrmsr(0x33, cases[i].before);
+        core_on(0);
+        assert_int_equal(rdmsr(0x33), cases[i].after);
+    }
+}
+
 /* CVE-2018-12207. The register is read only where CPUID says that there is one. */
 static void page_size_claim_is_compared_with_the_cpu(void **state)
 {
@@ -844,6 +868,7 @@ int main(void)
         cmocka_unit_test_setup(ports_and_msrs_exit_by_default, setup),
         cmocka_unit_test_setup(optional_controls_have_their_fields, setup),
         cmocka_unit_test_setup(firmware_that_left_vmx_open_is_locked, setup),
+        cmocka_unit_test_setup(sep4_split_locks_are_refused_where_the_cpu_can, setup),
         cmocka_unit_test_setup(page_size_claim_is_compared_with_the_cpu, setup),
         cmocka_unit_test_setup(entry_state_is_flat_protected_mode, setup),
         cmocka_unit_test_setup(sipi_state_is_real_mode, setup),

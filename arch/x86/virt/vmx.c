@@ -72,6 +72,13 @@ void virt_vcpu_init(struct vcpu *vcpu)
         b->guest = arch_hpa(pool_take(1)).v;
 }
 
+/* SEP-4: such an access holds up all cores of the machine; its own gets #AC instead, whether the guest knows of that or not. */
+static void split_locks_refuse(void)
+{
+    if ((cpuid(7, 0).edx & CPUID7_EDX_CORE_CAPABILITIES) && (rdmsr(MSR_CORE_CAPABILITIES) & CORE_CAPABILITIES_SPLIT_LOCK))
+        wrmsr(MSR_MEMORY_CTRL, rdmsr(MSR_MEMORY_CTRL) | MEMORY_CTRL_SPLIT_LOCK);
+}
+
 /* What arch_fpu_reset() and guest_xsetbv() need in CR4 is in it from here on: an exit loads it. */
 static void vmx_on(struct vmx *b)
 {
@@ -92,6 +99,7 @@ void virt_cpu_on(void)
     capabilities_read(&b->capabilities);
     INVARIANT(vmx_controls_compute(&b->capabilities, &b->controls) == 0, "virt_check() comes first");
     vmx_on(b);
+    split_locks_refuse();
     translations_forget();
     vmx_block_make(b, 0);
     vmx_idle_reset(b);
