@@ -60,6 +60,7 @@ void attack_ports(void);
 void attack_msrs(void);
 void attack_icr(void);
 void attack_init_loop(void);
+void attack_kick(void);
 void attack_triple_long(void);
 void attack_triple_protected(void);
 void attack_triple_real(void);

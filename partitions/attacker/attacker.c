@@ -20,6 +20,7 @@ static const struct attack attacks[] = {
     {"msrs", attack_msrs, false, "0 beyond the list"},
     {"icr", attack_icr, false, "alive, others untouched"},
     {"init-loop", attack_init_loop, false, "alive, others untouched"},
+    {"kick", attack_kick, false, "0 lost"},
     {"cr", attack_cr, false, "0 forbidden bits taken"},
     {"xcr", attack_xcr, false, "0 illegal values taken"},
     {"svm", attack_svm, false, "0 executed"},
