@@ -102,7 +102,7 @@ void virt_cpu_on(void)
     split_locks_refuse();
     translations_forget();
     vmx_block_make(b, 0);
-    vmx_idle_reset(b);
+    vmx_state_reset(b);
     vmx_copy_refresh(&b->idle_copy);
     if (b->guest) {
         vmx_block_make(b, vcpu->partition);

@@ -82,8 +82,8 @@ void vmx_maps_build(void);
 void vmx_block_make(const struct vmx *b, const struct partition *partition);
 void vmx_copy_refresh(struct vmx_audit_copy *copy);
 
-/* vmx_guest.c. The parking guest at its first instruction. */
-void vmx_idle_reset(const struct vmx *b);
+/* vmx_guest.c. To real mode at 0, whatever was there. */
+void vmx_state_reset(const struct vmx *b);
 /* 0, or the rule that the guest's state breaks. */
 const char *vmx_state_wrong(const struct vmx *b);
 

@@ -50,8 +50,8 @@ static void segments_write(uint16_t data_selector, uint32_t data_rights, uint32_
     segment_write(SEGMENT_TR, 0, VMX_RIGHTS_TSS, 0xffff, 0);
 }
 
-/* From nothing: no register of an earlier life is left (SEP-9). */
-static void state_clear(const struct vmx *b)
+/* From nothing to real mode at 0: no register of an earlier life is left (SEP-9). */
+void vmx_state_reset(const struct vmx *b)
 {
     static const uint32_t zero[] = {VMCS_EVENT,       VMCS_EFER,         VMCS_DEBUGCTL,         VMCS_CR3,
                                     VMCS_RSP,         VMCS_RIP,          VMCS_INTERRUPTIBILITY, VMCS_PENDING_DEBUG,
@@ -72,14 +72,10 @@ static void state_clear(const struct vmx *b)
 
     fields_clear(zero, ARRAY_SIZE(zero));
     fields_write(list, ARRAY_SIZE(list));
-    cr4_write(b, 0);
-}
-
-static void real_mode_write(const struct vmx *b, uint8_t vector)
-{
     cr0_write(b, CR0_ET);
+    cr4_write(b, 0);
     segments_write(0, VMX_RIGHTS_DATA16, 0xffff);
-    segment_write(SEGMENT_CS, (uint16_t)(vector << 8), VMX_RIGHTS_CODE16, 0xffff, (uint64_t)vector << 12);
+    segment_write(SEGMENT_CS, 0, VMX_RIGHTS_CODE16, 0xffff, 0);
 }
 
 /* Registers that no VMCS field holds and that we do not use: the guest's own in hardware until its life ends. */
@@ -99,7 +95,7 @@ static void guest_rebuild(struct vcpu *vcpu)
     vmcs_load(b->guest);
     b->launched = false;
     b->refused = 0;
-    state_clear(b);
+    vmx_state_reset(b);
     own_msrs_clear();
     translations_forget();
     memset(&vcpu->regs, 0, sizeof(vcpu->regs));
@@ -121,13 +117,7 @@ void virt_reset_entry(struct vcpu *vcpu, const struct plan_entry *entry)
 void virt_reset_sipi(struct vcpu *vcpu, uint8_t vector)
 {
     guest_rebuild(vcpu);
-    real_mode_write(vmx_of(vcpu), vector);
-}
-
-void vmx_idle_reset(const struct vmx *b)
-{
-    state_clear(b);
-    real_mode_write(b, 0);
+    segment_write(SEGMENT_CS, (uint16_t)(vector << 8), VMX_RIGHTS_CODE16, 0xffff, (uint64_t)vector << 12);
 }
 
 /* --- acting on a guest ----------------------------------------------------------------------------------------------------------- */
