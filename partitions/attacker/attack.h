@@ -83,6 +83,7 @@ void attack_delivery_irq(void);
 void attack_watchdog_pets(void);
 void attack_halt(void);
 void attack_spin(void);
+void attack_nmi_stay(void);
 
 /* attack_sweep.S: read, or write, one word at each of count addresses. Interrupts must be off. */
 struct sweep_job {

@@ -30,6 +30,7 @@ static const struct attack attacks[] = {
     {"apic", attack_apic, false, "0 surprises"},
     {"lvt", attack_lvt, false, "0 surprises"},
     {"watchdog-pets", attack_watchdog_pets, false, "alive"},
+    {"nmi-stay", attack_nmi_stay, false, "a core in its NMI handler"},
     {"cr3", attack_cr3, true, "#GP or stop"},
     {"walk", attack_walk, true, "stop"},
     {"walk-32", attack_walk_32, true, "stop"},

@@ -422,7 +422,7 @@ static void nmi_waits_for_another_event_and_arms_iret(void **state)
     assert_false(virt_inject_nmi(vcpu));
     block()->event = 0;
     assert_true(virt_inject_nmi(vcpu));
-    assert_int_equal(block()->event, VMCB_EVENT_VALID | VMCB_EVENT_NMI | 2);
+    assert_int_equal(block()->event, VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | 2);
     assert_true(((const uint32_t *)block())[3] >> 20 & 1); /* IRET: APM2 appendix B, offset 00Ch */
     virt_nmi_unblocked(vcpu);
     assert_false(((const uint32_t *)block())[3] >> 20 & 1);

@@ -436,13 +436,15 @@ void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_
                                  (has_code ? VMCB_EVENT_HAS_CODE | (uint64_t)code << VMCB_EVENT_CODE_SHIFT : 0);
 }
 
+/* As an interrupt with the NMI's vector. As an NMI it would block our own ones on a CPU that takes injection for delivery, until an
+ * IRET of the guest that may never come (Bochs 2.7 does). What blocks the guest's next one is vcpu->nmi_blocked. APM2 15.20. */
 bool virt_inject_nmi(struct vcpu *vcpu)
 {
     struct vmcb *v = svm_of(vcpu)->guest;
 
     if (v->event & VMCB_EVENT_VALID)
         return false;
-    v->event = VMCB_EVENT_VALID | VMCB_EVENT_NMI | VECTOR_NMI;
+    v->event = VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | VECTOR_NMI;
     v->intercepts[VMEXIT_IRET / 32] |= INTERCEPT_BIT(VMEXIT_IRET);
     return true;
 }
