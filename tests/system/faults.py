@@ -8,6 +8,7 @@ import subprocess
 
 HANG = b"\xf3\x90\xeb\xfc"  # 1: pause; jmp 1b
 HALT = b"\xfa\xf4\xeb\xfd"  # 1: cli; hlt; jmp 1b
+SAY_NOTHING = b"\x31\xc0\xc3"  # xor %eax, %eax; ret
 WILD_WRITE = b"\xc6\x04\x25\x40\x00\x00\x00\x01"  # movb $1, 0x40
 
 

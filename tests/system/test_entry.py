@@ -7,14 +7,13 @@ import struct
 
 import pytest
 
-from faults import text_change
+from faults import SAY_NOTHING, text_change
 from lib import Machine, build_product, make_iso
 
 CODE_RIGHTS = struct.pack("<I", 0xC09B)  # of CS at a start: a present code segment of 32 bits
 DATA_RIGHTS = struct.pack("<I", 0xC091)  # which even an unrestricted guest cannot have there: read-only data
 RIP = struct.pack("<I", 0x681E)
 CR3_TARGETS = struct.pack("<I", 0x400A)  # how many: 0; at most 4
-SAY_NOTHING = b"\x31\xc0\xc3"  # xor %eax, %eax; ret
 pytestmark = pytest.mark.vmx
 
 INJECTIONS = {
