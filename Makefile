@@ -67,7 +67,7 @@ DEV_OBJS := uart.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS := audit.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
 VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
-VIRT_vmx_OBJS := vmx.o vmx_enter.S.o vmx_nested.o vmx_controls.o vmx_state.o vmx_audit.o
+VIRT_vmx_OBJS := vmx.o vmx_block.o vmx_guest.o vmx_exit.o vmx_enter.S.o vmx_nested.o vmx_controls.o vmx_state.o vmx_audit.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))

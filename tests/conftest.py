@@ -17,7 +17,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "boards: needs another board than the default, run by make check-boards")
     config.addinivalue_line("markers", "limit(seconds): how long this test may take")
     config.addinivalue_line("markers", "qemu: needs QEMU itself: its monitor, its devices, other settings of its machine")
-    config.addinivalue_line("markers", "x2apic: needs processors with an x2APIC")
+    config.addinivalue_line("markers", "x2apic: needs an emulator whose processors can have an x2APIC")
     config.addinivalue_line("markers", "shutdown: a guest's triple fault must exit")
     config.addinivalue_line("markers", "vmx: needs Intel's processors")
 

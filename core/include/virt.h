@@ -44,8 +44,9 @@ void virt_nmi_unblocked(struct vcpu *vcpu); /* disarm that exit */
 void virt_state(const struct vcpu *vcpu, struct guest_state *state);
 /* The last exit in the vendor's own numbers, for a stop record: code, two words of information. */
 void virt_raw(const struct vcpu *vcpu, uint64_t raw[3]);
-void virt_set_cr0(struct vcpu *vcpu, uint64_t value);
-void virt_set_cr4(struct vcpu *vcpu, uint64_t value);
+/* False, and nothing is changed: the CPU loads the roots of PAE paging with this write, and raises #GP for what they are. */
+bool virt_set_cr0(struct vcpu *vcpu, uint64_t value);
+bool virt_set_cr4(struct vcpu *vcpu, uint64_t value);
 void virt_set_efer(struct vcpu *vcpu, uint64_t value);
 
 #endif

@@ -60,6 +60,7 @@ void attack_ports(void);
 void attack_msrs(void);
 void attack_icr(void);
 void attack_init_loop(void);
+void attack_kick(void);
 void attack_triple_long(void);
 void attack_triple_protected(void);
 void attack_triple_real(void);
@@ -82,6 +83,7 @@ void attack_delivery_irq(void);
 void attack_watchdog_pets(void);
 void attack_halt(void);
 void attack_spin(void);
+void attack_nmi_stay(void);
 
 /* attack_sweep.S: read, or write, one word at each of count addresses. Interrupts must be off. */
 struct sweep_job {

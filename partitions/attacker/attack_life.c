@@ -2,6 +2,8 @@
 /* AC-46, AC-09: the watchdog and the stop request. Expected: petting, or asking the hypervisor to look, as fast as possible
  * disturbs nobody and reaches only one's own watchdog; a core that halts or spins with interrupts off is still stopped by its
  * watchdog or by the console. */
+#include <string.h>
+
 #include "attack.h"
 #include "lib.h"
 
@@ -40,4 +42,26 @@ void attack_halt(void)
 void attack_spin(void)
 {
     __asm__ volatile("cli\n1:\tjmp 1b");
+}
+
+/* The second core in real mode: its NMI handler says that it runs, and never returns. */
+void attack_nmi_stay(void)
+{
+    static const uint8_t handler[] = {0x2e, 0xc6, 0x06, 0x80, 0x00, 0x01, 0xfa, 0xf4, 0xeb, 0xfd}; /* 0x7080 = 1; halt */
+    static const uint8_t start[] = {0xfa, 0xf4, 0xeb, 0xfd};
+    volatile uint8_t *said = (volatile uint8_t *)0x7080;
+    uint16_t *vector = (uint16_t *)((uintptr_t)bh_window(9, 0, BH_WRITE) + 4 * 2);
+
+    memcpy((void *)0x7000, start, sizeof(start));
+    memcpy((void *)0x7010, handler, sizeof(handler));
+    *said = 0;
+    vector[0] = 0x10;
+    vector[1] = 0x700;
+    apic_send(1, 0x4500);
+    bh_sleep_ns(10000000);
+    apic_send(1, 0x4607);
+    bh_sleep_ns(10000000);
+    apic_send(1, 0x4400);
+    bh_sleep_ns(100000000);
+    verdict(*said == 1, "%s", *said == 1 ? "the second core stays in its NMI handler" : "no NMI");
 }

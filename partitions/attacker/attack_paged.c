@@ -408,6 +408,36 @@ static void stale_entries(void)
         stale(directory, low(code_table) | RW | PTE_LARGE, true, "large page without PSE");
 }
 
+/* Only Intel's processors load the four entries of the root when CR0 or CR4 is written, and refuse a wrong one there, before anything
+ * has changed. The other tables are a copy, so that there is a way back. */
+static void root_entries(void)
+{
+    static const uint8_t code[] = {0x89, 0x0f, 0x89, 0x57, 0x04, 0x0f, 0x22, 0xe0, 0xcb};
+    const uint64_t wrong[] = {1u << 1, 1u << 2, 1u << 5, 1u << 8, 1ull << 63, 1ull << address_bits()};
+    uint64_t right = low(directories[3]) | PTE_PRESENT;
+
+    for (unsigned i = 0; mode.pae && cpu_is_intel() && i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        uint64_t value = right | wrong[i];
+        struct paged_job job = {.eax = cr4_changed() | CR4_PSE, .ecx = (uint32_t)value, .edx = (uint32_t)(value >> 32)};
+
+        memcpy(other_page, root, sizeof(other_page));
+        job.edi = low(other_page + 24);
+        job.cr3 = low(other_page);
+        put(code, sizeof(code), 0);
+        run(&job, code_linear(), PAGED_FLAT);
+        expect(job.vector == VECTOR_GP && job.error == 0 && job.eip == code_linear() + 5 && !(job.cr4_after & CR4_PSE), &job,
+               "wrong entry of the root, CR4 written");
+        job = (struct paged_job){.cr3 = low(other_page)};
+        run(&job, code_linear(), PAGED_FLAT);
+        expect(job.vector == VECTOR_GP && !(job.cr0_after & (uint32_t)CR0_PG), &job, "paging with a wrong entry of the root");
+        entry_set(other_page + 24, value & ~PTE_PRESENT);
+        job = (struct paged_job){
+            .eax = cr4_changed() | CR4_PSE, .edi = low(other_page + 16), .ecx = low(directories[2]) | 1, .cr3 = low(other_page)};
+        run(&job, code_linear(), PAGED_FLAT);
+        expect(job.vector == 0 && (job.cr4_after & CR4_PSE), &job, "entry of the root that is not present");
+    }
+}
+
 /* Code at the end of a page: what follows is outside, and nobody needs it. */
 static void last_of_page(void)
 {
@@ -456,6 +486,7 @@ static void attack_modes(const struct mode *modes)
         last_of_page();
         edge();
         stale_entries();
+        root_entries();
         own_memory();
         illegal_entries();
         sweep();

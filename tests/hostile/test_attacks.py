@@ -85,6 +85,10 @@ def test_sep4_audits_while_a_core_is_initialised_in_a_loop(rig):
     rig.nobody_noticed()
 
 
+def test_sep4_kick_just_before_an_entry(rig):
+    assert int(re.search(r"0 lost of (\d+)", rig.attack("kick"))[1]) == 48 * 48
+
+
 def test_sep5_control_registers(rig):
     rig.attack("cr")
 

@@ -64,6 +64,17 @@ def test_sep4_core_with_interrupts_off_is_stopped_from_outside(rig, name):
     rig.again()
 
 
+def test_sep4_core_that_stays_in_its_nmi_handler_is_stopped_from_outside(rig):
+    """AC-09: the partition's own NMI, whose handler never returns, must hold none of ours back."""
+    rig.attack("nmi-stay")
+    rig.keys_to_silent("attacker")
+    place = rig.place()
+    rig.attention("r")
+    rig.since(place, OURS + "partition attacker: running, life", timeout=15)
+    rig.lives_again(place)
+    rig.nobody_noticed()
+
+
 def test_sep9_nothing_is_left_of_an_earlier_life(rig):
     """AC-49: memory, vector, debug and general registers full of a pattern, then a reboot."""
     place = rig.place()

@@ -8,6 +8,7 @@ import subprocess
 
 HANG = b"\xf3\x90\xeb\xfc"  # 1: pause; jmp 1b
 HALT = b"\xfa\xf4\xeb\xfd"  # 1: cli; hlt; jmp 1b
+SAY_NOTHING = b"\x31\xc0\xc3"  # xor %eax, %eax; ret
 WILD_WRITE = b"\xc6\x04\x25\x40\x00\x00\x00\x01"  # movb $1, 0x40
 
 
@@ -35,6 +36,13 @@ def file_offset(elf, address):
     raise AssertionError(f"{address:#x} is not in {elf}")
 
 
+def text_end(data):
+    """Where in an ELF64 file its executable bytes end; what follows, debug information among it, may hold any bytes."""
+    table, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    segments = (struct.unpack_from("<IIQQQQ", data, table + i * size) for i in range(count))
+    return max(offset + length for kind, flags, offset, _, _, length in segments if kind == 1 and flags & 1)
+
+
 def code_change(build, **functions):
     """For make_iso(): put these bytes at the beginning of the functions named."""
     where = symbols(build.folder / "bulkhead.elf")
@@ -53,7 +61,7 @@ def code_change(build, **functions):
 
 def text_change(build, *places, **functions):
     """For make_iso(): like code_change(), and other bytes in the text: each place is (mark, old, new), where `old` is the first one
-    after the mark: a function's name, or bytes that are in the file once."""
+    after the mark: a function's name, or bytes that are in the text once."""
     begin = code_change(build, **functions)
     where = symbols(build.folder / "bulkhead.elf")
 
@@ -65,7 +73,7 @@ def text_change(build, *places, **functions):
                 start = file_offset(elf, where[mark])
             else:
                 start = data.index(mark)
-                assert data.count(mark) == 1, f"{mark.hex()} is there {data.count(mark)} times"
+                assert data.count(mark, 0, text_end(data)) == 1, f"{mark.hex()} is not in the text, or more than once"
             at = data.index(old, start)
             assert at - start < 400 and len(old) == len(new), "too far away to be meant"
             elf.write_bytes(data[:at] + new + data[at + len(old) :])

@@ -1,23 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PERF-1 measured, on a board whose processors have an x2APIC: in its steady state a partition causes no exit at all. Counters are
-the hypervisor's, read before and after ten emulated seconds of nothing but timer ticks and interrupts to itself."""
+"""PERF-1 measured, on processors that have an x2APIC: in its steady state a partition causes no exit at all. Counters are
+the hypervisor's, read before and after ten emulated seconds of nothing but timer ticks and interrupts to itself.
+
+AMD's processors of Bochs have no x2APIC. Its generic one can be given SVM and an x2APIC, but does not say in CPUID that it has SVM: there
+the image is one that does not ask."""
 import re
 
 import pytest
 
 import messages
-from lib import Machine
+from faults import SAY_NOTHING, code_change
+from lib import VMX, Machine, build_product, make_iso
 
+PRODUCT = "tests/system/products/steady"
+GENERIC = "model=bx_generic, "  # in place of the board's model; its settings:
+GENERIC_HAS = "cpuid: level=6, vendor_string=\"AuthenticAMD\", x86_64=1, svm=1, vmx=0, apic=x2apic, xsave=1, xsaveopt=1, 1g_pages=1"
 SECONDS = 10
-RUN = 16  # of the partitions: the ten seconds, and what the test needs before and after them
+RUN = 20  # of the partitions: the ten seconds, and what the test needs before and after them, where the emulator is faster than time
 
 
 pytestmark = pytest.mark.x2apic
 
 
+def generic_cpu(command):
+    return [re.sub("model=[^,]*, ", GENERIC, word) for word in command] + [GENERIC_HAS]
+
+
 @pytest.fixture(scope="module")
-def machine():
-    with Machine("tests/system/products/steady") as machine:
+def machine(tmp_path_factory):
+    options = {}
+    if not VMX:
+        build = build_product(PRODUCT)
+        image = make_iso(build, tmp_path_factory.mktemp("iso"), code_change(build, virt_check=SAY_NOTHING))
+        options = {"image": image, "change_command": generic_cpu}
+    with Machine(PRODUCT, **options) as machine:
         machine.running()
         machine.seen(*(rf"{name}\| {name}: ready" for name in ("keeper", "idle", "busy")))
         yield machine
@@ -45,13 +61,12 @@ def grown(before, after, name):
 
 def wait(machine, seconds):
     """Emulated ones: the list that the hypervisor prints has its time."""
-    start = None
+    start = None  # no rest in between: it is several emulated seconds to a real one
     while True:
         match = machine.key("l", r"\[ *([\d.]+)\] bulkhead\| . 1 keeper .*")
         start = start or float(match[1])
         if float(match[1]) - start >= seconds:
             return
-        machine.drain(0.5)
 
 
 def begin(machine, name, what, seconds=RUN):

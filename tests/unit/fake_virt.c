@@ -52,18 +52,24 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
     *state = fake_virt.state;
 }
 
-void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
     (void)vcpu;
+    if (fake_virt.cr_refused)
+        return false;
     fake_virt.state.cr0 = value;
     fake_virt.cr0_sets++;
+    return true;
 }
 
-void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
     (void)vcpu;
+    if (fake_virt.cr_refused)
+        return false;
     fake_virt.state.cr4 = value;
     fake_virt.cr4_sets++;
+    return true;
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)

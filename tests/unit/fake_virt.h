@@ -11,6 +11,7 @@
 struct fake_virt {
     struct guest_state state; /* of every vcpu */
     unsigned cr0_sets, cr4_sets, efer_sets;
+    bool cr_refused; /* by the back end */
 
     uint32_t apic[64];
     bool x2apic_hardware;

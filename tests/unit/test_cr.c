@@ -242,6 +242,18 @@ static void ac25_code_that_cannot_be_read(void **state)
     assert_int_equal(length, 0);
 }
 
+/* Whatever the back end cannot load: #GP, and EFER is as it was. */
+static void what_the_back_end_refuses_is_refused(void **state)
+{
+    (void)state;
+    fake_virt.cr_refused = true;
+    assert_false(mov_cr0(CR0_PE | CR0_WP));
+    assert_false(mov_cr4(CR4_PSE));
+    assert_int_equal(fake_virt.efer_sets, 0);
+    fake_virt.cr_refused = false;
+    assert_true(mov_cr0(CR0_PE | CR0_WP) && mov_cr4(CR4_PSE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup(lmsw_and_clts, setup),
         cmocka_unit_test_setup(the_stack_pointer_and_prefixes, setup),
         cmocka_unit_test_setup(ac25_code_that_cannot_be_read, setup),
+        cmocka_unit_test_setup(what_the_back_end_refuses_is_refused, setup),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

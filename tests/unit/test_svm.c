@@ -422,7 +422,7 @@ static void nmi_waits_for_another_event_and_arms_iret(void **state)
     assert_false(virt_inject_nmi(vcpu));
     block()->event = 0;
     assert_true(virt_inject_nmi(vcpu));
-    assert_int_equal(block()->event, VMCB_EVENT_VALID | VMCB_EVENT_NMI | 2);
+    assert_int_equal(block()->event, VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | 2);
     assert_true(((const uint32_t *)block())[3] >> 20 & 1); /* IRET: APM2 appendix B, offset 00Ch */
     virt_nmi_unblocked(vcpu);
     assert_false(((const uint32_t *)block())[3] >> 20 & 1);
@@ -431,14 +431,14 @@ static void nmi_waits_for_another_event_and_arms_iret(void **state)
 /* We do these writes, not the CPU, so that the translations made before them are ours to drop (AC-24). */
 static void control_register_writes_flush_once(void **state)
 {
-    void (*const writes[])(struct vcpu *, uint64_t) = {virt_set_cr0, virt_set_cr4};
+    bool (*const writes[])(struct vcpu *, uint64_t) = {virt_set_cr0, virt_set_cr4};
 
     (void)state;
     leave(VMEXIT_CPUID, 0, 0);
     for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
         leave(VMEXIT_CPUID, 0, 0);
         assert_int_equal(guest.seen_flush, 0);
-        writes[i](vcpu, CR0_PE);
+        assert_true(writes[i](vcpu, CR0_PE));
         leave(VMEXIT_CPUID, 0, 0);
         assert_int_equal(guest.seen_flush, VMCB_TLB_FLUSH_ALL);
     }

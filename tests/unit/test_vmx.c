@@ -366,6 +366,30 @@ static void firmware_that_left_vmx_open_is_locked(void **state)
     assert_non_null(strstr(virt_check(), "VIRT-5"));
 }
 
+/* AC-48. No emulator has the register, so that this is all that is known of it. */
+static void sep4_split_locks_are_refused_where_the_cpu_can(void **state)
+{
+    static const struct {
+        uint32_t edx;
+        uint64_t capabilities, before, after;
+    } cases[] = {
+        {1u << 30, 1u << 5, 1u << 28, 1u << 28 | 1u << 29}, /* another bit stays */
+        {1u << 30, ~0ull, 0, 1u << 29},
+        {1u << 30, ~(1ull << 5), 0, 0},
+        {~(1u << 30 | 1u << 29), 1u << 5, 0, 0}, /* no such register: not read */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        cpu_make(0, 5);
+        fake_cpuid_set(7, 0, 0, 0, 0, cases[i].edx);
+        wrmsr(0xcf, cases[i].capabilities);
+        wrmsr(0x33, cases[i].before);
+        core_on(0);
+        assert_int_equal(rdmsr(0x33), cases[i].after);
+    }
+}
+
 /* CVE-2018-12207. The register is read only where CPUID says that there is one. */
 static void page_size_claim_is_compared_with_the_cpu(void **state)
 {
@@ -758,8 +782,9 @@ static void control_registers_have_shadows(void **state)
     struct guest_state s;
 
     (void)state;
-    virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG);
-    virt_set_cr4(vcpu, CR4_PAE);
+    *field(VMCS_CR3) = 0x5000;
+    assert_true(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
+    assert_true(virt_set_cr4(vcpu, CR4_PAE));
     assert_true(fake_vmx.invvpids >= 2);
     assert_int_equal(*field(VMCS_CR0), CR0_PE | CR0_ET | CR0_PG | 1u << 5);
     assert_int_equal(*field(VMCS_CR4), CR4_PAE | CR4_MCE | 1u << 13);
@@ -773,22 +798,66 @@ static void control_registers_have_shadows(void **state)
     assert_int_equal(*field(VMCS_ENTRY) & VMX_ENTRY_GUEST_64, 0);
 }
 
-/* PAE paging: the CPU takes the four entries from the VMCS; outside the partition's RAM there are none to take. */
+static void page_directories_set(uint64_t flags)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(page_directories); i++)
+        page_directories[i] = 0x6000 + 0x1000 * i + (i == 2 ? flags : PTE_P);
+}
+
+/* PAE paging: the CPU takes the four entries from the VMCS. They are loaded when it would load them, SDM3 4.4.1, and only then. */
 static void pae_entries_are_loaded_for_the_guest(void **state)
 {
+    static const uint64_t loads[] = {CR4_PGE, CR4_PSE, CR4_SMEP, CR4_PAE};
+    uint64_t cr4 = CR4_PAE;
+
     (void)state;
-    for (unsigned i = 0; i < 4; i++)
-        page_directories[i] = 0x6001 + 0x1000 * i;
+    page_directories_set(PTE_P);
     *field(VMCS_CR3) = 0x5000;
-    virt_set_cr4(vcpu, CR4_PAE);
-    virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG);
+    assert_true(virt_set_cr4(vcpu, cr4));
+    assert_int_equal(*field(VMCS_PDPTE0), 0);
+    assert_true(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(*field(VMCS_PDPTE0 + 2 * i), page_directories[i]);
+    *field(VMCS_PDPTE0) = 0x9001;
+    assert_true(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG | CR0_WP) && virt_set_cr4(vcpu, cr4 | CR4_DE));
+    assert_int_equal(*field(VMCS_PDPTE0), 0x9001);
+    for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+        *field(VMCS_PDPTE0) = 0x9001;
+        cr4 ^= loads[i];
+        assert_true(virt_set_cr4(vcpu, cr4));
+        assert_int_equal(*field(VMCS_PDPTE0), cr4 & CR4_PAE ? page_directories[0] : 0x9001);
+    }
+    virt_set_efer(vcpu, EFER_LME | EFER_LMA);
+    *field(VMCS_CR3) = 0x7000; /* nothing is read there in long mode */
+    assert_true(virt_set_cr4(vcpu, CR4_PAE));
+}
+
+/* #GP, and nothing has changed: an entry of ours with them would end the partition. Outside the partition's RAM there are none. */
+static void sep7_wrong_pae_entries_are_refused_at_the_write(void **state)
+{
+    static const uint64_t reserved[] = {1u << 1, 1u << 2, 1u << 5, 1u << 6, 1u << 7, 1u << 8, 1ull << 46, 1ull << 63};
+    uint64_t cr4 = CR4_PAE | CR4_PGE;
+
+    (void)state;
+    *field(VMCS_CR3) = 0x5000;
+    assert_true(virt_set_cr4(vcpu, cr4));
+    for (unsigned i = 0; i < ARRAY_SIZE(reserved); i++) {
+        page_directories_set(PTE_P | reserved[i]);
+        assert_false(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
+        page_directories_set(reserved[i]); /* not present: ignored */
+        assert_true(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
+        page_directories_set(PTE_P | reserved[i]);
+        assert_false(virt_set_cr4(vcpu, CR4_PAE));
+        assert_int_equal(*field(VMCS_CR4_SHADOW), cr4);
+        assert_int_equal(*field(VMCS_PDPTE0 + 4), 0x8000 | reserved[i]);
+        assert_true(virt_set_cr0(vcpu, CR0_PE | CR0_ET));
+        assert_false(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
+        assert_int_equal(*field(VMCS_CR0_SHADOW), CR0_PE | CR0_ET);
+    }
     *field(VMCS_CR3) = 0x7000;
-    virt_set_cr4(vcpu, CR4_PAE);
-    assert_int_equal(*field(VMCS_PDPTE0), ~0ull);
-    assert_int_equal(leave(REASON_CPUID, 0).kind, EXIT_ENTRY_FAILED);
-    assert_int_equal(guest.entries, 0);
+    assert_false(virt_set_cr0(vcpu, CR0_PE | CR0_ET | CR0_PG));
+    assert_int_equal(leave(REASON_CPUID, 0).kind, EXIT_CPUID);
+    assert_int_equal(guest.entries, 1);
 }
 
 int main(void)
@@ -799,6 +868,7 @@ int main(void)
         cmocka_unit_test_setup(ports_and_msrs_exit_by_default, setup),
         cmocka_unit_test_setup(optional_controls_have_their_fields, setup),
         cmocka_unit_test_setup(firmware_that_left_vmx_open_is_locked, setup),
+        cmocka_unit_test_setup(sep4_split_locks_are_refused_where_the_cpu_can, setup),
         cmocka_unit_test_setup(page_size_claim_is_compared_with_the_cpu, setup),
         cmocka_unit_test_setup(entry_state_is_flat_protected_mode, setup),
         cmocka_unit_test_setup(sipi_state_is_real_mode, setup),
@@ -822,6 +892,7 @@ int main(void)
         cmocka_unit_test_setup(sep7_sti_alone_holds_no_nmi_back, setup),
         cmocka_unit_test_setup(control_registers_have_shadows, setup),
         cmocka_unit_test_setup(pae_entries_are_loaded_for_the_guest, setup),
+        cmocka_unit_test_setup(sep7_wrong_pae_entries_are_refused_at_the_write, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

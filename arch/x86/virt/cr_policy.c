@@ -73,8 +73,7 @@ static bool cr0_write(struct vcpu *vcpu, const struct guest_state *s, uint64_t u
     }
     if (efer != s->efer)
         virt_set_efer(vcpu, efer);
-    virt_set_cr0(vcpu, (u_value & CR0_LEGAL) | CR0_ET);
-    return true;
+    return virt_set_cr0(vcpu, (u_value & CR0_LEGAL) | CR0_ET); /* not refused where LMA changes: false, and nothing is done */
 }
 
 static bool cr4_write(struct vcpu *vcpu, const struct guest_state *s, uint64_t u_value)
@@ -85,8 +84,7 @@ static bool cr4_write(struct vcpu *vcpu, const struct guest_state *s, uint64_t u
         return false;
     if ((u_value & CR4_PCIDE) && !(s->cr4 & CR4_PCIDE) && (!long_mode || (s->cr3 & 0xfff) != 0))
         return false;
-    virt_set_cr4(vcpu, u_value & ~CR4_MCE);
-    return true;
+    return virt_set_cr4(vcpu, u_value & ~CR4_MCE);
 }
 
 /* EFER lies here because its rules depend on paging. LMA is the CPU's: a written one is ignored. */

@@ -436,13 +436,15 @@ void virt_inject_fault(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_
                                  (has_code ? VMCB_EVENT_HAS_CODE | (uint64_t)code << VMCB_EVENT_CODE_SHIFT : 0);
 }
 
+/* As an interrupt with the NMI's vector. As an NMI it would block our own ones on a CPU that takes injection for delivery, until an
+ * IRET of the guest that may never come (Bochs 2.7 does). What blocks the guest's next one is vcpu->nmi_blocked. APM2 15.20. */
 bool virt_inject_nmi(struct vcpu *vcpu)
 {
     struct vmcb *v = svm_of(vcpu)->guest;
 
     if (v->event & VMCB_EVENT_VALID)
         return false;
-    v->event = VMCB_EVENT_VALID | VMCB_EVENT_NMI | VECTOR_NMI;
+    v->event = VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | VECTOR_NMI;
     v->intercepts[VMEXIT_IRET / 32] |= INTERCEPT_BIT(VMEXIT_IRET);
     return true;
 }
@@ -479,16 +481,19 @@ void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
     raw[2] = v->exit_info2;
 }
 
-void virt_set_cr0(struct vcpu *vcpu, uint64_t value)
+/* The entries of PAE paging are looked at when they are used: APM2 15.25.10. */
+bool virt_set_cr0(struct vcpu *vcpu, uint64_t value)
 {
     svm_of(vcpu)->guest->cr0 = value;
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL; /* paging bits may have changed, and we did the write, not the CPU */
+    return true;
 }
 
-void virt_set_cr4(struct vcpu *vcpu, uint64_t value)
+bool virt_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
     cr4_write(svm_of(vcpu)->guest, value);
     svm_of(vcpu)->guest->tlb_control = VMCB_TLB_FLUSH_ALL;
+    return true;
 }
 
 void virt_set_efer(struct vcpu *vcpu, uint64_t value)

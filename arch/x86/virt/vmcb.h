@@ -91,7 +91,7 @@ _Static_assert(VMEXIT_SHUTDOWN == 0x7f && VMEXIT_EFER_TRAP == 0x8f && VMEXIT_TLB
 /* event and exit_event (15.20) */
 #define VMCB_EVENT_VECTOR 0xffull
 #define VMCB_EVENT_TYPE (7ull << 8)
-#define VMCB_EVENT_NMI (2ull << 8)
+#define VMCB_EVENT_INTERRUPT (0ull << 8)
 #define VMCB_EVENT_EXCEPTION (3ull << 8)
 #define VMCB_EVENT_SOFTWARE (4ull << 8)
 #define VMCB_EVENT_HAS_CODE (1ull << 11)

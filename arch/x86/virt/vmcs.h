@@ -151,4 +151,11 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 #define CPUID1_ECX_VMX (1u << 5)
 #define CPUID7_EDX_ARCH_CAPABILITIES (1u << 29)
 
+/* #AC for accesses with LOCK across two cache lines: SDM4 table 2-2 */
+#define MSR_MEMORY_CTRL 0x33u
+#define MEMORY_CTRL_SPLIT_LOCK (1ull << 29)
+#define MSR_CORE_CAPABILITIES 0xcfu
+#define CORE_CAPABILITIES_SPLIT_LOCK (1ull << 5)
+#define CPUID7_EDX_CORE_CAPABILITIES (1u << 30)
+
 #endif

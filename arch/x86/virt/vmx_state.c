@@ -302,16 +302,21 @@ static const char *activity_check(const struct vmx_guest_fields *f, const struct
 
 /* --- PDPTEs: 27.3.1.6 --------------------------------------------------------------------------------------------------------------------- */
 
-static const char *pdpte_check(const struct vmx_guest_fields *f, const struct vmx_capabilities *c)
+bool vmx_pdptes_wrong(const uint64_t pdpte[4], const struct vmx_capabilities *c)
 {
     uint64_t reserved = ~0ull << c->physical_bits | 0x1e6;
 
-    if (!(f->cr0 & CR0_PG) || !(f->cr4 & CR4_PAE) || guest_64(f))
-        return 0;
-    for (unsigned i = 0; i < ARRAY_SIZE(f->pdpte); i++)
-        if ((f->pdpte[i] & PTE_P) && (f->pdpte[i] & reserved) != 0)
-            return "PDPTE: a reserved bit";
-    return 0;
+    for (unsigned i = 0; i < 4; i++)
+        if ((pdpte[i] & PTE_P) && (pdpte[i] & reserved) != 0)
+            return true;
+    return false;
+}
+
+static const char *pdpte_check(const struct vmx_guest_fields *f, const struct vmx_capabilities *c)
+{
+    bool pae = (f->cr0 & CR0_PG) && (f->cr4 & CR4_PAE) && !guest_64(f);
+
+    return pae && vmx_pdptes_wrong(f->pdpte, c) ? "PDPTE: a reserved bit" : 0;
 }
 
 /* --- the event to inject: 27.2.1.3 ---------------------------------------------------------------------------------------------------------- */

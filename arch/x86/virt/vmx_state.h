@@ -40,6 +40,9 @@ struct vmx_guest_fields {
     uint32_t entry_event, entry_event_code, entry_event_length; /* VM-entry interruption information: 25.8.3 */
 };
 
+/* Whether the four entries of PAE paging have a reserved bit: SDM3 4.4.1. */
+bool vmx_pdptes_wrong(const uint64_t pdpte[4], const struct vmx_capabilities *capabilities);
+
 /* 0, or the first rule on which VM entry would fail. */
 const char *vmx_state_check(const struct vmx_guest_fields *fields, const struct vmx_capabilities *capabilities);
 

@@ -10,7 +10,7 @@
 #include "cpu.h"
 
 #define PERIOD_NS 1000000ul
-#define SETTLED_NS 1000000000ul /* after which the CPUIDs come */
+#define SETTLED_NS 5000000000ul /* after which the CPUIDs come */
 #define CPUIDS 10u
 
 static volatile uint64_t ticks, selves, work;
@@ -46,7 +46,7 @@ static void run(const char *what, unsigned long seconds)
             bh_irq_restore(true);
         }
         work++;
-        if (done < due && bh_now_ns() > from + (done + 5) * SETTLED_NS / 2) {
+        if (done < due && bh_now_ns() > from + SETTLED_NS + done * SETTLED_NS / 10) {
             uint32_t answer[4];
 
             cpu_cpuid(0, 0, answer);
