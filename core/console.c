@@ -355,12 +355,14 @@ static bool stage_next(uint64_t now)
 static bool show(uint64_t now)
 {
     for (uint32_t budget = CONSOLE_BUDGET / UART_DEPTH; budget > 0; budget--) {
+        size_t sent;
+
         if (screen.sent == screen.length && !stage_next(now))
             return false;
-        if (!arch_uart_ready())
+        sent = arch_uart_write(UART_SCREEN, screen.stage + screen.sent, screen.length - screen.sent);
+        screen.sent += (uint32_t)sent;
+        if (sent == 0)
             return true;
-        for (unsigned i = 0; i < UART_DEPTH && screen.sent < screen.length; i++)
-            arch_uart_send((uint8_t)screen.stage[screen.sent++]);
     }
     return true;
 }

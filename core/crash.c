@@ -9,7 +9,7 @@
 #include "memory.h"
 
 #define CRASH_VERSION 1u
-#define READY_ROUNDS 1000000u /* 16 bytes at 9,600 baud take 17 ms */
+#define READY_ROUNDS 1000000u /* looks at a UART that is not ready: 16 bytes at 9,600 baud take 17 ms */
 #define NOBODY UINT32_MAX
 #define OTHER_CORE_MS 2000u
 
@@ -101,15 +101,14 @@ static void record_add_stack(struct crash_record *record, uint64_t rsp)
 /* Straight to the UART: no lock, no ring. A UART that never gets ready costs its bound once. */
 static void message_send(const char *text)
 {
-    for (size_t i = 0; text[i] != 0; i++) {
-        if (i % 16 == 0) {
-            uint32_t round = 0;
+    size_t size = strlen(text), at = 0;
 
-            while (!arch_uart_ready())
-                if (++round == READY_ROUNDS)
-                    return;
-        }
-        arch_uart_send((uint8_t)text[i]);
+    for (uint32_t round = 0; at < size && round < READY_ROUNDS; round++) {
+        size_t sent = arch_uart_write(UART_CRASH, text + at, size - at);
+
+        at += sent;
+        if (sent != 0)
+            round = 0;
     }
 }
 

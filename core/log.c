@@ -8,7 +8,6 @@
 #include "memory.h"
 
 #define WAIT_ROUNDS 100000u /* looks at a busy UART before it counts as stuck; each costs about a microsecond */
-#define UART_DEPTH 16u
 #define WIDTH_MAX 64u
 
 static struct {
@@ -190,17 +189,17 @@ size_t log_next(char line[LOG_LINE])
 /* By polling, each wait bounded; bytes that find no room in time are lost. */
 static void send(const char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        if (i % UART_DEPTH == 0) {
-            uint32_t rounds = stuck ? 0 : WAIT_ROUNDS;
+    uint32_t rounds = stuck ? 0 : WAIT_ROUNDS;
 
-            for (; !arch_uart_ready() && rounds > 0; rounds--)
-                arch_pause();
-            stuck = rounds == 0 && !arch_uart_ready();
-            if (stuck)
-                return;
-        }
-        arch_uart_send((uint8_t)bytes[i]);
+    for (size_t at = 0; at < size;) {
+        size_t sent = arch_uart_write(UART_LOG, bytes + at, size - at);
+
+        at += sent;
+        stuck = sent == 0 && rounds == 0;
+        if (stuck)
+            return;
+        rounds = sent != 0 ? WAIT_ROUNDS : rounds - 1;
+        arch_pause();
     }
 }
 

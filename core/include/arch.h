@@ -37,9 +37,12 @@ hpa_t arch_hpa(const void *hypervisor_memory);
 void arch_zone_open(void);
 void arch_zone_close(void);
 
-/* --- the board's UART, housekeeping core only once partitions run ---------------------------------------------------- */
+/* --- the board's UART, housekeeping core only once partitions run, but for a crash --------------------------------------- */
+enum uart_writer { UART_LOG = 1, UART_SCREEN, UART_CRASH };
 bool arch_uart_ready(void); /* can take 16 bytes now */
-void arch_uart_send(uint8_t byte);
+/* Send of `size` bytes what it takes now, at most 16; returns how many. 0: not ready, or another writer is at it, or there has been
+ * UART_CRASH, after which nobody else sends: a crash line comes out whole. It waits some milliseconds for the writer before it, no more. */
+size_t arch_uart_write(enum uart_writer writer, const char *bytes, size_t size);
 int arch_uart_receive(void); /* a byte, or -1: none */
 
 /* --- the board ------------------------------------------------------------------------------------------------------ */

@@ -135,12 +135,18 @@ WEAK bool arch_uart_ready(void)
     return !fake.uart_busy && fake.uart_room != 0;
 }
 
-WEAK void arch_uart_send(uint8_t byte)
+WEAK size_t arch_uart_write(enum uart_writer writer, const char *bytes, size_t size)
 {
-    if (fake.uart_length < FAKE_UART)
-        fake.uart[fake.uart_length++] = (char)byte;
-    if (fake.uart_room > 0)
-        fake.uart_room--;
+    size_t count = 0;
+
+    (void)writer;
+    for (bool ready = arch_uart_ready(); ready && count < size && count < 16; count++) {
+        if (fake.uart_length < FAKE_UART)
+            fake.uart[fake.uart_length++] = bytes[count];
+        if (fake.uart_room > 0)
+            fake.uart_room--;
+    }
+    return count;
 }
 
 WEAK int arch_uart_receive(void)

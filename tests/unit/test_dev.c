@@ -39,7 +39,8 @@ static struct {
     uint8_t ier, lcr, mcr, fcr;
     uint16_t divisor;
     bool thre_pending, thr_full;
-    unsigned sending; /* reads of the line status until the last byte has left */
+    unsigned sending;     /* reads of the line status until the last byte has left */
+    void (*on_out)(void); /* after a byte */
 } uart;
 
 static struct {
@@ -90,6 +91,8 @@ static void uart_out(unsigned reg, uint8_t value)
         uart.out[uart.out_count++] = value;
         uart.thre_pending = false;
         uart.thr_full = true;
+        if (uart.on_out)
+            uart.on_out();
     } else if (reg == 1) {
         uart.ier = value;
         uart.thre_pending = (value & 2) && !uart.thr_full;
@@ -401,9 +404,13 @@ static void test_uart_sends_when_ready(void **state)
     (void)state;
     uart_set();
     assert_true(arch_uart_ready());
-    arch_uart_send('x');
-    assert_int_equal(uart.out[0], 'x');
+    assert_int_equal(arch_uart_write(UART_SCREEN, "0123456789abcdefg", 17), 16); /* what the FIFO takes */
+    assert_memory_equal(uart.out, "0123456789abcdef", 16);
     assert_false(arch_uart_ready());
+    assert_int_equal(arch_uart_write(UART_SCREEN, "g", 1), 0);
+    uart.thr_full = false;
+    assert_int_equal(arch_uart_write(UART_LOG, "g", 1), 1);
+    assert_int_equal(uart.out[16], 'g');
 }
 
 /* The holding register is empty before the last byte has left; and one that never empties holds up no reset. */
@@ -428,12 +435,63 @@ static void test_board_without_uart(void **state)
     uart_interrupts_on();
     assert_int_equal(uart.ier, 0);
     assert_true(arch_uart_ready());
-    arch_uart_send('x');
+    assert_int_equal(arch_uart_write(UART_LOG, "xy", 2), 2);
     assert_int_equal(uart.out_count, 0);
     assert_int_equal(arch_uart_receive(), -1);
     uart.sending = 5;
     uart_drain();
     assert_int_equal(uart.sending, 5);
+}
+
+static size_t in_between[2];
+
+void arch_pause(void)
+{
+}
+
+static void other_core_writes(void)
+{
+    uart.on_out = NULL;
+    uart.thr_full = false; /* it had looked before */
+    in_between[0] = arch_uart_write(UART_LOG, "log", 3);
+}
+
+static void crash_comes(void)
+{
+    uart.on_out = NULL;
+    uart.thr_full = false;
+    in_between[0] = arch_uart_write(UART_CRASH, "CRASH", 5);
+    uart.thr_full = false;
+    in_between[1] = arch_uart_write(UART_CRASH, " line", 5);
+    uart.thr_full = false;
+}
+
+/* Nobody's bytes come between another's sixteen. */
+static void test_uart_one_writer_at_a_time(void **state)
+{
+    (void)state;
+    uart_set();
+    uart.on_out = other_core_writes;
+    assert_int_equal(arch_uart_write(UART_SCREEN, "screen", 6), 6);
+    assert_int_equal(in_between[0], 0);
+    assert_memory_equal(uart.out, "screen", 6);
+    uart.thr_full = false;
+    assert_int_equal(arch_uart_write(UART_LOG, "log", 3), 3);
+}
+
+/* Once a core crashes, its line comes out whole, even if it had been writing itself. The last of these tests: nobody writes after it. */
+static void test_uart_belongs_to_the_crash(void **state)
+{
+    (void)state;
+    uart_set();
+    uart.on_out = crash_comes;
+    assert_int_equal(arch_uart_write(UART_SCREEN, "s", 1), 1);
+    assert_int_equal(in_between[0], 5);
+    assert_int_equal(in_between[1], 5);
+    assert_memory_equal(uart.out, "sCRASH line", 11);
+    assert_int_equal(arch_uart_write(UART_SCREEN, "s", 1), 0);
+    assert_int_equal(arch_uart_write(UART_LOG, "l", 1), 0);
+    assert_int_equal(arch_uart_write(UART_CRASH, ".", 1), 1);
 }
 
 /* --- watchdog ------------------------------------------------------------------------------------------------------------------------------ */
@@ -514,6 +572,8 @@ int main(void)
         cmocka_unit_test(test_uart_sends_when_ready),
         cmocka_unit_test(test_uart_drains),
         cmocka_unit_test(test_board_without_uart),
+        cmocka_unit_test(test_uart_one_writer_at_a_time),
+        cmocka_unit_test(test_uart_belongs_to_the_crash),
         cmocka_unit_test(test_watchdog_start_and_feed),
         cmocka_unit_test(test_watchdog_missing),
     };

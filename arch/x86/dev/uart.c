@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's 16550 UART. */
+#include <stdatomic.h>
+
 #include "arch.h"
 #include "dev.h"
 #include "plan.h"
@@ -24,6 +26,8 @@ enum {
 #define LSR_EMPTY 0x20u
 #define LSR_IDLE 0x40u /* the last bit is on the wire */
 #define UART_CLOCK 115200u
+#define UART_FIFO 16u
+#define WRITER_ROUNDS 20000u /* 16 writes of a port take 20 us */
 
 static uint16_t port_of(unsigned reg)
 {
@@ -58,10 +62,38 @@ bool arch_uart_ready(void)
     return plan.board->uart.port == 0 || (inb(port_of(LSR)) & LSR_EMPTY) != 0;
 }
 
-void arch_uart_send(uint8_t byte)
+static _Atomic uint32_t holder;
+
+/* The writer before a crash is on another core and soon done, or it is what crashed. */
+static bool uart_claim(enum uart_writer writer)
 {
-    if (plan.board->uart.port != 0)
-        outb(port_of(DATA), byte);
+    uint32_t nobody = 0;
+
+    if (writer != UART_CRASH)
+        return atomic_compare_exchange_strong(&holder, &nobody, writer);
+    for (unsigned round = 0; round < WRITER_ROUNDS && holder != 0 && holder != UART_CRASH; round++)
+        arch_pause();
+    holder = UART_CRASH;
+    return true;
+}
+
+static void uart_release(uint32_t writer)
+{
+    if (writer != UART_CRASH)
+        (void)atomic_compare_exchange_strong(&holder, &writer, 0);
+}
+
+size_t arch_uart_write(enum uart_writer writer, const char *bytes, size_t size)
+{
+    size_t count = 0;
+
+    if (!uart_claim(writer))
+        return 0;
+    for (bool ready = arch_uart_ready(); ready && count < size && count < UART_FIFO; count++)
+        if (plan.board->uart.port != 0)
+            outb(port_of(DATA), (uint8_t)bytes[count]);
+    uart_release(writer);
+    return count;
 }
 
 /* A try takes about a microsecond, 17 characters at 1,200 baud 142 ms. */
