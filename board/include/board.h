@@ -9,6 +9,10 @@
 
 #define BOARD_MAX_CORES 32u
 #define BOARD_MAX_RAM 16u
+#define BOARD_MAX_FUNCTIONS 64u
+#define BOARD_MAX_IOMMUS 4u
+#define BOARD_BARS 6u
+#define BOARD_MAX_VFS 16u
 
 enum virt_vendor {
     VIRT_NONE, /* refused: every board names one */
@@ -19,6 +23,28 @@ enum virt_vendor {
 enum board_watchdog {
     WATCHDOG_NONE,     /* the board has none that we know */
     WATCHDOG_I6300ESB, /* Intel 6300ESB, also QEMU's */
+};
+
+enum board_iommu {
+    IOMMU_NONE,  /* no device can be given to a partition */
+    IOMMU_AMDVI, /* AMD-Vi */
+    IOMMU_VTD,   /* Intel VT-d */
+};
+
+enum board_bar_kind {
+    BAR_NONE,
+    BAR_MEMORY32,
+    BAR_MEMORY64, /* takes the next BAR too, which stays BAR_NONE */
+    BAR_PORTS,
+};
+
+/* How a function is brought back to its state at power on, between two lives of its owner. */
+enum board_reset {
+    RESET_NONE,     /* it cannot be: its owner never starts twice */
+    RESET_FLR,      /* function-level reset, PCIe 6.6.2 */
+    RESET_PM,       /* to D3hot and back; the function loses its state there (No_Soft_Reset is clear) */
+    RESET_BUS,      /* secondary bus reset of the bridge above; everything below that bridge has one owner */
+    RESET_REGISTER, /* write reset.value to BAR reset.bar at reset.offset, 32 bits */
 };
 
 struct board_core {
@@ -32,6 +58,52 @@ struct board_core {
 struct board_ram {
     uint64_t base; /* first byte */
     uint64_t size; /* bytes */
+};
+
+struct board_bar {
+    enum board_bar_kind kind;
+    bool prefetchable; /* memory without side effects of a read */
+    uint64_t size;     /* bytes, a power of 2 */
+};
+
+/* MSI-X: where a function has its table of vectors and the bits that are pending. */
+struct board_msix {
+    uint16_t vectors; /* 0: it has none */
+    uint8_t table_bar, pba_bar;
+    uint32_t table_offset, pba_offset; /* bytes, multiples of 8 */
+};
+
+/* One PCI function of the machine; every one that answers is listed, whether anybody gets it or not. */
+struct board_function {
+    uint8_t bus, device, function; /* as the firmware numbers them; we keep its bus numbers */
+    uint16_t vendor, id;           /* configuration space 0x00 and 0x02 */
+    uint32_t class_code;           /* class, subclass, interface: 24 bits */
+    const char *role;              /* products ask for it by this name, "nic0"; 0: given to nobody */
+    uint8_t group;                 /* isolation group, from 1: functions that could reach one another past the IOMMU. 0: not known,
+                                    * and nobody gets it */
+    struct board_bar bars[BOARD_BARS];
+    struct board_msix msix;
+    bool msi;         /* it has MSI; we use one vector of it, where there is no MSI-X */
+    bool vendor_caps; /* its vendor-specific capabilities may be seen, read-only (virtio) */
+    struct {
+        enum board_reset kind;
+        uint8_t bar; /* RESET_REGISTER */
+        uint32_t offset, value;
+        uint16_t settle_ms; /* after it, until the function answers; 0: 100, what PCIe grants */
+    } reset;
+    struct {
+        uint8_t secondary, subordinate; /* PCI bridge: bus numbers behind it; 0: not a bridge */
+        bool acs; /* it can keep what is behind it apart: source validation, redirection, upstream forwarding */
+    } bridge;
+    struct {
+        uint16_t total;                    /* SR-IOV: TotalVFs; 0: it has none */
+        uint16_t offset, stride;           /* from the PF's requester id to the first VF's, and from VF to VF, with total VFs on */
+        uint16_t id;                       /* device id of the VFs; their vendor is the PF's */
+        struct board_bar bars[BOARD_BARS]; /* of one VF */
+        struct board_msix msix;
+        enum board_reset reset; /* RESET_FLR or RESET_NONE */
+        bool needs_owner; /* a VF works only once a driver of the PF has set it up: a product that uses one gives the PF away */
+    } vf;                 /* roles: the PF's with ".vf1", ".vf2", ... */
 };
 
 struct board {
@@ -80,6 +152,26 @@ struct board {
         uint32_t timeout_ms;           /* from the last feed to the reset; 2,000..600,000 */
     } watchdog;
 
+    struct {
+        uint64_t ecam;                /* memory-mapped configuration space of bus 0 (MCFG); 0: ports 0xcf8 and 0xcfc only */
+        uint8_t last_bus;             /* behind the bridges, as the firmware numbers them */
+        uint64_t window, window_size; /* below 4 GiB, for BARs that we place: in no other device's way. Multiples of 1 MiB */
+        uint16_t ports, ports_size;   /* the same for BARs of ports, multiples of 4 KiB; size 0: none */
+    } pci;
+
+    struct board_function functions[BOARD_MAX_FUNCTIONS]; /* ascending by bus, device, function */
+    uint32_t function_count;                              /* entries of functions */
+
+    struct {
+        enum board_iommu kind;                     /* as board.mk's IOMMU */
+        uint64_t units[BOARD_MAX_IOMMUS];          /* addresses of their registers, from the ACPI table */
+        uint32_t unit_count;                       /* entries of units */
+        uint16_t unit_functions[BOARD_MAX_IOMMUS]; /* AMD-Vi: requester ids of the units themselves */
+        uint16_t ioapic_function;                  /* requester id of the IO-APIC's interrupts, from the ACPI table */
+        uint16_t hpet_function;                    /* of the HPET's; 0: none named */
+    } iommu;
+
+    bool unsafe_dma;     /* devices may be given away without an IOMMU: each can then read and write all memory. No release image */
     bool invariant_tsc;  /* we vouch: the TSC runs at one rate in all states, alike on all cores */
     bool arat;           /* we vouch: the APIC timer runs in all idle states */
     bool no_speculation; /* we vouch: an emulator that executes nothing speculatively; guests are told that they need no defences */

@@ -40,6 +40,52 @@ struct plan_payload {
     uint32_t tsc_khz_width; /* padded with spaces to this width */
 };
 
+#define PLAN_NO_FUNCTION 0xffffu
+#define PLAN_MAX_FUNCTIONS 64u /* given away, of all partitions */
+#define PLAN_MAX_VECTORS 32u   /* of one function */
+
+struct plan_bar {
+    enum board_bar_kind kind;
+    bool prefetchable;
+    hpa_t base;    /* guest-physical = host-physical; of BAR_PORTS: the port */
+    uint64_t size; /* 0: none */
+};
+
+/* A function that a partition owns. A VF is one like any other, but for `physical`. */
+struct plan_function {
+    const char *role;
+    uint16_t requester; /* bus << 8 | device << 3 | function, as the hardware has it */
+    uint8_t partition;  /* index of its owner */
+    uint8_t slot;       /* the owner sees it as 00:<slot>.0 */
+    uint16_t vendor, id;
+    uint32_t class_code;
+    struct plan_bar bars[BOARD_BARS];
+    struct board_msix msix; /* vectors: what the owner may use, at most what there is */
+    bool msi;               /* one vector, where msix.vectors is 0 */
+    bool vendor_caps;
+    uint16_t interrupt;                 /* first of its block of `vectors` entries in the interrupt remapping table */
+    uint16_t vectors;                   /* entries of that block: msix.vectors, or 1 with msi, or 0 */
+    uint16_t physical;                  /* VF: requester id of its PF; else PLAN_NO_FUNCTION */
+    const struct board_function *board; /* the function itself; a VF: its PF */
+};
+
+/* A bridge on the way to a function that somebody owns, and what its windows let through. */
+struct plan_bridge {
+    uint16_t requester;
+    hpa_t memory; /* multiples of 1 MiB; size 0: closed */
+    uint64_t memory_size;
+    uint16_t ports; /* multiples of 4 KiB; size 0: closed */
+    uint16_t ports_size;
+};
+
+/* A PF whose VFs are switched on at boot, whether it is owned itself or not. */
+struct plan_sriov {
+    uint16_t requester;
+    uint16_t count;                   /* NumVFs */
+    struct plan_bar bars[BOARD_BARS]; /* of all VFs together: VF n has [base + n * size of one, ...) */
+    const struct board_function *board;
+};
+
 struct plan_partition {
     const char *name;
     enum image_kind kind;
@@ -55,6 +101,9 @@ struct plan_partition {
     struct restart_spec restart;
     struct denied_spec denied;
     struct console_spec console;
+    uint16_t first_function, function_count; /* its functions in plan.functions, by slot */
+    uint16_t restart_group; /* bit per partition that restarts when this one does: owners of VFs of its PFs; without
+                                              * itself */
     enum action on_crash, on_exit, on_reboot, on_poweroff; /* never ACTION_DEFAULT */
     bool stopped_at_boot;
 };
@@ -83,6 +132,14 @@ struct plan {
     uint32_t tick_hz;
     enum all_stopped all_stopped;
     bool release;
+    const struct plan_function *functions; /* partition by partition, ascending slots */
+    uint32_t function_count;
+    const struct plan_bridge *bridges; /* in the order of their bus numbers: the upper before the lower */
+    uint32_t bridge_count;
+    const struct plan_sriov *sriov;
+    uint32_t sriov_count;
+    gpa_t ecam;          /* where a partition with functions sees 1 MiB of configuration space, its bus 0; in no RAM, no BAR */
+    uint32_t interrupts; /* entries of the remapping table that are used, from 0; those of the IO-APIC's two pins come last */
     uint32_t pool_pages; /* pages in plan_pool */
 };
 

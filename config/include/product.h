@@ -11,6 +11,7 @@
 
 #define PRODUCT_ABI 1u
 #define PRODUCT_MAX_PARTITIONS 16u
+#define PRODUCT_MAX_DEVICES 8u
 
 enum image_kind {
     IMAGE_NONE,      /* refused: every partition names its kind */
@@ -50,6 +51,14 @@ struct restart_spec {
     uint32_t limit;      /* restarts allowed within window_ms; 0 with any ACTION_RESTART is refused */
     uint32_t window_ms;  /* 0: 60,000 */
     uint32_t backoff_ms; /* wait before each restart; 0: none */
+    bool never;          /* nobody starts it again, the operator neither: one of its devices has no reset */
+};
+
+/* A PCI function that a partition gets, by the role that the board gives it: "nic0", "disk0.vf1". */
+struct device_spec {
+    const char *role; /* ends the list where it is 0 */
+    bool optional;    /* a board without it is no error: the partition sees no such function */
+    uint32_t vectors; /* MSI-X vectors it may use; 0: all that the function has, at most 32 */
 };
 
 struct denied_spec {
@@ -63,25 +72,26 @@ struct console_spec {
 };
 
 struct partition_spec {
-    const char *name;              /* 1..15 of a-z, 0-9, '-'; unique; not "bulkhead" */
-    enum image_kind kind;          /* unikernel or Linux */
-    const char *program;           /* unikernel: folder under partitions/ of the product or of the tree. 0: same as name */
-    const char *args;              /* unikernel: words for main(); Linux: kernel command line */
-    const char *kernel;            /* Linux: path to a bzImage, or to a vmlinux with PVH entry; 0: Debian's own */
-    bool unpacked;                 /* Linux: the bzImage is unpacked when the image is built, and entered by PVH */
-    const char *initrd;            /* Linux: path; 0: the one made from partitions/linux/ */
-    uint32_t cores;                /* 1 or more */
-    uint64_t memory;               /* bytes, multiple of 2 MiB */
-    enum apic_mode apic;           /* how the partition meets its local APIC */
-    struct watchdog_spec watchdog; /* signs of life it promises */
-    struct restart_spec restart;   /* how often it may start again */
-    struct denied_spec denied;     /* how many forbidden accesses are tolerated */
-    struct console_spec console;   /* how its output is shown */
-    enum action on_crash;          /* trap, abort, triple fault, forbidden state */
-    enum action on_exit;           /* main() returned */
-    enum action on_reboot;         /* it asked for a reboot */
-    enum action on_poweroff;       /* it asked for power off */
-    bool stopped_at_boot;          /* not started until the console says so */
+    const char *name;     /* 1..15 of a-z, 0-9, '-'; unique; not "bulkhead" */
+    enum image_kind kind; /* unikernel or Linux */
+    const char *program;  /* unikernel: folder under partitions/ of the product or of the tree. 0: same as name */
+    const char *args;     /* unikernel: words for main(); Linux: kernel command line */
+    const char *kernel;   /* Linux: path to a bzImage, or to a vmlinux with PVH entry; 0: Debian's own */
+    bool unpacked;        /* Linux: the bzImage is unpacked when the image is built, and entered by PVH */
+    const char *initrd;   /* Linux: path; 0: the one made from partitions/linux/ */
+    uint32_t cores;       /* 1 or more */
+    uint64_t memory;      /* bytes, multiple of 2 MiB */
+    enum apic_mode apic;  /* how the partition meets its local APIC */
+    struct device_spec devices[PRODUCT_MAX_DEVICES]; /* on its PCI bus 0 as device 1, 2, ... in this order */
+    struct watchdog_spec watchdog;                   /* signs of life it promises */
+    struct restart_spec restart;                     /* how often it may start again */
+    struct denied_spec denied;                       /* how many forbidden accesses are tolerated */
+    struct console_spec console;                     /* how its output is shown */
+    enum action on_crash;                            /* trap, abort, triple fault, forbidden state */
+    enum action on_exit;                             /* main() returned */
+    enum action on_reboot;                           /* it asked for a reboot */
+    enum action on_poweroff;                         /* it asked for power off */
+    bool stopped_at_boot;                            /* not started until the console says so */
 };
 
 struct product {

@@ -5,6 +5,7 @@
 #ifndef BULKHEAD_ARCH_H
 #define BULKHEAD_ARCH_H
 
+#include "plan.h"
 #include "types.h"
 
 struct vcpu;
@@ -51,6 +52,20 @@ _Noreturn void arch_poweroff(void);
 /* Hardware watchdog: both do nothing on a board without one. Fed only by the housekeeping core. */
 void arch_watchdog_start(void);
 void arch_watchdog_feed(void);
+
+/* --- PCI ------------------------------------------------------------------------------------------------------------ */
+/* Configuration space of the machine. size 1, 2 or 4, offset a multiple of it, below 4096 (256 on a board without ECAM, beyond which a read
+ * gives ones and a write is dropped). One register at a time on all cores. */
+uint32_t arch_pci_read(uint16_t requester, unsigned offset, unsigned size);
+void arch_pci_write(uint16_t requester, unsigned offset, unsigned size, uint32_t value);
+/* A register of a device, in a page that arch_device_map() mapped before the seal: MSI-X tables and what shares their pages, registers that
+ * reset a function. size 1, 2, 4 or 8, address a multiple of it. */
+void arch_device_map(hpa_t page);
+uint64_t arch_device_read(hpa_t address, unsigned size);
+void arch_device_write(hpa_t address, unsigned size, uint64_t value);
+/* Bring a function to its state at power on by the way its board names, and its BARs, bus mastering off, decoding on, back to the plan. Waits
+ * up to two seconds, breathing (vcpu_breathe) meanwhile: on a core of its owner, parked. 0, or what did not happen in time. */
+const char *arch_pci_reset(const struct plan_function *function);
 
 /* --- policy that speaks x86, answered in arch/x86/virt and arch/x86/irq ----------------------------------------------- */
 /* What this vcpu's CPUID says: EAX, EBX, ECX, EDX. The first answers from a table, in one look-up, or 0 where the answer depends on
