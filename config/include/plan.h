@@ -40,6 +40,9 @@ struct plan_payload {
     uint32_t tsc_khz_width; /* padded with spaces to this width */
 };
 
+/* Where a partition with functions sees configuration space, its bus 0, beside the ABI area: a rule keeps BARs away, RAM never comes here. */
+#define PLAN_ECAM 0xf1000000u
+#define PLAN_ECAM_SIZE MIB(1)
 #define PLAN_NO_FUNCTION 0xffffu
 #define PLAN_MAX_FUNCTIONS 64u /* given away, of all partitions */
 #define PLAN_MAX_VECTORS 32u   /* of one function */
@@ -138,7 +141,7 @@ struct plan {
     uint32_t bridge_count;
     const struct plan_sriov *sriov;
     uint32_t sriov_count;
-    gpa_t ecam;          /* where a partition with functions sees 1 MiB of configuration space, its bus 0; in no RAM, no BAR */
+    gpa_t ecam;          /* PLAN_ECAM, or 0 where nobody has functions */
     uint32_t interrupts; /* entries of the remapping table that are used, from 0; those of the IO-APIC's two pins come last */
     uint32_t pool_pages; /* pages in plan_pool */
 };

@@ -2,9 +2,11 @@
 /* ACPI tables of a Linux partition: hardware-reduced (no SCI, no PM timer, no 8259, no PIT), so that what the hypervisor
  * does not have is not looked for. Host code. ACPI 6.4: 5.2.5 RSDP, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT, 20.2 AML.
  *
- * Order in memory: RSDP, XSDT, DSDT, FADT, MADT, each at a multiple of 16. */
+ * Order in memory: RSDP, XSDT, DSDT, FADT, MADT, each at a multiple of 16; where the partition has PCI functions, MCFG (PCI Firmware
+ * Specification 3.2, 4.1.2). */
 #include "devices.h"
 #include "payload_file.h"
+#include "pci.h"
 #include "uart16550.h"
 
 #include <string.h>
@@ -14,6 +16,9 @@
 #define FADT_SIZE 276u
 #define LAPIC_GPA 0xfee00000u
 #define IOAPIC_GPA 0xfec00000u
+#define SPACE_MEMORY 0u
+#define SPACE_PORTS 1u
+#define SPACE_BUS 2u
 #define RTC_CENTURY 0x32u /* index of the century in the clock */
 
 /* FADT, IA-PC boot architecture flags. CMOS RTC present: its bit is "absent". */
@@ -245,7 +250,54 @@ static void aml_device(struct writer *w, const char *name, uint32_t pnp, uint32_
     aml_close(w, device);
 }
 
-static uint32_t dsdt_build(struct writer *w)
+/* Address space descriptor of the host bridge: it passes [min, min + size) on (ACPI 6.4, 6.4.3.5). `width` of each number: 16 or 32 bits. */
+static void aml_space(struct writer *w, uint32_t type, uint32_t flags, uint32_t width, uint32_t min, uint32_t size)
+{
+    const uint32_t numbers[] = {0, min, min + size - 1, 0, size}; /* granularity, minimum, maximum, translation, length */
+
+    emit8(w, width == 16 ? 0x88 : 0x87);
+    emit16(w, width == 16 ? 13 : 23);
+    emit8(w, type);
+    emit8(w, 0x0c); /* minimum and maximum are fixed */
+    emit8(w, flags);
+    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
+        width == 16 ? emit16(w, numbers[i]) : emit32(w, numbers[i]);
+}
+
+/* Bus 0 and the windows in which the partition's BARs lie. No interrupt pins, so no routing: devices send messages. */
+static void aml_host_bridge(struct writer *w, const struct board *machine)
+{
+    size_t device, buffer;
+
+    emit16(w, 0x825b);
+    device = aml_open(w);
+    emit_text(w, "PCI0", 4);
+    aml_name(w, "_HID");
+    aml_pnp(w, 0x0a08);
+    aml_name(w, "_CID");
+    aml_pnp(w, 0x0a03);
+    aml_name(w, "_UID");
+    aml_byte(w, 0);
+    aml_name(w, "_CRS");
+    emit8(w, 0x11);
+    buffer = aml_open(w);
+    aml_byte(w, 16 + 8 + 26 + (machine->pci.ports_size ? 16 : 0) + 2);
+    aml_space(w, SPACE_BUS, 0, 16, 0, 1);
+    emit8(w, 0x47); /* the ports of configuration space are its own */
+    emit8(w, 1);
+    emit16(w, PORT_PCI_ADDRESS);
+    emit16(w, PORT_PCI_ADDRESS);
+    emit8(w, 1);
+    emit8(w, 8);
+    aml_space(w, SPACE_MEMORY, 1, 32, (uint32_t)machine->pci.window, (uint32_t)machine->pci.window_size); /* 1: read and write */
+    if (machine->pci.ports_size)
+        aml_space(w, SPACE_PORTS, 3, 16, machine->pci.ports, machine->pci.ports_size); /* 3: all of it, no aliases */
+    emit16(w, 0x0079);
+    aml_close(w, buffer);
+    aml_close(w, device);
+}
+
+static uint32_t dsdt_build(struct writer *w, const struct board *machine, bool pci)
 {
     size_t start = table_begin(w, "DSDT", 2), package, scope;
 
@@ -263,7 +315,19 @@ static uint32_t dsdt_build(struct writer *w)
     emit_text(w, "_SB_", 4);
     aml_device(w, "COM1", 0x0501, UART_PORT, 8, (int)UART_PIN);
     aml_device(w, "RTC0", 0x0b00, PORT_RTC_INDEX, 2, -1);
+    if (pci)
+        aml_host_bridge(w, machine);
     aml_close(w, scope);
+    return table_end(w, start);
+}
+
+static uint32_t mcfg_build(struct writer *w)
+{
+    size_t start = table_begin(w, "MCFG", 1);
+
+    emit64(w, 0);
+    emit64(w, PLAN_ECAM);
+    emit64(w, 0); /* segment 0, bus 0 to bus 0 */
     return table_end(w, start);
 }
 
@@ -281,25 +345,25 @@ static void rsdp_fill(struct writer *w, uint32_t xsdt)
 size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct partition_spec *spec, const struct board *machine)
 {
     struct writer w = {buffer, size, RSDP_SIZE, base};
-    size_t xsdt;
-    uint32_t dsdt;
+    bool pci = spec->devices[0].role != 0;
+    size_t xsdt, xsdt_size = SDT_HEADER + (pci ? 24 : 16);
+    uint32_t tables[3], dsdt;
 
-    (void)machine; /* the platform is virtual: nothing of the board's shows in it */
     if (size < RSDP_SIZE || spec->cores == 0 || spec->cores > MAX_CORES)
         return 0;
     memset(buffer, 0, size);
     xsdt = table_begin(&w, "XSDT", 1);
-    emit64(&w, 0);
-    emit64(&w, 0);
-    dsdt = dsdt_build(&w);
+    emit_zero_until(&w, xsdt + xsdt_size);
+    dsdt = dsdt_build(&w, machine, pci);
+    tables[0] = fadt_build(&w, dsdt);
+    tables[1] = madt_build(&w, spec->cores);
+    tables[2] = pci ? mcfg_build(&w) : 0;
     if (w.used > size)
         return 0;
-    put64(buffer + xsdt + SDT_HEADER, fadt_build(&w, dsdt));
-    put64(buffer + xsdt + SDT_HEADER + 8, madt_build(&w, spec->cores));
-    if (w.used > size)
-        return 0;
-    put32(buffer + xsdt + 4, SDT_HEADER + 16);
-    checksum(&w, xsdt, SDT_HEADER + 16, xsdt + 9);
+    for (size_t i = 0; i < (xsdt_size - SDT_HEADER) / 8; i++)
+        put64(buffer + xsdt + SDT_HEADER + 8 * i, tables[i]);
+    put32(buffer + xsdt + 4, (uint32_t)xsdt_size);
+    checksum(&w, xsdt, xsdt_size, xsdt + 9);
     rsdp_fill(&w, base + (uint32_t)xsdt);
     return w.used;
 }

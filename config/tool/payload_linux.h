@@ -29,7 +29,7 @@ struct linux_range {
 /* Independent of the format. */
 struct linux_start {
     uint64_t initrd, initrd_size;
-    struct linux_range map[6];
+    struct linux_range map[7];
     uint32_t map_count;
 };
 

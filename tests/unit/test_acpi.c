@@ -9,12 +9,16 @@
 
 #include "devices.h"
 #include "payload.h"
+#include "pci.h"
 #include "uart16550.h"
 
 #define BASE 0xe0000u
 #define ROOM 8192u
 
-const struct board board = {.name = "test", .pci_hole = 0x80000000};
+const struct board board = {.name = "test",
+                            .pci_hole = 0x80000000,
+                            .pci = {.window = 0xc0000000, .window_size = 0x10000000, .ports = 0xc000, .ports_size = 0x1000}};
+static const char *role; /* of the one device that Linux has, or 0 */
 
 static uint8_t *tables;
 static size_t tables_size;
@@ -45,7 +49,8 @@ static uint8_t sum(const uint8_t *p, size_t size)
 
 static void build(uint32_t cores)
 {
-    struct partition_spec spec = {.name = "linux", .kind = IMAGE_LINUX, .cores = cores, .memory = MIB(512)};
+    struct partition_spec spec = {
+        .name = "linux", .kind = IMAGE_LINUX, .cores = cores, .memory = MIB(512), .devices = {{.role = role}}};
 
     memset(tables, 0xee, ROOM);
     tables_size = acpi_build(tables, ROOM, BASE, &spec, &board);
@@ -165,7 +170,7 @@ static void madt_lists_every_core_once(void **state)
 /* --- AML: just enough to walk what is there (ACPI 6.4, 20.2) ------------------------------------------------------------------ */
 
 struct aml_seen {
-    unsigned s5, com1, rtc;
+    unsigned s5, com1, rtc, pci;
 };
 
 /* A package length at `at`: where its contents begin and end. */
@@ -202,12 +207,61 @@ static void aml_resources(const uint8_t *r, size_t size, uint32_t port, uint32_t
     assert_int_equal(at + 2, size);
 }
 
+/* Address space descriptor (ACPI 6.4, 6.4.3.5): fixed, no translation, [min, min + size). Returns its size. */
+static size_t aml_space_is(const uint8_t *r, uint8_t type, uint32_t min, uint32_t size)
+{
+    bool wide = r[0] == 0x87;
+    size_t step = wide ? 4 : 2;
+    uint32_t numbers[5];
+
+    assert_true(wide || r[0] == 0x88);
+    assert_int_equal(get16(r + 1), 3 + 5 * step);
+    assert_int_equal(r[3], type);
+    assert_int_equal(r[4] & 0x0d, 0x0c); /* both ends fixed, produced for those behind */
+    for (size_t i = 0; i < 5; i++)
+        numbers[i] = wide ? get32(r + 6 + 4 * i) : get16(r + 6 + 2 * i);
+    assert_int_equal(numbers[0], 0);
+    assert_int_equal(numbers[1], min);
+    assert_int_equal(numbers[2], min + size - 1);
+    assert_int_equal(numbers[3], 0);
+    assert_int_equal(numbers[4], size);
+    return 6 + 5 * step;
+}
+
+/* What follows the name of the host bridge. */
+static void aml_host_bridge_is(const uint8_t *aml, size_t at, size_t end)
+{
+    size_t stop, body;
+
+    assert_memory_equal(aml + at, "\x08_HID\x0c\x41\xd0\x0a\x08", 10); /* PNP0A08: PCI Express root bridge */
+    assert_memory_equal(aml + at + 10, "\x08_CID\x0c\x41\xd0\x0a\x03", 10);
+    assert_memory_equal(aml + at + 20, "\x08_UID\x0a\x00", 7);
+    assert_memory_equal(aml + at + 27, "\x08_CRS\x11", 6);
+    body = aml_package(aml, at + 33, end, &stop);
+    assert_int_equal(stop, end);
+    assert_int_equal(aml[body], 0x0a);
+    assert_int_equal(aml[body + 1], stop - body - 2);
+    at = body + 2;
+    at += aml_space_is(aml + at, 2, 0, 1); /* bus 0 and no other */
+    assert_memory_equal(aml + at, "\x47\x01\xf8\x0c\xf8\x0c\x01\x08", 8);
+    at += 8;
+    at += aml_space_is(aml + at, 0, (uint32_t)board.pci.window, (uint32_t)board.pci.window_size);
+    at += aml_space_is(aml + at, 1, board.pci.ports, board.pci.ports_size);
+    assert_int_equal(aml[at], 0x79);
+    assert_int_equal(at + 2, end);
+}
+
 static void aml_device(const uint8_t *aml, size_t at, size_t end, struct aml_seen *seen)
 {
     bool com1 = memcmp(aml + at, "COM1", 4) == 0;
     static const uint8_t com1_id[4] = {0x41, 0xd0, 0x05, 0x01}, rtc_id[4] = {0x41, 0xd0, 0x0b, 0x00};
     size_t stop, body;
 
+    if (memcmp(aml + at, "PCI0", 4) == 0) {
+        aml_host_bridge_is(aml, at + 4, end);
+        seen->pci++;
+        return;
+    }
     assert_memory_equal(aml + at, com1 ? "COM1" : "RTC0", 4);
     at += 4;
     assert_memory_equal(aml + at, "\x08_HID\x0c", 6);
@@ -265,12 +319,11 @@ static void aml_objects(const uint8_t *aml, size_t at, size_t end, struct aml_se
     assert_int_equal(at, end);
 }
 
-static void dsdt_is_well_formed(void **state)
+static void check_dsdt(unsigned bridges)
 {
     struct aml_seen seen = {0};
     const uint8_t *dsdt;
 
-    (void)state;
     build(2);
     dsdt = table_at(get64(xsdt_find("FACP") + 140), "DSDT");
     assert_int_equal(dsdt[8], 2);
@@ -278,6 +331,31 @@ static void dsdt_is_well_formed(void **state)
     assert_int_equal(seen.s5, 1);
     assert_int_equal(seen.com1, 1);
     assert_int_equal(seen.rtc, 1);
+    assert_int_equal(seen.pci, bridges);
+}
+
+static void dsdt_is_well_formed(void **state)
+{
+    (void)state;
+    check_dsdt(0);
+    role = "nic0";
+    check_dsdt(1);
+    role = NULL;
+}
+
+/* Configuration space of bus 0, for those alone who have functions. */
+static void mcfg_names_one_bus(void **state)
+{
+    const uint8_t *mcfg;
+
+    (void)state;
+    role = "nic0";
+    build(2);
+    mcfg = xsdt_find("MCFG");
+    role = NULL;
+    assert_int_equal(get32(mcfg + 4), 60);
+    assert_int_equal(get64(mcfg + 44), PLAN_ECAM);
+    assert_int_equal(get64(mcfg + 52), 0); /* segment 0, from bus 0 to bus 0 */
 }
 
 /* Every size that is too small is refused, and not one byte beyond it is written (the sanitizer watches). */
@@ -309,6 +387,7 @@ int main(void)
         cmocka_unit_test(fadt_names_our_ports_only),
         cmocka_unit_test(madt_lists_every_core_once),
         cmocka_unit_test(dsdt_is_well_formed),
+        cmocka_unit_test(mcfg_names_one_bus),
         cmocka_unit_test(small_buffer_is_refused),
     };
     int failed;
