@@ -68,6 +68,9 @@ VIRT_OBJS := audit.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode
 # One CPU vendor's back end; the board says which.
 VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
 VIRT_vmx_OBJS := vmx.o vmx_block.o vmx_guest.o vmx_exit.o vmx_enter.S.o vmx_nested.o vmx_controls.o vmx_state.o vmx_audit.o
+# One IOMMU's back end.
+IOMMU_amdvi_OBJS := io_table.o
+IOMMU_vtd_OBJS := io_table.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
@@ -291,7 +294,8 @@ $(TIERS): | build/.deps
 .PHONY: sources
 sources:
 	@printf '%s\n' $(patsubst %.S.c,%.S,$(patsubst build/obj/%.o,%.c,$(HYPERVISOR_OBJS)) \
-		$(patsubst %.o,arch/x86/virt/%.c,$(foreach vendor,svm vmx,$(VIRT_$(vendor)_OBJS)))) | sort -u
+		$(patsubst %.o,arch/x86/virt/%.c,$(foreach vendor,svm vmx,$(VIRT_$(vendor)_OBJS))) \
+		$(patsubst %.o,arch/x86/iommu/%.c,$(foreach kind,amdvi vtd none,$(IOMMU_$(kind)_OBJS)))) | sort -u
 HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJS)))
 # Linker symbols are bounds of one object; cppcheck does not see that refusals do not return.
 CPPCHECK_IGNORES := --suppress=comparePointers --suppress=nullPointerRedundantCheck

@@ -49,3 +49,4 @@ unit_vmx_audit := arch/x86/virt/audit.c arch/x86/virt/vmx_audit.c arch/x86/mm/ne
 unit_page_size := $(RULES_UNDER_TEST) arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
 unit_vmx := $(addprefix arch/x86/virt/,vmx.c vmx_block.c vmx_guest.c vmx_exit.c) arch/x86/virt/vmx_controls.c arch/x86/virt/vmx_state.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_trap_table := arch/x86/cpu/trap.c arch/x86/cpu/trap.S tests/unit/fake_plan.c
+unit_io_table := arch/x86/iommu/io_table.c

@@ -86,6 +86,16 @@ static inline void lidt(const void *pointer)
     __asm__ volatile("lidt (%0)" : : "r"(pointer) : "memory");
 }
 
+static inline void clflush(const void *line)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
+}
+
+static inline void mfence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
+}
+
 static inline void cli(void)
 {
     __asm__ volatile("cli" : : : "memory");
