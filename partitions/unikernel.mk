@@ -10,7 +10,7 @@ UNIKERNEL_CC := gcc
 UNIKERNEL_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -fno-pic -no-pie -mno-red-zone -mcmodel=small -fno-stack-protector \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)/= -U__linux__ -U__linux -Ulinux -U__unix__ -U__unix -Uunix -D_READ_WRITE_RETURN_TYPE=_ssize_t \
-	-nostdinc -isystem $(NEWLIB)/include -isystem $(shell gcc -print-file-name=include 2>/dev/null) -Icore/abi -Ipartitions/lib \
+	-nostdinc -isystem $(NEWLIB)/include -isystem $(shell gcc -print-file-name=include 2>/dev/null) -Icore/abi -Ipartitions/lib -Ipvdrivers \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 UNIKERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--gc-sections -Wl,-T,partitions/lib/unikernel.lds
@@ -23,6 +23,7 @@ unilib_sources := \
 	partitions/lib/call.c \
 	partitions/lib/line.c \
 	partitions/lib/paging.c \
+	partitions/lib/pci.c \
 	partitions/lib/smp.c \
 	partitions/lib/start.c \
 	partitions/lib/time.c \

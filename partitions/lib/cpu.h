@@ -24,6 +24,7 @@
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITE (1ull << 1)
 #define PTE_USER (1ull << 2)
+#define PTE_THROUGH (1ull << 3)
 #define PTE_UNCACHED (1ull << 4)
 #define PTE_LARGE (1ull << 7)
 #define PTE_NX (1ull << 63)

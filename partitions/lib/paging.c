@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The unikernel's own page tables: identity, text read-execute, constants read-only, everything else read-write and never
- * executed; page 0 and the page under each stack are not mapped. A window far above maps any guest-physical page on request. */
+ * executed; page 0 and the page under each stack are not mapped. A window far above maps any guest-physical page on request,
+ * and the registers of devices for ever. */
+#include "bh_pci.h"
 #include "cpu.h"
 #include "lib.h"
 
@@ -8,10 +10,14 @@
 #define LARGE 0x200000ull
 #define SMALL_TABLES 8u        /* the first 16 MiB in 4 KiB pages: the whole image (unikernel.lds) */
 #define WINDOW 0x8000000000ull /* second entry of the root */
+#define DEVICES (WINDOW + (1ull << 30))
+#define DEVICE_TABLES 8u  /* the first 16 MiB there in 4 KiB pages, the rest in 2 MiB ones */
+#define DEVICE_RANGES 64u /* that are remembered, so that a second request maps nothing */
 
 typedef uint64_t table[512] __attribute__((aligned(4096)));
 static table root, pdpt, directories[4], small[SMALL_TABLES], abi;
 static table window_pdpt, window_directory, window;
+static table device_directory, device_pages[DEVICE_TABLES];
 uint8_t bh_stacks[BH_MAX_CORES][STACK_STRIDE] __attribute__((aligned(STACK_STRIDE)));
 
 static uint64_t points_to(const void *lower)
@@ -73,6 +79,9 @@ void paging_init(void)
     root[0] = points_to(pdpt);
     window_directory[0] = points_to(window);
     window_pdpt[0] = points_to(window_directory);
+    window_pdpt[1] = points_to(device_directory);
+    for (unsigned i = 0; i < DEVICE_TABLES; i++)
+        device_directory[i] = points_to(device_pages[i]);
     root[WINDOW >> 39] = points_to(window_pdpt);
     paging_load();
 }
@@ -91,4 +100,34 @@ void *bh_window(unsigned slot, uint64_t gpa, unsigned rights)
                                      (rights & BH_USER ? PTE_USER : 0);
     cpu_invlpg(page);
     return page + gpa % PAGE;
+}
+
+/* Entries that were not present before are in no translation cache: nothing to flush on any core (SDM3 4.10.2.3). */
+volatile uint8_t *bh_device_map(uint64_t gpa, uint64_t size)
+{
+    static struct {
+        uint64_t gpa, size;
+        uint8_t *at;
+    } ranges[DEVICE_RANGES];
+    static unsigned range_count, pages_used, large_used = DEVICE_TABLES;
+    uint64_t first = gpa & ~(PAGE - 1), rights = PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_UNCACHED | PTE_THROUGH;
+
+    if (size == 0 || size > 512 * LARGE || gpa > (1ull << 52) - size)
+        return 0;
+    for (unsigned i = 0; i < range_count; i++)
+        if (gpa >= ranges[i].gpa && gpa - ranges[i].gpa <= ranges[i].size && size <= ranges[i].size - (gpa - ranges[i].gpa))
+            return ranges[i].at + (gpa - ranges[i].gpa);
+    uint64_t pages = (gpa + size - first + PAGE - 1) / PAGE;
+    bool large = (gpa | size) % LARGE == 0;
+    if (range_count == DEVICE_RANGES || (large ? size / LARGE > 512 - large_used : pages > DEVICE_TABLES * 512 - pages_used))
+        return 0;
+    uint8_t *at = (uint8_t *)(uintptr_t)(DEVICES + (large ? large_used * LARGE : pages_used * PAGE)) + gpa % PAGE;
+    for (uint64_t done = 0; large && done < size; done += LARGE)
+        device_directory[large_used++] = (gpa + done) | rights | PTE_LARGE;
+    for (uint64_t i = 0; !large && i < pages; i++, pages_used++)
+        device_pages[pages_used / 512][pages_used % 512] = (first + i * PAGE) | rights;
+    ranges[range_count].gpa = gpa;
+    ranges[range_count].size = size;
+    ranges[range_count++].at = at;
+    return at;
 }
