@@ -50,12 +50,14 @@ struct iommu_fault {
     uint16_t requester;
     bool write, interrupt; /* interrupt: a message that was refused */
     uint8_t reason;        /* the unit's own number */
-    uint64_t address;      /* of the DMA, or the index of the interrupt */
+    uint64_t address;      /* of the DMA; of a message: what the unit notes of it */
 };
 bool iommu_fault_next(struct iommu_fault *fault);
 bool iommu_faults_lost(void); /* the units' record overflowed since the last call */
 
-/* For the audit: walk what the hardware would walk. Leaves of a requester id's table in ascending order from *address on: false when there
+/* For the audit: walk what the hardware would walk. First of all: are all units on, and do they look at our tables? 0, or what is wrong. */
+const char *iommu_audit_units(void);
+/* Leaves of a requester id's table in ascending order from *address on: false when there
  * are no more. */
 struct iommu_leaf {
     uint64_t iova, hpa, size;
