@@ -105,8 +105,8 @@ static void emit_life(FILE *out, const struct partition_spec *spec)
     fprintf(out, "        .apic = %s,\n", spec->apic == APIC_XAPIC ? "APIC_XAPIC" : "APIC_X2APIC");
     fprintf(out, "        .watchdog = {.period_ms = %u, .boot_grace_ms = %u, .action = %s, .may_stop = %s},\n", w->period_ms,
             w->boot_grace_ms, action_text(action_resolve(w->action, ACTION_STOP)), bool_text(w->may_stop));
-    fprintf(out, "        .restart = {.limit = %u, .window_ms = %u, .backoff_ms = %u},\n", spec->restart.limit,
-            restart_window_ms(spec), spec->restart.backoff_ms);
+    fprintf(out, "        .restart = {.limit = %u, .window_ms = %u, .backoff_ms = %u, .never = %s},\n", spec->restart.limit,
+            restart_window_ms(spec), spec->restart.backoff_ms, bool_text(spec->restart.never));
     fprintf(out, "        .denied = {.per_second = %u, .action = %s},\n", denied_per_second(spec),
             action_text(action_resolve(spec->denied.action, ACTION_LOG)));
     fprintf(out, "        .console = {.bytes_per_second = %u, .hidden = %s},\n", console_bytes_per_second(spec),
@@ -118,9 +118,11 @@ static void emit_life(FILE *out, const struct partition_spec *spec)
     fprintf(out, "        .stopped_at_boot = %s,\n", bool_text(spec->stopped_at_boot));
 }
 
-static void emit_partition(FILE *out, unsigned i, const struct partition_spec *spec, const struct layout_partition *place,
+static void emit_partition(FILE *out, unsigned i, const struct partition_spec *spec, const struct layout *layout,
                            const struct planned_payload *payload)
 {
+    const struct layout_partition *place = &layout->partitions[i];
+
     fprintf(out, "    {\n        .name = ");
     emit_string(out, spec->name);
     fprintf(out, ",\n        .kind = %s,\n        .args = ", kind_text(spec->kind));
@@ -129,6 +131,8 @@ static void emit_partition(FILE *out, unsigned i, const struct partition_spec *s
     fprintf(out, "        .ram = ram_%u,\n        .ram_count = %u,\n        .memory = 0x%" PRIx64 ",\n        .payload =\n", i,
             place->ram_count, spec->memory);
     emit_payload(out, i, spec->name, payload);
+    fprintf(out, "        .first_function = %u,\n        .function_count = %u,\n        .restart_group = 0x%04x,\n",
+            layout->devices.first[i], layout->devices.count[i], layout->devices.restart_group[i]);
     emit_life(out, spec);
     fprintf(out, "    },\n");
 }
@@ -144,6 +148,88 @@ static void emit_cores(FILE *out, const struct product *product, const struct bo
     fprintf(out, "};\n\n");
 }
 
+static const char *bar_text(enum board_bar_kind kind)
+{
+    static const char *const text[] = {"BAR_NONE", "BAR_MEMORY32", "BAR_MEMORY64", "BAR_PORTS"};
+    return text[kind];
+}
+
+/* Only those that are there. */
+static void emit_bars(FILE *out, const struct plan_bar bars[BOARD_BARS])
+{
+    bool any = false;
+    for (unsigned i = 0; i < BOARD_BARS; i++)
+        if (bars[i].size != 0) {
+            fprintf(out, "%s            [%u] = {.kind = %s, .prefetchable = %s, .base = {0x%" PRIx64 "}, .size = 0x%" PRIx64 "},\n",
+                    any ? "" : "        .bars = {\n", i, bar_text(bars[i].kind), bool_text(bars[i].prefetchable), bars[i].base.v,
+                    bars[i].size);
+            any = true;
+        }
+    fprintf(out, "%s", any ? "        },\n" : "");
+}
+
+static void emit_function(FILE *out, const struct board *board, const struct plan_function *f)
+{
+    fprintf(out, "    {\n        .role = ");
+    emit_string(out, f->role);
+    fprintf(out, ",\n        .requester = 0x%04x, /* %02x:%02x.%x */\n", f->requester, f->requester >> 8, f->requester >> 3 & 31,
+            f->requester & 7);
+    fprintf(out, "        .partition = %u,\n        .slot = %u,\n        .vendor = 0x%04x,\n        .id = 0x%04x,\n", f->partition,
+            f->slot, f->vendor, f->id);
+    fprintf(out, "        .class_code = 0x%06x,\n", f->class_code);
+    emit_bars(out, f->bars);
+    fprintf(out, "        .msix = {.vectors = %u, .table_bar = %u, .pba_bar = %u, .table_offset = 0x%x, .pba_offset = 0x%x},\n",
+            f->msix.vectors, f->msix.table_bar, f->msix.pba_bar, f->msix.table_offset, f->msix.pba_offset);
+    fprintf(out, "        .msi = %s,\n        .vendor_caps = %s,\n", bool_text(f->msi), bool_text(f->vendor_caps));
+    fprintf(out, "        .interrupt = %u,\n        .vectors = %u,\n", f->interrupt, f->vectors);
+    fprintf(out, "        .physical = 0x%04x,\n        .board = &board.functions[%u],\n    },\n", f->physical,
+            (unsigned)(f->board - board->functions));
+}
+
+/* Lists that are empty on most boards are left out then: C has no empty array. */
+static void emit_functions(FILE *out, const struct board *board, const struct device_plan *d)
+{
+    if (!d->function_count)
+        return;
+    fprintf(out, "static const struct plan_function functions[] = {\n");
+    for (uint32_t i = 0; i < d->function_count; i++)
+        emit_function(out, board, &d->functions[i]);
+    fprintf(out, "};\n\n");
+}
+
+static void emit_bridges(FILE *out, const struct device_plan *d)
+{
+    if (!d->bridge_count)
+        return;
+    fprintf(out, "static const struct plan_bridge bridges[] = {\n");
+    for (uint32_t i = 0; i < d->bridge_count; i++) {
+        const struct plan_bridge *b = &d->bridges[i];
+        fprintf(out, "    {.requester = 0x%04x, .memory = {0x%" PRIx64 "}, .memory_size = 0x%" PRIx64, b->requester, b->memory.v,
+                b->memory_size);
+        fprintf(out, ", .ports = 0x%x, .ports_size = 0x%x},\n", b->ports, b->ports_size);
+    }
+    fprintf(out, "};\n\n");
+}
+
+static void emit_sriov(FILE *out, const struct board *board, const struct device_plan *d)
+{
+    if (!d->sriov_count)
+        return;
+    fprintf(out, "static const struct plan_sriov sriov[] = {\n");
+    for (uint32_t i = 0; i < d->sriov_count; i++) {
+        fprintf(out, "    {\n        .requester = 0x%04x,\n        .count = %u,\n", d->sriov[i].requester, d->sriov[i].count);
+        emit_bars(out, d->sriov[i].bars);
+        fprintf(out, "        .board = &board.functions[%u],\n    },\n", (unsigned)(d->sriov[i].board - board->functions));
+    }
+    fprintf(out, "};\n\n");
+}
+
+static void emit_list(FILE *out, const char *list, const char *count, uint32_t n)
+{
+    if (n)
+        fprintf(out, "    .%s = %s,\n    .%s = %u,\n", list, list, count, n);
+}
+
 static void emit_top(FILE *out, const struct product *product, const struct board *board, const struct layout *layout, bool release)
 {
     fprintf(out, "const struct plan plan = {\n    .version = PLAN_VERSION,\n    .product = ");
@@ -156,8 +242,13 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     fprintf(out, "    .crash = {0x%" PRIx64 "},\n    .crash_size = 0x%" PRIx64 ",\n", layout->crash, CRASH_SIZE);
     fprintf(out, "    .partitions = partitions_planned,\n    .partition_count = %u,\n", layout->partition_count);
     fprintf(out, "    .cores = cores,\n    .core_count = %u,\n    .housekeeping = %u,\n", board->core_count, layout->housekeeping);
-    fprintf(out, "    .tick_hz = %u,\n    .all_stopped = %s,\n    .release = %s,\n    .pool_pages = %u,\n};\n",
-            product_tick_hz(product), all_stopped_text(product->all_stopped), bool_text(release), layout->pool_pages);
+    fprintf(out, "    .tick_hz = %u,\n    .all_stopped = %s,\n    .release = %s,\n", product_tick_hz(product),
+            all_stopped_text(product->all_stopped), bool_text(release));
+    emit_list(out, "functions", "function_count", layout->devices.function_count);
+    emit_list(out, "bridges", "bridge_count", layout->devices.bridge_count);
+    emit_list(out, "sriov", "sriov_count", layout->devices.sriov_count);
+    fprintf(out, "    .ecam = {0x%" PRIx64 "},\n    .interrupts = %u,\n    .pool_pages = %u,\n};\n", layout->devices.ecam,
+            layout->devices.interrupts, layout->pool_pages);
 }
 
 void plan_emit(FILE *out, const struct product *product, const struct board *board, const struct layout *placed,
@@ -176,9 +267,12 @@ void plan_emit(FILE *out, const struct product *product, const struct board *boa
     }
     fprintf(out, "static const struct plan_partition partitions_planned[] = {\n");
     for (uint32_t i = 0; i < layout->partition_count; i++)
-        emit_partition(out, i, &product->partitions[i], &layout->partitions[i], &payloads[i]);
+        emit_partition(out, i, &product->partitions[i], layout, &payloads[i]);
     fprintf(out, "};\n\n");
     emit_cores(out, product, board, layout);
+    emit_functions(out, board, &layout->devices);
+    emit_bridges(out, &layout->devices);
+    emit_sriov(out, board, &layout->devices);
     emit_top(out, product, board, layout, release);
 }
 

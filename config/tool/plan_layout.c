@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "plan_pool.h"
 
 #define NO_PARTITION 0xffu
 
@@ -60,30 +61,10 @@ bool layout_cores(const struct product *product, const struct board *board, stru
     return true;
 }
 
-/* A partition's nested tables: one page for each GiB and two for the levels above; one more for each 2 MiB where the CPU does not
- * allow large pages that a guest executes from, as nested_large_allowed() says on the target. */
-static uint64_t nested_pages(const struct board *board, uint64_t memory)
-{
-    bool small = board->virt == VIRT_VMX && !board->no_page_size_erratum;
-    return align_up(memory, GIB(1)) / GIB(1) + 2 + (small ? align_up(memory, LARGE_SIZE) / LARGE_SIZE : 0);
-}
-
-/* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
- * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; the tables that map all these. */
-static uint32_t pool_pages(const struct product *product, const struct board *board)
-{
-    uint64_t pages = 64 + 40 * (uint64_t)board->core_count;
-    unsigned count = product_partitions(product);
-    for (unsigned i = 0; i < count; i++) {
-        const struct partition_spec *spec = &product->partitions[i];
-        pages += spec->cores * (8 + spec->memory / GIB(1)) + 48 + nested_pages(board, spec->memory);
-    }
-    return (uint32_t)(pages + pages / 512);
-}
-
 bool layout_hypervisor(const struct product *product, const struct board *board, uint64_t payload_bytes, struct layout *layout)
 {
-    layout->pool_pages = pool_pages(product, board);
+    devices_plan(product, board, &layout->devices);
+    layout->pool_pages = pool_pages(product, board, &layout->devices);
     layout->hypervisor = HYPERVISOR_BASE;
     /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
     layout->room =

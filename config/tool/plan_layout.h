@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "plan.h"
+#include "plan_devices.h"
 #include "product.h"
 
 #define HYPERVISOR_BASE MIB(1)    /* load address of bulkhead.elf */
@@ -29,13 +30,14 @@ struct layout {
     uint32_t housekeeping;
     struct layout_partition partitions[PRODUCT_MAX_PARTITIONS];
     uint32_t partition_count;
+    struct device_plan devices;
 };
 
 /* Give each partition its cores, in table order. A physical core's SMT siblings go to the partition that has the first of
  * them, or stay unused. False: the board has too few. */
 bool layout_cores(const struct product *product, const struct board *board, struct layout *layout);
 
-/* The hypervisor's own ranges at HYPERVISOR_BASE for payloads of this size. False: the board has no RAM for them there. */
+/* The devices, and the hypervisor's own ranges at HYPERVISOR_BASE for payloads of this size. False: the board has no RAM for them there. */
 bool layout_hypervisor(const struct product *product, const struct board *board, uint64_t payload_bytes, struct layout *layout);
 
 /* Give each partition its memory, in table order, from layout->free on. Returns the bytes that found no room. */

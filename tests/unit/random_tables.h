@@ -28,7 +28,7 @@ static uint64_t random_in(uint64_t low, uint64_t high)
 }
 
 /* A board that may well be accepted: up to 32 cores, threads in several orders, RAM with holes, often not aligned. */
-static void random_board(struct board *b)
+__attribute__((unused)) static void random_board(struct board *b)
 {
     *b = (struct board){
         .name = "random", .virt = VIRT_SVM, .pci_hole = random_in(32, random_in(0, 2) ? 1792 : 80) * MIB(2), .invariant_tsc = true};
@@ -57,7 +57,7 @@ static void random_board(struct board *b)
     b->pit.gsi = 2;
 }
 
-static void random_product(struct product *p, uint32_t cores)
+__attribute__((unused)) static void random_product(struct product *p, uint32_t cores)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
     *p = (struct product){.abi = PRODUCT_ABI, .name = "random"};

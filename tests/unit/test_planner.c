@@ -241,7 +241,7 @@ static void test_plan_text(void **state)
 {
     (void)state;
     static const char *const expected[] = {".args = \"say \\\"hi\\\\\\\" \\?\\?=\"",
-                                           ".restart = {.limit = 2, .window_ms = 60000, .backoff_ms = 0}",
+                                           ".restart = {.limit = 2, .window_ms = 60000, .backoff_ms = 0, .never = false}",
                                            ".denied = {.per_second = 1000, .action = ACTION_LOG}",
                                            ".console = {.bytes_per_second = 65536, .hidden = false}",
                                            ".on_crash = ACTION_RESET",

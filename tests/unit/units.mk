@@ -20,7 +20,7 @@ unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c \
-	config/check/rules_release.c config/tool/plan_layout.c
+	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c plan_devices.c plan_pool.c)
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
@@ -50,3 +50,4 @@ unit_page_size := $(RULES_UNDER_TEST) arch/x86/mm/nested.c arch/x86/virt/vmx_nes
 unit_vmx := $(addprefix arch/x86/virt/,vmx.c vmx_block.c vmx_guest.c vmx_exit.c) arch/x86/virt/vmx_controls.c arch/x86/virt/vmx_state.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_trap_table := arch/x86/cpu/trap.c arch/x86/cpu/trap.S tests/unit/fake_plan.c
 unit_io_table := arch/x86/iommu/io_table.c
+unit_plan_devices := $(unit_planner)

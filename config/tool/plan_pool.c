@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counting the pool's pages. */
+#include "plan_pool.h"
+
+#include "check.h"
+
+static uint64_t units(uint64_t size, uint64_t unit)
+{
+    return size / unit + (size % unit != 0);
+}
+
+/* A partition's nested tables: one page for each GiB and two for the levels above; one more for each 2 MiB where the CPU does not
+ * allow large pages that a guest executes from, as nested_large_allowed() says on the target. */
+static uint64_t nested_pages(const struct board *board, uint64_t memory)
+{
+    bool small = board->virt == VIRT_VMX && !board->no_page_size_erratum;
+    return units(memory, GIB(1)) + POOL_NESTED_UPPER + (small ? units(memory, LARGE_SIZE) : 0);
+}
+
+static uint64_t function_pages(const struct plan_function *f)
+{
+    uint64_t pages = POOL_FUNCTION;
+    for (unsigned i = 0; i < BOARD_BARS; i++)
+        if (f->bars[i].size != 0 && f->bars[i].kind != BAR_PORTS)
+            pages += f->bars[i].size > LARGE_SIZE ? POOL_NESTED_LARGE : POOL_NESTED_BAR;
+    return pages;
+}
+
+/* An owner's I/O tables. VT-d units need not know large pages, and only the machine says whether they do. */
+static uint64_t io_pages(const struct board *board, uint64_t memory)
+{
+    bool small = board->iommu.kind == IOMMU_VTD;
+    return units(memory, GIB(1)) + POOL_IO_UPPER + (small ? units(memory, LARGE_SIZE) : 0);
+}
+
+static uint64_t iommu_pages(const struct board *board, const struct device_plan *devices)
+{
+    uint64_t entries = POOL_VTD_ENTRIES;
+    uint32_t count = board->iommu.unit_count < BOARD_MAX_IOMMUS ? board->iommu.unit_count : BOARD_MAX_IOMMUS;
+    if (board->iommu.kind == IOMMU_AMDVI)
+        return POOL_AMDVI_DEVICES + count * POOL_AMDVI_UNIT + (devices->function_count + IOAPIC_ENTRIES) * POOL_AMDVI_FUNCTION;
+    if (board->iommu.kind != IOMMU_VTD)
+        return 0;
+    while (entries < devices->interrupts)
+        entries *= 2;
+    return POOL_VTD_COMMON + (board->pci.last_bus + 1u) * POOL_VTD_BUS + count * POOL_VTD_UNIT +
+           units(entries * POOL_VTD_ENTRY, PAGE_SIZE);
+}
+
+/* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
+ * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; the tables that map all
+ * these. */
+uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices)
+{
+    uint64_t pages = POOL_COMMON + POOL_BOARD_CORE * (uint64_t)board->core_count + iommu_pages(board, devices);
+    for (unsigned i = 0; i < product_partitions(product); i++) {
+        const struct partition_spec *spec = &product->partitions[i];
+        pages += spec->cores * (POOL_CORE + spec->memory / GIB(1)) + POOL_PARTITION + nested_pages(board, spec->memory);
+        if (devices->count[i] != 0)
+            pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
+    }
+    for (uint32_t i = 0; i < devices->function_count; i++)
+        pages += function_pages(&devices->functions[i]);
+    if (devices->function_count != 0)
+        pages += POOL_DEVICE_MAPS;
+    return (uint32_t)(pages + pages / POOL_MAPPED_BY);
+}

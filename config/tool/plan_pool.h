@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many pages the hypervisor takes before the seal. The constants are those of the modules named beside them: whoever makes one take more
+ * changes its constant; a launch that needs more than was counted is refused ("pool: the planner counted too few pages"). */
+#ifndef BULKHEAD_PLAN_POOL_H
+#define BULKHEAD_PLAN_POOL_H
+
+#include "plan_devices.h"
+
+/* arch/x86/mm/hostmap.c, arch/x86/virt, core/partition.c */
+#define POOL_COMMON 64u      /* tables that map all that is common */
+#define POOL_BOARD_CORE 40u  /* each core of the board: stacks, control blocks, tables */
+#define POOL_CORE 8u         /* each core of a partition; and a table for each GiB of its memory */
+#define POOL_PARTITION 48u   /* rings, maps, the ABI area and the tables above it */
+#define POOL_NESTED_UPPER 2u /* nested tables above those of a GiB */
+#define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
+
+/* core/pci.c, core/msix.c */
+#define POOL_FUNCTION 6u     /* each function of the plan: image of configuration space, three masks, MSI-X state */
+#define POOL_NESTED_BARS 4u  /* a partition with functions: nested tables of the GiBs below 4 GiB that have BARs and no RAM */
+#define POOL_NESTED_BAR 1u   /* a BAR up to 2 MiB: its table of small pages */
+#define POOL_NESTED_LARGE 4u /* a larger one: tables around those pages of MSI-X table and PBA that are not mapped */
+#define POOL_DEVICE_MAPS 4u  /* arch_device_map(), configuration space: host tables */
+
+/* arch/x86/iommu/amdvi.c */
+#define POOL_AMDVI_DEVICES 512u /* device table of all 65,536 requester ids */
+#define POOL_AMDVI_UNIT 4u      /* command buffer, event log, where completion is written */
+#define POOL_AMDVI_FUNCTION 1u  /* interrupt table of a function; of the IO-APIC, the HPET */
+
+/* arch/x86/iommu/vtd.c */
+#define POOL_VTD_COMMON 1u    /* root table */
+#define POOL_VTD_BUS 1u       /* context table of a bus */
+#define POOL_VTD_UNIT 4u      /* queue, where completion is written */
+#define POOL_VTD_ENTRY 16u    /* bytes of an interrupt entry */
+#define POOL_VTD_ENTRIES 256u /* the smallest table */
+
+/* arch/x86/iommu/io_table.c: of a partition with functions */
+#define POOL_IO_UPPER 5u /* the top, one each side of the PCI hole, two that begin in the middle of a GiB; and one for each GiB */
+
+uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices);
+
+#endif
