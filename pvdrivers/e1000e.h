@@ -82,7 +82,8 @@ struct e1000e {
 };
 
 /* Reset the device and start it without receive buffers. Its interrupt goes to `core` and calls wake(arg) (0: it only wakes the core). 0,
- * or what went wrong. `pci` must live as long as `nic`; about 2 ms. May be called again to begin anew, after e1000e_close(). */
+ * or what went wrong. *nic is zero the first time, `pci` lives as long; about 2 ms. To begin anew: e1000e_close(), e1000e_leftover() until
+ * there is none, e1000e_open(); groups and statistics stay. */
 const char *e1000e_open(struct e1000e *nic, struct bh_pci *pci, unsigned core, void (*wake)(void *arg), void *arg);
 /* Stop it: it touches no memory any more. Buffers and tokens are the caller's again; those that the rings held come one by one. */
 void e1000e_close(struct e1000e *nic);
@@ -96,7 +97,8 @@ bool e1000e_receive(struct e1000e *nic, struct e1000e_frame *frame);
 bool e1000e_send(struct e1000e *nic, const struct e1000e_piece *pieces, unsigned count, void *token);
 void *e1000e_sent(struct e1000e *nic); /* token of the next frame that has left; 0: none */
 
-/* Allow the next interrupt. True: nothing is waiting to be received or sent back, so that halting until it comes is right. */
+/* Allow the next interrupt. True: nothing waits to be received, and no e1000e_send() that found no room could be tried again: halting until
+ * it comes is right. */
 bool e1000e_arm(struct e1000e *nic);
 /* Link state and the device's counters into nic->statistics. False: a frame has waited two seconds to leave although there is a link, or the
  * device does not answer: close it and open it again. */

@@ -18,19 +18,23 @@
 #define NVME_TRANSFER_MAX (1u << 20) /* bytes of one command; nvme->transfer_max may be less */
 #define NVME_SECONDARIES 127u
 #define NVME_CONTROLLERS 2047u
+#define NVME_PAGE 4096u
 
 typedef uint32_t nvme_status; /* 0; status code | status code type << 8 as completed; or: */
 enum {
     NVME_FAILED = 0x10000, /* the controller has failed; nvme->why */
     NVME_BUSY,             /* NVME_DEPTH commands are under way */
     NVME_INVALID,          /* the caller's numbers: no such queue, alignment, length */
+    NVME_FEWER,            /* the controller gave fewer resources than it was asked for */
+    NVME_FORMAT,           /* a namespace with metadata, or in blocks that this driver has not */
+    NVME_NONSENSE,         /* what the controller says of itself cannot be true */
 };
 
 struct nvme_queue {
     volatile uint8_t *submission; /* 64 bytes each */
     volatile uint8_t *completion; /* 16 bytes each */
     volatile uint8_t *submission_bell, *completion_bell;
-    uint64_t *lists; /* a page of PRP entries per command */
+    uint64_t *lists; /* of PRP entries, one per command */
     uint16_t id, size, tail, head, in_flight;
     uint8_t phase;
     bool interrupts;
@@ -69,13 +73,19 @@ struct nvme_namespace {
 };
 
 /* Reset the controller and start it with up to `queues` pairs; queue n interrupts core n % `cores`; `cores` 0: all is polled. 0, or what
- * went wrong. `pci` must live as long. May be called again. */
+ * went wrong. *nvme is zero the first time, `pci` lives as long. May be called again: what was under way is forgotten. */
 const char *nvme_open(struct nvme *nvme, struct bh_pci *pci, unsigned queues, unsigned cores);
 /* Orderly shutdown (caches written), then off. */
 void nvme_close(struct nvme *nvme);
 /* nvme_open() said no because it is a virtual function that nobody has brought online yet: try again later. */
 extern const char nvme_offline[];
 const char *nvme_error(nvme_status status);
+
+/* Any admin command, for what this driver has no call for: its 64 bytes but for command id and data pointer, which are set here, and a page
+ * of data in and out. *result: the first word of the completion. */
+nvme_status nvme_admin(struct nvme *nvme, const uint32_t command[16], void *data, uint32_t *result);
+/* A page of what Identify says: `cns` selects it. */
+nvme_status nvme_identify(struct nvme *nvme, uint8_t cns, uint32_t space, uint16_t controller, void *page);
 
 /* --- namespaces ---------------------------------------------------------------------------------------------------------- */
 /* Ids of those attached to this controller, ascending, at most `room`; *count: how many. `allocated`: all of the subsystem (needs

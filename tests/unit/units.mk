@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The unit tests, one line each: unit_<x> := sources under test and fakes it links. The test is tests/unit/test_<x>.c.
 unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/jitter.c partitions/probe/parse.c
+unit_unipci :=
+unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
 unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c)
 unit_payload_pvh := $(unit_payload)
 unit_acpi := config/tool/acpi.c
