@@ -63,6 +63,7 @@ BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
+PCI_OBJS := config.o enumerate.o program.o reset.o
 DEV_OBJS := uart.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS := audit.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
@@ -73,7 +74,7 @@ IOMMU_amdvi_OBJS := io_table.o
 IOMMU_vtd_OBJS := io_table.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
-	$(addprefix dev/,$(DEV_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
+	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
 HYPERVISOR_OBJS := $(addprefix build/obj/core/,$(CORE_OBJS)) $(addprefix build/obj/arch/x86/,$(ARCH_OBJS))
 LDS := arch/x86/boot/bulkhead.lds
 

@@ -44,7 +44,7 @@ static struct {
 } uart;
 
 static struct {
-    uint32_t address, id, bar, command, mode, lock, timer1, timer2;
+    uint32_t id, bar, command, mode, lock, timer1, timer2;
     uint8_t *page;
     uint8_t keys;
     bool present;
@@ -132,24 +132,29 @@ void outb(uint16_t port, uint8_t value)
 {
     if (port == 0x70)
         rtc.index = value;
-    else if (port == 0xcfc && (wdt.address & 0xff) == 0x68)
-        wdt.lock = value;
     else if (port >= 0x3f8 && port < 0x400)
         uart_out(port - 0x3f8, value);
 }
 
-void outw(uint16_t port, uint16_t value)
+void arch_pci_write(uint16_t requester, unsigned offset, unsigned size, uint32_t value)
 {
-    if (port == 0xcfc && (wdt.address & 0xff) == 0x60)
+    assert_int_equal(requester, 0x28);
+    if (offset == 0x60 && size == 2)
         wdt.mode = value;
-    else if (port == 0xcfc && (wdt.address & 0xff) == 0x04)
+    else if (offset == 0x04 && size == 2)
         wdt.command = value;
+    else if (offset == 0x68 && size == 1)
+        wdt.lock = value;
 }
 
-void outl(uint16_t port, uint32_t value)
+uint32_t arch_pci_read(uint16_t requester, unsigned offset, unsigned size)
 {
-    if (port == 0xcf8)
-        wdt.address = value;
+    uint32_t value = offset == 0 ? wdt.id : offset == 4 ? wdt.command | 0x02900000 : offset == 0x10 ? wdt.bar : 0;
+
+    assert_int_equal(requester, 0x28);
+    if (!wdt.present)
+        value = 0xffffffff;
+    return size == 4 ? value : value & ((1u << 8 * size) - 1);
 }
 
 uint32_t inl(uint16_t port)
@@ -157,18 +162,7 @@ uint32_t inl(uint16_t port)
     clocks.tsc += 500;
     if (port == 0x608)
         return clocks.stuck ? 5 : (uint32_t)(clocks.tsc * 3579545 / (clocks.tsc_khz * 1000)) + clocks.offset;
-    if (port != 0xcfc || wdt.address >> 8 != 0x800028 || !wdt.present)
-        return 0xffffffff;
-    switch (wdt.address & 0xff) {
-    case 0x00:
-        return wdt.id;
-    case 0x04:
-        return wdt.command | 0x02900000;
-    case 0x10:
-        return wdt.bar;
-    default:
-        return 0;
-    }
+    return 0xffffffff;
 }
 
 /* Now and then something steals the core between two reads. */

@@ -2,17 +2,10 @@
 /* Intel 6300ESB watchdog: two stages of half the timeout each, the second resets the board. 6300ESB data sheet 16. */
 #include "arch.h"
 #include "dev.h"
+#include "pci_parts.h"
 #include "plan.h"
-#include "x86.h"
 
-#define PORT_CONFIG_ADDRESS 0xcf8u
-#define PORT_CONFIG_DATA 0xcfcu
-#define CONFIG_ENABLE 0x80000000u
-#define CONFIG_ID 0x00u
 #define ID_I6300ESB 0x25ab8086u
-#define CONFIG_COMMAND 0x04u
-#define COMMAND_MEMORY 2u
-#define CONFIG_BAR0 0x10u
 #define CONFIG_MODE 0x60u           /* 16 bits, and no other width works */
 #define MODE_NO_STAGE1_INTERRUPT 3u /* 1 kHz prescaler, output enabled */
 #define CONFIG_LOCK 0x68u           /* 8 bits */
@@ -27,18 +20,9 @@
 
 static volatile uint8_t *registers; /* set once at boot; 0: no watchdog */
 
-static void config_select(uint32_t offset)
+static uint16_t requester(void)
 {
-    uint32_t function = (uint32_t)plan.board->watchdog.bus << 16 | (uint32_t)plan.board->watchdog.device << 11 |
-                        (uint32_t)plan.board->watchdog.function << 8;
-
-    outl(PORT_CONFIG_ADDRESS, CONFIG_ENABLE | function | offset);
-}
-
-static uint32_t config_read(uint32_t offset)
-{
-    config_select(offset);
-    return inl(PORT_CONFIG_DATA);
+    return pci_requester(plan.board->watchdog.bus, plan.board->watchdog.device, plan.board->watchdog.function);
 }
 
 /* Each write to a timer or to RELOAD needs the two keys first. */
@@ -64,9 +48,9 @@ const char *watchdog_find(void)
 {
     if (plan.board->watchdog.kind != WATCHDOG_I6300ESB)
         return 0;
-    if (config_read(CONFIG_ID) != ID_I6300ESB)
+    if (arch_pci_read(requester(), PCI_ID, 4) != ID_I6300ESB)
         return "there is no i6300esb (8086:25ab) at the PCI address of the board table";
-    if ((config_read(CONFIG_BAR0) & ~0xfu) == 0)
+    if ((arch_pci_read(requester(), PCI_BARS, 4) & ~0xfu) == 0)
         return "the firmware gave the i6300esb no memory window";
     return 0;
 }
@@ -78,8 +62,8 @@ const char *watchdog_probe(void)
 
     if (why != 0 || plan.board->watchdog.kind == WATCHDOG_NONE)
         return why;
-    bar = config_read(CONFIG_BAR0) & ~0xfu;
-    outw(PORT_CONFIG_DATA, (uint16_t)(config_read(CONFIG_COMMAND) | COMMAND_MEMORY));
+    bar = arch_pci_read(requester(), PCI_BARS, 4) & ~0xfu;
+    arch_pci_write(requester(), PCI_COMMAND, 2, arch_pci_read(requester(), PCI_COMMAND, 2) | COMMAND_MEMORY);
     registers = (volatile uint8_t *)arch_mmio(HPA(bar & ~PAGE_MASK)) + (bar & PAGE_MASK);
     return 0;
 }
@@ -91,13 +75,11 @@ void arch_watchdog_start(void)
     if (registers == 0)
         return;
     stage = stage == 0 ? 1 : stage > TIMER_MAX ? TIMER_MAX : stage;
-    config_select(CONFIG_MODE);
-    outw(PORT_CONFIG_DATA, MODE_NO_STAGE1_INTERRUPT);
+    arch_pci_write(requester(), CONFIG_MODE, 2, MODE_NO_STAGE1_INTERRUPT);
     timer_write(TIMER1, stage);
     timer_write(TIMER2, stage);
     reload_write(RELOAD_TIMED_OUT | RELOAD_NOW);
-    config_select(CONFIG_LOCK);
-    outb(PORT_CONFIG_DATA, LOCK_ENABLE);
+    arch_pci_write(requester(), CONFIG_LOCK, 1, LOCK_ENABLE);
 }
 
 void arch_watchdog_feed(void)

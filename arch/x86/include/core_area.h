@@ -4,7 +4,8 @@
  *   0x200000..            the hypervisor, one to one, the same on all cores (text RX, rodata R, the rest RW)
  *   DIRECT_BASE + hpa     RAM of this core's own partition; the crash area; the image zone while it is open
  *   CORE_BASE             this core's block: struct core, then its stacks, each below a page that is not mapped
- *   MMIO_BASE             local APIC, IO-APIC, watchdog: the same on all cores
+ *   MMIO_BASE             local APIC, IO-APIC, watchdog, devices' registers, by pages: the same on all cores
+ *   ECAM_BASE             PCI configuration space, by 2 MiB pages: the same on all cores
  */
 #ifndef BULKHEAD_CORE_AREA_H
 #define BULKHEAD_CORE_AREA_H
@@ -14,7 +15,8 @@
 #define DIRECT_BASE 0xffff800000000000ull
 #define CORE_BASE 0xffffff8000000000ull
 #define MMIO_BASE 0xffffff8000200000ull
-#define MMIO_SLOTS 16u
+#define MMIO_SLOTS 512u /* what one page table has */
+#define ECAM_BASE (MMIO_BASE + LARGE_SIZE)
 
 /* Behind each stack, in pages from CORE_BASE; the page below each is a guard. The main stack has four, the others one. */
 enum { MAIN_STACK_END = 7, NMI_STACK_END = 10, DF_STACK_END = 13, MC_STACK_END = 16 };

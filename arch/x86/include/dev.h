@@ -7,6 +7,9 @@
 
 /* Map one 4 KiB page of device memory, uncached, at boot; it stays mapped. Supplied by mm. */
 void *arch_mmio(hpa_t page);
+/* PCI configuration space of the board's buses, 4 KiB for each requester id, mapped uncached on every core; 0: the board has none in
+ * memory. */
+uint8_t *arch_ecam(void);
 
 /* UART: line settings and FIFO; no interrupts yet. Before anything else. */
 void uart_init(void);

@@ -6,7 +6,8 @@
 
 #include "types.h"
 
-/* Map configuration space. Before all others. */
+/* Configuration space is in memory from now on, where the board has that; needs the hypervisor's page tables. Before all others, which wait
+ * by the clock: after clock_calibrate(). */
 void pci_init(void);
 /* Bus mastering, MSI, MSI-X and INTx off on everything that answers but bridges, before the IOMMU's tables are built (AC-28). */
 void pci_quiet(void);

@@ -55,6 +55,24 @@ X86_OUT(outl, uint32_t)
 X86_IN(inb, uint8_t)
 X86_IN(inl, uint32_t)
 
+/* PCI configuration space in memory: AMD's processors ask for MOV with EAX (family 17h PPR, 2.1.7). */
+static inline uint32_t ecam_read(const uint8_t *at)
+{
+    uint32_t value;
+    __asm__ volatile("movl (%1), %%eax" : "=a"(value) : "r"(at) : "memory");
+    return value;
+}
+
+static inline void ecam_write(uint8_t *at, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        __asm__ volatile("movb %%al, (%0)" : : "r"(at), "a"(value) : "memory");
+    else if (size == 2)
+        __asm__ volatile("movw %%ax, (%0)" : : "r"(at), "a"(value) : "memory");
+    else
+        __asm__ volatile("movl %%eax, (%0)" : : "r"(at), "a"(value) : "memory");
+}
+
 #define X86_READ_REG(name)                                                                                                         \
     static inline uint64_t read_##name(void)                                                                                       \
     {                                                                                                                              \

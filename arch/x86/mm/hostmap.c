@@ -46,11 +46,24 @@ static void map_small(uint64_t *root, uint64_t address, uint64_t physical, uint6
         *entry_make(root, address + at, 1) = (physical + at) | flags | PTE_P | PTE_A | PTE_D;
 }
 
-/* [base, base + size) of RAM at DIRECT_BASE, by 2 MiB pages; flags 0: only the tables, nothing mapped. */
+/* By 2 MiB pages; flags 0: only the tables, nothing mapped. */
+static void map_large(uint64_t *root, uint64_t address, uint64_t physical, uint64_t size, uint64_t flags)
+{
+    for (uint64_t at = 0; at < size; at += LARGE_SIZE)
+        *entry_make(root, address + at, 2) = flags ? (physical + at) | flags | PTE_PS | PTE_P | PTE_A | PTE_D : 0;
+}
+
+/* [base, base + size) of RAM at DIRECT_BASE. */
 static void map_direct(uint64_t *root, uint64_t base, uint64_t size, uint64_t flags)
 {
-    for (uint64_t at = base; at < base + size; at += LARGE_SIZE)
-        *entry_make(root, DIRECT_BASE + at, 2) = flags ? at | flags | PTE_PS | PTE_P | PTE_A | PTE_D : 0;
+    map_large(root, DIRECT_BASE + base, base, size, flags);
+}
+
+/* Configuration space lies in the large-page table of this core's block: at most 256 MiB, and no table of its own. */
+static void map_ecam(uint64_t *root)
+{
+    if (plan.board->pci.ecam)
+        map_large(root, ECAM_BASE, plan.board->pci.ecam, MIB(plan.board->pci.last_bus + 1u), PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
 }
 
 static void map_stack(uint64_t *root, uint64_t top, unsigned count)
@@ -103,6 +116,7 @@ void hostmap_build(void)
         map_direct(root, plan.zone.v, plan.zone_size, 0);
         map_direct(root, plan.crash.v & ~(uint64_t)(LARGE_SIZE - 1), LARGE_SIZE, PTE_W | PTE_NX);
         *entry_make(root, MMIO_BASE, 2) = (uintptr_t)mmio_table | PTE_P | PTE_W;
+        map_ecam(root);
         roots[core] = (uintptr_t)root;
     }
 }
@@ -117,6 +131,11 @@ void *arch_mmio(hpa_t page)
     INVARIANT(mmio_used < MMIO_SLOTS && (page.v & PAGE_MASK) == 0, "MMIO window");
     mmio_table[mmio_used] = page.v | PTE_P | PTE_W | PTE_NX | PTE_PCD | PTE_PWT | PTE_A | PTE_D;
     return (void *)(MMIO_BASE + (uint64_t)mmio_used++ * PAGE_SIZE);
+}
+
+uint8_t *arch_ecam(void)
+{
+    return plan.board->pci.ecam ? (uint8_t *)ECAM_BASE : 0;
 }
 
 unsigned arch_core(void)

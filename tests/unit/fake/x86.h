@@ -45,6 +45,8 @@ void outl(uint16_t port, uint32_t value);
 uint8_t inb(uint16_t port);
 uint32_t inl(uint16_t port);
 void xsetbv(uint32_t index, uint64_t value);
+uint32_t ecam_read(const uint8_t *at);
+void ecam_write(uint8_t *at, unsigned size, uint32_t value);
 /* A test defines it that links who flushes: 64 bytes at this address reach memory. */
 void clflush(const void *line);
 static inline void mfence(void)
