@@ -63,7 +63,8 @@ BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
-PCI_OBJS := config.o enumerate.o program.o reset.o
+PCI_OBJS := config.o
+PCI_LATER := enumerate.c program.c reset.c
 DEV_OBJS := uart.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS := audit.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
@@ -296,7 +297,7 @@ $(TIERS): | build/.deps
 sources:
 	@printf '%s\n' $(patsubst %.S.c,%.S,$(patsubst build/obj/%.o,%.c,$(HYPERVISOR_OBJS)) \
 		$(patsubst %.o,arch/x86/virt/%.c,$(foreach vendor,svm vmx,$(VIRT_$(vendor)_OBJS))) \
-		$(patsubst %.o,arch/x86/iommu/%.c,$(foreach kind,amdvi vtd none,$(IOMMU_$(kind)_OBJS)))) | sort -u
+		$(addprefix arch/x86/pci/,$(PCI_LATER)) $(patsubst %.o,arch/x86/iommu/%.c,$(foreach kind,amdvi vtd none,$(IOMMU_$(kind)_OBJS)))) | sort -u
 HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJS)))
 # Linker symbols are bounds of one object; cppcheck does not see that refusals do not return.
 CPPCHECK_IGNORES := --suppress=comparePointers --suppress=nullPointerRedundantCheck

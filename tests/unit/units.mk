@@ -53,3 +53,5 @@ unit_vmx := $(addprefix arch/x86/virt/,vmx.c vmx_block.c vmx_guest.c vmx_exit.c)
 unit_trap_table := arch/x86/cpu/trap.c arch/x86/cpu/trap.S tests/unit/fake_plan.c
 unit_io_table := arch/x86/iommu/io_table.c
 unit_plan_devices := $(unit_planner)
+PCI_BUS_UNDER_TEST := arch/x86/pci/config.c core/log.c tests/unit/fake_pci.c tests/unit/fake_arch.c tests/unit/fake_plan.c
+unit_pci_config := $(PCI_BUS_UNDER_TEST) tests/fuzz/fuzz_pci.c
