@@ -55,3 +55,6 @@ unit_io_table := arch/x86/iommu/io_table.c
 unit_plan_devices := $(unit_planner)
 PCI_BUS_UNDER_TEST := arch/x86/pci/config.c core/log.c tests/unit/fake_pci.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_pci_config := $(PCI_BUS_UNDER_TEST) tests/fuzz/fuzz_pci.c
+AMDVI := $(addprefix arch/x86/iommu/,amdvi.c amdvi_unit.c amdvi_queue.c amdvi_table.c amdvi_ivrs.c amdvi_event.c amdvi_audit.c io_table.c)
+unit_amdvi := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c
+unit_ivrs := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c tests/fuzz/fuzz_ivrs.c
