@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the units really allow, for the isolation audit: from their registers through the tables, sharing no function with those who built
+ * them. Here too a table outside our own pool is not followed. */
+#include "crash.h"
+#include "iommu.h"
+#include "vtd.h"
+
+#define BITS(value, low, count) ((value) >> (low) & ((1ull << (count)) - 1))
+
+static const uint64_t *table_at(uint64_t address)
+{
+    uint64_t page = address & VTD_ADDRESS;
+
+    INVARIANT(range_inside(page, PAGE_SIZE, arch_hpa(plan_pool).v, (uint64_t)plan.pool_pages * PAGE_SIZE),
+              "iommu audit: a table outside the hypervisor's memory");
+    return arch_ptr(HPA(page));
+}
+
+static uint64_t irta(void)
+{
+    return vtd_read64(&vtd_units[0], VTD_IRTA);
+}
+
+static const uint64_t *irte_at(unsigned index)
+{
+    return table_at(irta() + index / 256 * (uint64_t)PAGE_SIZE) + index % 256 * 2;
+}
+
+/* First entry of a requester's block and how many it has. */
+static unsigned block_of(uint16_t requester, unsigned *first)
+{
+    for (unsigned i = 0; i < plan.function_count; i++)
+        if (plan.functions[i].requester == requester) {
+            *first = plan.functions[i].interrupt;
+            return plan.functions[i].vectors;
+        }
+    *first = plan.interrupts - 2;
+    return requester == plan.board->iommu.ioapic_function ? 2 : 0;
+}
+
+/* Is a present entry for its block's owner alone, in the form that we give it? */
+static void irte_check(unsigned index, const uint64_t *irte)
+{
+    uint16_t source = (uint16_t)irte[1];
+    unsigned first, count = block_of(source, &first);
+    uint64_t mode = BITS(irte[0], 5, 3);
+
+    INVARIANT(index >= first && index - first < count, "iommu audit: an interrupt entry of a foreign block");
+    INVARIANT(irte[1] >> 16 == 4, "iommu audit: an interrupt entry does not verify its source");
+    INVARIANT((irte[0] & 0xff1full) == 1, "iommu audit: an interrupt entry is not physical, edge and remapped");
+    INVARIANT((irta() & VTD_IRTA_EIME) || (BITS(irte[0], 32, 8) == 0 && irte[0] >> 48 == 0),
+              "iommu audit: destination of an interrupt entry");
+    INVARIANT(mode == (source == plan.board->iommu.ioapic_function ? 4 : 0), "iommu audit: delivery mode of an interrupt entry");
+}
+
+/* All that is the same for every requester. */
+static void units_check(void)
+{
+    uint64_t rtaddr = vtd_read64(&vtd_units[0], VTD_RTADDR);
+
+    for (unsigned i = 0; i < plan.board->iommu.unit_count; i++) {
+        INVARIANT((vtd_read(&vtd_units[i], VTD_GSTS) & VTD_LASTING) == (VTD_TE | VTD_QIE | VTD_IRE),
+                  "iommu audit: a unit is not on");
+        INVARIANT(vtd_read64(&vtd_units[i], VTD_RTADDR) == rtaddr && (rtaddr & PAGE_MASK) == 0,
+                  "iommu audit: root table of a unit");
+        INVARIANT(vtd_read64(&vtd_units[i], VTD_IRTA) == irta(), "iommu audit: interrupt table of a unit");
+    }
+    for (unsigned i = 0; i < 2u << BITS(irta(), 0, 4); i++)
+        if (irte_at(i)[0] & 1)
+            irte_check(i, irte_at(i));
+}
+
+/* Of a present root entry and a present context entry; else 0. */
+static const uint64_t *context_find(uint16_t requester)
+{
+    const uint64_t *entry = table_at(vtd_read64(&vtd_units[0], VTD_RTADDR)) + (requester >> 8) * 2u;
+
+    if (!(entry[0] & 1))
+        return 0;
+    INVARIANT(BITS(entry[0], 1, 11) == 0 && entry[1] == 0, "iommu audit: root entry has unexpected bits");
+    entry = table_at(entry[0]) + (requester & 0xff) * 2u;
+    if (!(entry[0] & 1))
+        return 0;
+    INVARIANT(BITS(entry[0], 2, 2) == 0, "iommu audit: a context entry does not translate by our tables alone");
+    INVARIANT(BITS(entry[0], 1, 11) == 0 && entry[1] >> 24 == 0 && BITS(entry[1], 3, 5) == 0 && BITS(entry[1], 0, 3) - 1 < 2,
+              "iommu audit: context entry has unexpected bits");
+    return entry;
+}
+
+/* The common part once per bus: an audit asks for all ids in order. */
+struct iommu_rights iommu_audit_rights(uint16_t requester)
+{
+    struct iommu_rights rights = {0};
+    const uint64_t *context = context_find(requester);
+    unsigned first, count = block_of(requester, &first);
+
+    if ((requester & 0xff) == 0)
+        units_check();
+    for (unsigned i = 0; i < count; i++)
+        rights.interrupts += (uint32_t)(irte_at(first + i)[0] & 1);
+    rights.dma = context != 0;
+    if (rights.dma)
+        rights.domain = (uint16_t)(context[1] >> 8);
+    return rights;
+}
+
+bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf)
+{
+    const uint64_t *context = context_find(requester);
+    unsigned levels = context ? (unsigned)BITS(context[1], 0, 3) + 2 : 0;
+
+    for (uint64_t at = from, size = 0; levels != 0 && at < 1ull << (12 + 9 * levels); at = (at & ~(size - 1)) + size) {
+        uint64_t entry = context[0];
+
+        for (unsigned level = levels; level > 0; level--) {
+            size = 1ull << (3 + 9 * level);
+            entry = table_at(entry)[BITS(at, 3 + 9 * level, 9)];
+            if (BITS(entry, 0, 2) == 0)
+                break;
+            INVARIANT((entry & ~(VTD_ADDRESS | 3 | (level == 2 ? 0x80 : 0))) == 0,
+                      "iommu audit: second-level entry has unexpected bits");
+            if (level == 1 || BITS(entry, 7, 1)) {
+                *leaf =
+                    (struct iommu_leaf){at & ~(size - 1), entry & VTD_ADDRESS & ~(size - 1), size, entry & 1, BITS(entry, 1, 1)};
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
+{
+    bool wide = (irta() & VTD_IRTA_EIME) != 0;
+    unsigned first, count = block_of(requester, &first);
+    const uint64_t *irte = irte_at(index < count ? first + index : 0);
+
+    if (index >= count || !(irte[0] & 1))
+        return false;
+    *apic_id = (uint32_t)(wide ? irte[0] >> 32 : BITS(irte[0], 40, 8));
+    *vector = (uint8_t)(irte[0] >> 16);
+    *nmi = BITS(irte[0], 5, 3) == 4;
+    return true;
+}
