@@ -72,7 +72,7 @@ VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
 VIRT_vmx_OBJS := vmx.o vmx_block.o vmx_guest.o vmx_exit.o vmx_enter.S.o vmx_nested.o vmx_controls.o vmx_state.o vmx_audit.o
 # One IOMMU's back end.
 IOMMU_amdvi_OBJS := amdvi.o amdvi_unit.o amdvi_queue.o amdvi_table.o amdvi_ivrs.o amdvi_event.o amdvi_audit.o io_table.o
-IOMMU_vtd_OBJS := io_table.o
+IOMMU_vtd_OBJS := vtd.o vtd_table.o vtd_queue.o vtd_fault.o vtd_dmar.o vtd_audit.o io_table.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))

@@ -59,3 +59,4 @@ unit_pci_config := $(PCI_BUS_UNDER_TEST) tests/fuzz/fuzz_pci.c
 AMDVI := $(addprefix arch/x86/iommu/,amdvi.c amdvi_unit.c amdvi_queue.c amdvi_table.c amdvi_ivrs.c amdvi_event.c amdvi_audit.c io_table.c)
 unit_amdvi := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c
 unit_ivrs := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c tests/fuzz/fuzz_ivrs.c
+unit_vtd := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_fault.c vtd_audit.c io_table.c) tests/unit/fake_vtd.c tests/unit/fake_arch.c tests/unit/fake_plan.c

@@ -23,7 +23,7 @@ enum {
 #define VTD_CAP_RWBF (1ull << 4)
 #define VTD_CAP_PMR (3ull << 5)                                       /* protected memory regions, low and high */
 #define VTD_CAP_LEVELS(cap, levels) ((cap) >> ((levels) + 6) & 1)     /* SAGAW: bit 9 three, bit 10 four */
-#define VTD_CAP_WIDTH(cap) ((unsigned)((cap) >> 16 & 63) + 1)         /* MGAW */
+#define VTD_CAP_MGAW(cap) ((unsigned)((cap) >> 16 & 63))              /* one less than the bits of an address */
 #define VTD_CAP_FAULTS_AT(cap) ((unsigned)((cap) >> 24 & 0x3ff) * 16) /* FRO */
 #define VTD_CAP_LARGE (1ull << 34)                                    /* SLLPS: 2 MiB */
 #define VTD_CAP_FAULTS(cap) ((unsigned)((cap) >> 40 & 0xff) + 1)      /* NFR */

@@ -73,7 +73,7 @@ static bool levels_fit(unsigned count, uint64_t end)
     bool fit = end <= 1ull << (12 + 9 * count);
 
     for (unsigned i = 0; i < plan.board->iommu.unit_count; i++)
-        fit = fit && VTD_CAP_LEVELS(vtd_units[i].cap, count) && end <= 1ull << VTD_CAP_WIDTH(vtd_units[i].cap);
+        fit = fit && VTD_CAP_LEVELS(vtd_units[i].cap, count) && end / 2 <= 1ull << VTD_CAP_MGAW(vtd_units[i].cap);
     return fit;
 }
 
