@@ -32,6 +32,8 @@ ifeq ($(wildcard $(board_dir)/board.c),)
 $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ or a path with a slash)
 endif
 include $(board_dir)/board.mk
+# The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
+IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long
 image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
@@ -106,7 +108,7 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
 RULES_OBJS := check.o image.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_life.o rules_console.o rules_image.o \
-	rules_file.o rules_board.o rules_release.o
+	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_release.o
 PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_devices.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
 	report.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o
@@ -123,7 +125,7 @@ $(out)/host/board.o: $(board_dir)/board.c | build/.deps
 	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 comma := ,
 planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c \
-	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE))
+	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE)) --iommu $(IOMMU)
 $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
 	$(call say,LINK,$@)
 	$(Q)gcc -o $@ $^

@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEADERS = [("Product", "config/include/product.h", "config/<name>/product.c"), ("Board", "board/include/board.h", "board/<name>/board.c")]
 BEGIN, END = "<!-- made by config/tool/confdoc.py: begin -->", "<!-- end -->"
 AREAS = [("0", "Names and references"), ("1", "Cores"), ("2", "Memory"), ("3", "Watchdogs, restarts, actions"), ("4", "Tick and console"),
-         ("5", "Images"), ("6", "Boards"), ("7", "Product and board together, release images")]
+         ("5", "Images"), ("6", "Boards"), ("7", "Product and board together, release images"),
+         ("8", "Devices given to partitions")]
 
 COMMENT = r"(?:\s*/\*\s*(?P<comment>.*?)\s*\*/)?"
 FIELD = re.compile(r"^\s+(?P<type>(?:const |struct |enum )*\w+ \*?)\s*(?P<names>[\w*\[\], ]+);" + COMMENT + "$")

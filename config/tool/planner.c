@@ -18,7 +18,7 @@ struct options {
     const char *product_file, *board_file;
     struct image_files images[PRODUCT_MAX_PARTITIONS];
     bool images_given;
-    const char *stray_image, *programs;
+    const char *stray_image, *programs, *iommu;
 };
 
 static const char usage[] =
@@ -32,6 +32,7 @@ static const char usage[] =
     "  --kernel NAME=FILE               bzImage or vmlinux of a Linux partition, instead of the one its table names\n"
     "  --initrd NAME=FILE               its initrd, likewise\n"
     "  --programs A,B,...               the programs that have sources: a unikernel with another one is refused\n"
+    "  --iommu NAME                     the IOMMU whose code is linked in, none, amdvi or vtd: the board must have it\n"
     "  --release                        plan a release image: test boards and test switches are refused\n"
     "  --product-file F, --board-file F names to print in findings\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n";
@@ -69,10 +70,14 @@ static int take_option(struct options *options, const char *option, const char *
     const struct {
         const char *name;
         const char **slot;
-    } paths[] = {
-        {"--plan", &options->plan},        {"--payloads", &options->payloads},         {"--grub", &options->grub},
-        {"--report", &options->report},    {"--product-file", &options->product_file}, {"--board-file", &options->board_file},
-        {"--programs", &options->programs}};
+    } paths[] = {{"--plan", &options->plan},
+                 {"--payloads", &options->payloads},
+                 {"--grub", &options->grub},
+                 {"--report", &options->report},
+                 {"--product-file", &options->product_file},
+                 {"--board-file", &options->board_file},
+                 {"--programs", &options->programs},
+                 {"--iommu", &options->iommu}};
     for (unsigned i = 0; i < ARRAY_SIZE(paths); i++)
         if (!strcmp(option, paths[i].name)) {
             *paths[i].slot = value;
@@ -276,6 +281,7 @@ int main(int argc, char **argv)
     check.images_made = options.images_given;
     check.stray_image = options.stray_image;
     check.programs = options.programs;
+    check.iommu = options.iommu;
     check_run(&check);
     if (refused(&check, &options))
         return 1;

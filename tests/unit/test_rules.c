@@ -10,9 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../fixtures/good.h"
 #include "check.h"
 #include "image.h"
 #include "random_tables.h"
+
+#pragma GCC diagnostic ignored "-Woverride-init" /* good tables with one field spoilt */
 
 static struct check check;
 
@@ -131,6 +134,43 @@ static void wild(void *at, size_t size)
         ((uint8_t *)at)[i] = random_in(0, 1) ? edges[random_in(0, ARRAY_SIZE(edges) - 1)] : (uint8_t)random_next();
 }
 
+static const char *random_role(void)
+{
+    static const char *const roles[] = {0, "", "nic0", "nic0.vf1", "nic0.vf16", "nic0.vf65535", "a.b", "disk0", "disk0.vf2"};
+    return roles[random_in(0, ARRAY_SIZE(roles) - 1)];
+}
+
+static void wild_bars(struct board_bar bars[BOARD_BARS])
+{
+    for (unsigned i = 0; i < BOARD_BARS; i++) {
+        bars[i].prefetchable = random_in(0, 1);
+        bars[i].kind = (enum board_bar_kind)random_in(0, 4);
+        if (random_in(0, 1))
+            bars[i].size = 1ull << random_in(0, 63);
+    }
+}
+
+/* Many functions on few buses, so that they meet. */
+static void wild_functions(struct board *b)
+{
+    b->function_count = (uint32_t)random_in(0, BOARD_MAX_FUNCTIONS + 2);
+    b->unsafe_dma = random_in(0, 1);
+    for (unsigned i = 0; i < BOARD_MAX_FUNCTIONS; i++) {
+        struct board_function *f = &b->functions[i];
+        f->role = random_role();
+        f->msi = random_in(0, 1);
+        f->vendor_caps = random_in(0, 1);
+        f->bridge.acs = random_in(0, 1);
+        f->vf.needs_owner = random_in(0, 1);
+        if (random_in(0, 1))
+            f->bus = (uint8_t)random_in(0, 3);
+        if (random_in(0, 1))
+            f->bridge.secondary = f->bridge.subordinate = 0;
+        wild_bars(f->bars);
+        wild_bars(f->vf.bars);
+    }
+}
+
 static void wild_partition(struct partition_spec *p)
 {
     wild(p, sizeof(*p));
@@ -140,7 +180,11 @@ static void wild_partition(struct partition_spec *p)
     p->args = random_text();
     p->kernel = random_text();
     p->initrd = random_text();
-    p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = p->unpacked = random_in(0, 1);
+    p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = p->unpacked = p->restart.never = random_in(0, 1);
+    for (unsigned i = 0; i < PRODUCT_MAX_DEVICES; i++) {
+        p->devices[i].role = random_role();
+        p->devices[i].optional = random_in(0, 1);
+    }
     p->kind = (enum image_kind)random_in(0, 3);
 }
 
@@ -158,6 +202,7 @@ static void test_wild_tables(void **state)
             wild(&b, sizeof(b));
             b.name = random_text();
             b.description = random_text();
+            wild_functions(&b);
             b.invariant_tsc = b.arat = b.no_speculation = b.no_page_size_erratum = b.test_only = random_in(0, 1);
             for (unsigned i = 0; i < BOARD_MAX_CORES; i++)
                 b.cores[i].reserved = random_in(0, 1);
@@ -253,11 +298,52 @@ static void test_defaults(void **state)
     assert_int_equal(console_bytes_per_second(&p), 65536);
 }
 
+/* What comes close to a rule and is allowed: nothing is found. */
+static void test_devices_accepted(void **state)
+{
+    (void)state;
+    static const struct board good = {GOOD_BOARD};
+    static const struct board apart = {GOOD_BOARD, .functions[PORT3].bridge.acs = true, .functions[MODEM].group = 4};
+    static const struct {
+        const struct board *board;
+        struct partition_spec partitions[3];
+    } cases[] = {
+        /* a missing optional one; PF and VFs in three partitions behind ACS */
+        {&good,
+         {{GOOD_UNIKERNEL("one"),
+           .devices = {{.role = "gone0", .optional = true}, {.role = "nic0", .vectors = 5}, {.role = "disk0"}}},
+          {GOOD_LINUX("two"), .devices = {{.role = "disk0.vf4"}}},
+          {GOOD_UNIKERNEL("three"), .devices = {{.role = "disk0.vf1"}}}}},
+        /* no reset and no second life; a group with one owner, of which a unikernel polls the modem; a reset of their bus reaches nobody else */
+        {&good,
+         {{GOOD_UNIKERNEL("one"), .devices = {{.role = "timer0"}}, NEVER},
+          {GOOD_UNIKERNEL("two"), .devices = {{.role = "sound0"}, {.role = "modem0"}}, .restart = {.limit = 1}}}},
+        /* it would reach another partition's modem, but there is none */
+        {&apart,
+         {{GOOD_UNIKERNEL("one"), .devices = {{.role = "sound0"}}, NEVER},
+          {GOOD_UNIKERNEL("two"), .devices = {{.role = "modem0"}}}}},
+        /* who never starts again takes nobody with it */
+        {&good,
+         {{GOOD_UNIKERNEL("one"), .devices = {{.role = "disk0"}}, NEVER},
+          {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0.vf2"}}}}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct product p = {GOOD_PRODUCT};
+        memcpy(p.partitions, cases[i].partitions, sizeof(cases[i].partitions));
+        check = (struct check){.product = &p, .board = cases[i].board, .iommu = "amdvi"};
+        if (check_run(&check)) {
+            char *text = printed();
+            fail_msg("case %u: %s", i, text);
+            free(text);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule_table),  cmocka_unit_test(test_all_at_once),
-                                       cmocka_unit_test(test_print_safe),  cmocka_unit_test(test_wild_tables),
-                                       cmocka_unit_test(test_wild_images), cmocka_unit_test(test_many_findings),
-                                       cmocka_unit_test(test_defaults),    cmocka_unit_test(test_which_partition)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rule_table),  cmocka_unit_test(test_all_at_once),     cmocka_unit_test(test_print_safe),
+        cmocka_unit_test(test_wild_tables), cmocka_unit_test(test_wild_images),     cmocka_unit_test(test_many_findings),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_which_partition), cmocka_unit_test(test_devices_accepted)};
     return cmocka_run_group_tests(tests, 0, 0);
 }

@@ -22,7 +22,7 @@ unit_audit := arch/x86/virt/audit.c arch/x86/virt/svm_audit.c arch/x86/mm/nested
 unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
-	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c \
+	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \
 	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c plan_devices.c plan_pool.c)
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
