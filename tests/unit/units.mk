@@ -61,3 +61,4 @@ unit_amdvi := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c
 unit_ivrs := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c tests/fuzz/fuzz_ivrs.c
 unit_vtd := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_fault.c vtd_audit.c io_table.c) tests/unit/fake_vtd.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_dmar := arch/x86/iommu/vtd_dmar.c tests/fuzz/fuzz_dmar.c tests/unit/fake_plan.c
+unit_pci_bus := $(PCI_BUS_UNDER_TEST) $(addprefix arch/x86/pci/,enumerate.c program.c reset.c)

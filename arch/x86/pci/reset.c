@@ -76,9 +76,9 @@ const char *arch_pci_reset(const struct plan_function *function)
     uint16_t last = bus ? pci_requester(above->bridge.subordinate, 31, 7) : function->requester;
     const char *why;
 
+    pci_function_quiet(function->requester);
     if (kind == RESET_BUS && !bus)
         return "there is no bridge above it";
-    pci_function_quiet(function->requester);
     why = reset_do(function, kind, above);
     if (why != 0)
         return why;
