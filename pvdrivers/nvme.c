@@ -380,12 +380,13 @@ const char *nvme_open(struct nvme *nvme, struct bh_pci *pci, unsigned queues, un
 {
     if (nvme->pci != pci)
         *nvme = (struct nvme){.pci = pci, .timeout_ns = COMMAND_NS};
-    nvme->failed = false;
-    nvme->why = 0;
+    nvme->failed = true;
+    nvme->why = "BAR 0 does not hold the registers";
     nvme->queues = 0;
     nvme->registers = bh_pci_map(pci, 0, &nvme->registers_size);
     if (!nvme->registers || nvme->registers_size <= DOORBELLS)
-        return "BAR 0 does not hold the registers";
+        return nvme->why;
+    nvme->failed = false;
     bh_pci_stop(pci); /* no memory access before it is known to be switched off */
     const char *wrong = capabilities_read(nvme);
     if (!wrong)
