@@ -38,7 +38,7 @@ static uint64_t iommu_pages(const struct board *board, const struct device_plan 
     uint64_t entries = POOL_VTD_ENTRIES;
     uint32_t count = board->iommu.unit_count < BOARD_MAX_IOMMUS ? board->iommu.unit_count : BOARD_MAX_IOMMUS;
     if (board->iommu.kind == IOMMU_AMDVI)
-        return POOL_AMDVI_DEVICES + count * POOL_AMDVI_UNIT + (devices->function_count + IOAPIC_ENTRIES) * POOL_AMDVI_FUNCTION;
+        return POOL_AMDVI_DEVICES + count * POOL_AMDVI_UNIT + (devices->function_count + 1) * POOL_AMDVI_FUNCTION;
     if (board->iommu.kind != IOMMU_VTD)
         return 0;
     while (entries < devices->interrupts)

@@ -23,8 +23,8 @@
 
 /* arch/x86/iommu/amdvi.c */
 #define POOL_AMDVI_DEVICES 512u /* device table of all 65,536 requester ids */
-#define POOL_AMDVI_UNIT 4u      /* command buffer, event log, where completion is written */
-#define POOL_AMDVI_FUNCTION 1u  /* interrupt table of a function; of the IO-APIC, the HPET */
+#define POOL_AMDVI_UNIT 2u      /* command buffer, event log */
+#define POOL_AMDVI_FUNCTION 2u  /* interrupt table of a function, and of all that are not in the plan */
 
 /* arch/x86/iommu/vtd.c */
 #define POOL_VTD_COMMON 1u    /* root table */

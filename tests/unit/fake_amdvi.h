@@ -24,6 +24,7 @@ struct fake_unit {
     uint64_t other_table; /* what its device table register reads instead */
     bool late_events;     /* the tail moves before the event is in memory */
     bool inside;          /* does commands when asked, not when written: fake_unit_run() */
+    bool lies;            /* its registers pass through a test's own arch_device_read() and arch_device_write() */
     unsigned commands, illegal;
     bool log_was_off_late; /* the unit was switched off while its logs ran */
 };
@@ -39,6 +40,9 @@ extern unsigned fake_pool_taken;
 /* Two units, off; three partitions, four functions: 0 and 1 of partition 0, 2 of 1, 3 of 2. */
 void fake_amdvi_reset(void);
 void fake_unit_run(unsigned unit);
+/* What arch_device_read() and arch_device_write() do, which a test may have of its own. */
+uint64_t fake_register_read(hpa_t address, unsigned size);
+void fake_register_write(hpa_t address, unsigned size, uint64_t value);
 
 /* What becomes of a device's access. False: stopped; if the unit logs, there is an event. */
 bool fake_dma(unsigned unit, uint16_t requester, uint64_t iova, bool write, uint64_t *hpa);

@@ -276,7 +276,7 @@ static void a_unit_that_does_not_obey_is_refused(void **state)
     (void)state;
     assert_string_equal(
         on_with(never_stops) ?: "",
-        "IOMMU-5: a unit that the firmware left on does not stop: switch DMA protection off in its setup, or power off once");
+        "AMDVI-2: a unit that the firmware left on does not stop: switch DMA protection off in its setup, or power off once");
     before = fake.ticks - fake.boot_ticks;
     assert_true(before < 30 * fake.khz); /* bounded: 10 ms and a bit */
     assert_non_null(strstr(on_with(stays_on) ?: "", "does not stop"));

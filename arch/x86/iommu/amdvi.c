@@ -36,12 +36,12 @@ static const char *unit_check(struct amdvi_unit *unit, const struct ivrs_unit *f
                     (found->flags & 8 ? AMDVI_CONTROL_ISOCHRONOUS : 0);
     features = amdvi_read(unit, AMDVI_FEATURES);
     if (!(features & AMDVI_FEATURE_INVALIDATE_ALL))
-        return "IOMMU-4: a unit cannot forget all at once (IASup): too old for this, give no device away on this board";
+        return "AMDVI-1: a unit cannot forget all at once (IASup): too old for this, give no device away on this board";
     if (!lapic_is_x2apic())
         return 0;
     unit->control |= AMDVI_CONTROL_WIDE | AMDVI_CONTROL_X2APIC;
     return (features & x2apic) == x2apic ? 0
-                                         : "IOMMU-4: the processors are in x2APIC mode, for which a unit has no interrupt entries "
+                                         : "AMDVI-1: the processors are in x2APIC mode, for which a unit has no interrupt entries "
                                            "(XTSup): switch x2APIC off in the firmware's setup";
 }
 
@@ -51,7 +51,7 @@ const char *iommu_check(const uint8_t *table, size_t size)
     const char *why;
 
     if (table == 0)
-        return "IOMMU-1: the firmware has no IVRS table: switch the IOMMU (AMD-Vi) on in its setup";
+        return "IVRS-1: the firmware has no IVRS table: switch the IOMMU (AMD-Vi) on in its setup";
     if ((why = ivrs_parse(table, size, &ivrs)) != 0)
         return why;
     amdvi_wide = lapic_is_x2apic();
@@ -94,13 +94,13 @@ const char *iommu_on(void)
         unit->commands = pool_take(1);
         unit->events = pool_take(1);
         if (!amdvi_unit_off(unit))
-            return "IOMMU-5: a unit that the firmware left on does not stop: switch DMA protection off in its setup, or power off "
+            return "AMDVI-2: a unit that the firmware left on does not stop: switch DMA protection off in its setup, or power off "
                    "once";
         if (!amdvi_unit_on(unit))
-            return "IOMMU-5: a unit does not start its command buffer and its event log";
+            return "AMDVI-2: a unit does not start its command buffer and its event log";
     }
     if (!amdvi_submit(&all, 1))
-        return "IOMMU-5: a unit does not do its first command";
+        return "AMDVI-2: a unit does not do its first command";
     return iommu_audit_units();
 }
 

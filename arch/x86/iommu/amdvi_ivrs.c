@@ -34,7 +34,7 @@ static uint16_t read16(const uint8_t *p)
 
 static const char *refuse(const struct plan_function *function, const char *why)
 {
-    log_line("IOMMU-3: %s, requester id %x, cannot be given away", function->role, function->requester);
+    log_line("IVRS-3: %s, requester id %x, cannot be given away", function->role, function->requester);
     return why;
 }
 
@@ -49,11 +49,11 @@ static const char *covers(struct parse *p, uint32_t first, uint32_t last, uint32
 
         p->covered[i] |= inside;
         if (alias != NOBODY && inside && alias != f->requester)
-            return refuse(f, "IOMMU-3: a function speaks to the IOMMU in another's name, as behind a bridge to PCI: move it to a "
+            return refuse(f, "IVRS-3: a function speaks to the IOMMU in another's name, as behind a bridge to PCI: move it to a "
                              "slot of its own");
         if (alias == f->requester && (first != alias || last != alias))
             return refuse(
-                f, "IOMMU-3: another function speaks to the IOMMU in the name of one that is given away: move it to another slot");
+                f, "IVRS-3: another function speaks to the IOMMU in the name of one that is given away: move it to another slot");
     }
     return 0;
 }
@@ -64,9 +64,9 @@ static const char *special(struct parse *p, uint8_t kind, uint16_t id)
     for (unsigned i = 0; i < plan.function_count; i++)
         if (plan.functions[i].requester == id)
             return refuse(&plan.functions[i],
-                          "IOMMU-3: a function has the requester id of the IO-APIC, the HPET or a device of the board");
+                          "IVRS-3: a function has the requester id of the IO-APIC, the HPET or a device of the board");
     if (kind == SPECIAL_HPET && id != plan.board->iommu.hpet_function)
-        return "IOMMU-2: the IVRS table has another requester id for the HPET than the board table (iommu.hpet_function)";
+        return "IVRS-2: the IVRS table has another requester id for the HPET than the board table (iommu.hpet_function)";
     p->ioapic |= kind == SPECIAL_IOAPIC && id == plan.board->iommu.ioapic_function;
     p->hpet |= kind == SPECIAL_HPET;
     return 0;
@@ -78,7 +78,7 @@ static const char *range_end(struct parse *p, uint32_t last)
 
     p->range = NOBODY;
     if (first == NOBODY || last < first)
-        return "IOMMU-1: IVRS: a range of devices ends that has not begun";
+        return "IVRS-1: a range of devices ends that has not begun";
     return covers(p, first, last, p->range_alias);
 }
 
@@ -87,7 +87,7 @@ static const char *device_entry(struct parse *p, const uint8_t *entry)
     uint16_t id = read16(entry + 1);
 
     if (p->range != NOBODY && entry[0] != ENTRY_END && entry[0] != ENTRY_PAD && entry[0] != ENTRY_PAD8)
-        return "IOMMU-1: IVRS: a range of devices does not end";
+        return "IVRS-1: a range of devices does not end";
     switch (entry[0]) {
     case ENTRY_PAD:
     case ENTRY_PAD8:
@@ -112,7 +112,7 @@ static const char *device_entry(struct parse *p, const uint8_t *entry)
     case ENTRY_NAMED:
         return special(p, 0, id);
     default:
-        return "IOMMU-1: IVRS: a device entry of a kind that is not known: it could change who speaks in whose name";
+        return "IVRS-1: a device entry of a kind that is not known: it could change who speaks in whose name";
     }
 }
 
@@ -144,13 +144,13 @@ static const char *blocks_check(const uint8_t *table, size_t size)
     uint32_t length;
 
     if (size < IVRS_BLOCKS)
-        return "IOMMU-1: IVRS too short";
+        return "IVRS-1: table too short";
     for (size_t at = IVRS_BLOCKS; at < size; at += length) {
         if (size - at < 4)
-            return "IOMMU-1: IVRS ends inside a block";
+            return "IVRS-1: the table ends inside a block";
         length = read16(table + at + 2);
         if (length < block_header(table[at]) || length > size - at)
-            return "IOMMU-1: IVRS: a block's length is impossible";
+            return "IVRS-1: a block's length is impossible";
     }
     return 0;
 }
@@ -170,16 +170,16 @@ static const char *unit_add(struct parse *p, const uint8_t *block)
 
     for (unsigned i = 0; i < p->out->unit_count; i++)
         if (p->out->units[i].base == unit.base)
-            return "IOMMU-1: IVRS describes a unit twice";
+            return "IVRS-1: the table describes a unit twice";
     if (read16(block + 16) != 0)
-        return "IOMMU-1: IVRS: a unit of another PCI segment than 0";
+        return "IVRS-1: a unit of another PCI segment than 0";
     for (unsigned i = 0; i < plan.board->iommu.unit_count; i++)
         if (plan.board->iommu.units[i] == unit.base && plan.board->iommu.unit_functions[i] == unit.function) {
             p->out->units[p->out->unit_count++] = unit;
             return special(p, 0, unit.function);
         }
-    log_line("IOMMU-2: IVRS: unit at %lx, requester id %x", unit.base, unit.function);
-    return "IOMMU-2: the board table does not have this unit (iommu.units, iommu.unit_functions)";
+    log_line("IVRS-2: unit at %lx, requester id %x", unit.base, unit.function);
+    return "IVRS-2: the board table does not have this unit (iommu.units, iommu.unit_functions)";
 }
 
 static const char *unit_block(struct parse *p, const uint8_t *block)
@@ -190,9 +190,9 @@ static const char *unit_block(struct parse *p, const uint8_t *block)
     p->range = NOBODY;
     for (uint32_t at = block_header(block[0]), step; why == 0 && at < length; at += step) {
         step = entry_size(block + at, length - at);
-        why = step ? device_entry(p, block + at) : "IOMMU-1: IVRS: a device entry does not fit its block";
+        why = step ? device_entry(p, block + at) : "IVRS-1: a device entry does not fit its block";
     }
-    return why == 0 && p->range != NOBODY ? "IOMMU-1: IVRS: a range of devices does not end" : why;
+    return why == 0 && p->range != NOBODY ? "IVRS-1: a range of devices does not end" : why;
 }
 
 /* Memory that the firmware wants devices to reach, or that they would reach untranslated: whatever it is, no function of ours has it. */
@@ -205,7 +205,7 @@ static const char *memory_block(const uint8_t *block)
         if (plan.functions[i].requester >= first && plan.functions[i].requester <= last)
             return refuse(
                 &plan.functions[i],
-                "IOMMU-3: the firmware reserves memory for a function (IVMD): it may use it behind our back; choose another one");
+                "IVRS-3: the firmware reserves memory for a function (IVMD): it may use it behind our back; choose another one");
     return 0;
 }
 
@@ -225,21 +225,21 @@ static const char *rest_check(const struct parse *p)
     uint8_t bits = p->table[IVRS_INFO + 1] & 0x7f; /* of a physical address */
 
     if (p->out->unit_count != plan.board->iommu.unit_count)
-        return "IOMMU-2: the IVRS table lacks a unit of the board table (iommu.units)";
+        return "IVRS-2: the IVRS table lacks a unit of the board table (iommu.units)";
     for (unsigned i = 0; i < plan.function_count; i++) {
         const struct plan_function *f = &plan.functions[i];
 
         if (!p->covered[i] && (f->physical == PLAN_NO_FUNCTION || !is_covered(p, f->physical)))
-            return refuse(f, "IOMMU-3: a function is behind no unit of the IVRS table");
+            return refuse(f, "IVRS-3: a function is behind no unit of the IVRS table");
     }
     for (unsigned i = 0; i < plan.partition_count; i++) {
         const struct plan_ram *last = &plan.partitions[i].ram[plan.partitions[i].ram_count - 1];
 
         if (bits < 52 && last->hpa.v + last->size > 1ull << bits)
-            return "IOMMU-4: a unit cannot address all RAM (IVinfo, PASize)";
+            return "AMDVI-1: a unit cannot address all RAM (IVinfo, PASize)";
     }
     if (!p->ioapic || p->hpet != (plan.board->iommu.hpet_function != 0))
-        return "IOMMU-2: the IVRS table has another requester id for the IO-APIC, or none for the HPET, than the board table";
+        return "IVRS-2: the IVRS table has another requester id for the IO-APIC, or none for the HPET, than the board table";
     return 0;
 }
 

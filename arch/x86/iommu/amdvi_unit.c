@@ -57,11 +57,11 @@ bool amdvi_unit_on(struct amdvi_unit *unit)
 const char *amdvi_unit_wrong(const struct amdvi_unit *unit)
 {
     if (((amdvi_read(unit, AMDVI_CONTROL) ^ unit->control) & ~AMDVI_CONTROL_INDIFFERENT) != 0)
-        return "IOMMU-5: a unit's control register does not read as written: look for DMA protection in the firmware's setup, "
+        return "AMDVI-2: a unit's control register does not read as written: look for DMA protection in the firmware's setup, "
                "which locks it";
     if (amdvi_read(unit, AMDVI_DEVICE_TABLE) != unit->devices)
-        return "IOMMU-5: a unit looks at another device table than ours";
+        return "AMDVI-2: a unit looks at another device table than ours";
     if (amdvi_read(unit, AMDVI_EXCLUSION_BASE) & 1)
-        return "IOMMU-5: a unit has an exclusion range, which no device may have";
+        return "AMDVI-2: a unit has an exclusion range, which no device may have";
     return 0;
 }
