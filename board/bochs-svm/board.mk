@@ -4,6 +4,9 @@
 # The CPU vendor's back end that is linked in: svm or vmx.
 VIRT := svm
 
+# The IOMMU whose code is linked in: amdvi, vtd or none.
+IOMMU := none
+
 # How it is run: Bochs 2.7 of Debian 12, one word for each line of its configuration file. An emulated second has `ips` ticks of
 # the TSC, each of one instruction on every processor that is not halted. VM_CR is an MSR that its AMD models lack: unknown ones read 0.
 BOCHS := bochs-bin
