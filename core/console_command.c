@@ -51,7 +51,7 @@ static void list(void)
 static void counters_of(const struct vcpu *vcpu)
 {
     const struct counters *c = &vcpu->counters;
-    static const char *const denied[DENIED_COUNT] = {"denied ports", "denied MSRs", "denied memory", "denied others"};
+    static const char *const denied[DENIED_COUNT] = {"denied ports", "denied MSRs", "denied memory", "denied PCI", "denied others"};
     char text[COUNTER_TEXT];
     size_t length = 0;
 

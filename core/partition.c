@@ -93,7 +93,7 @@ const char *cause_name(enum cause cause)
 
 static void denied_report(struct partition *partition)
 {
-    static const char *const kinds[] = {"port", "MSR", "memory", "other"};
+    static const char *const kinds[] = {"port", "MSR", "memory", "PCI", "other"};
     uint32_t count = atomic_exchange_explicit(&partition->denied.count, 0, memory_order_relaxed);
 
     if (count > 0)

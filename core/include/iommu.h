@@ -24,8 +24,8 @@ const char *iommu_on(void);
 void iommu_domain(unsigned partition);
 
 /* DMA of this function reaches its owner's RAM from now on, and its block of interrupts exists (all entries absent). Or: all of both is
- * denied again, and nothing of it is cached any more when this returns true. Owner's core, or boot. False: the unit did not confirm in
- * time. */
+ * denied again, and nothing of it is cached any more when this returns true; also where it was so already. Its owner's gate is held, on any
+ * core, or boot. False: the unit did not confirm in time. */
 bool iommu_attach(const struct plan_function *function);
 bool iommu_detach(const struct plan_function *function);
 

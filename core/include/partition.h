@@ -44,6 +44,8 @@
     X(CAUSE_MACHINE_CHECK, "machine check")                                                                                        \
     X(CAUSE_IMAGE, "altered image") /* its payload no longer has the digest of the plan */                                         \
     X(CAUSE_APIC, "local APIC would not empty")                                                                                    \
+    X(CAUSE_DMA, "too many IOMMU faults") /* of one of its functions, per second */                                                \
+    X(CAUSE_DEVICE, "a device that cannot start again")                                                                            \
     X(CAUSE_OPERATOR, "operator") /* by the console */
 
 #define NAMED_ENUM(enumerator, name) enumerator,
@@ -76,7 +78,7 @@ enum {
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
 };
 
-enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_OTHER, DENIED_COUNT };
+enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_PCI, DENIED_OTHER, DENIED_COUNT };
 struct counters {
     uint64_t exits[EXIT_KIND_COUNT];
     uint64_t ticks; /* TSC ticks spent in the hypervisor */
@@ -149,6 +151,7 @@ struct partition {
     struct uart16550 uart;             /* (g) */
     struct ioapic_shadow ioapic;       /* (g) */
     uint8_t rtc_index;                 /* (g) */
+    uint32_t pci_latch;                /* (g) port 0xcf8 */
     uint64_t lives;                    /* (boot) */
     hpa_t payload;                     /* (i) where its pristine module lies in the image zone */
     _Atomic uint32_t parked;           /* (a) cores that have parked since the stop began */

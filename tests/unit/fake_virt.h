@@ -26,7 +26,7 @@ struct fake_virt {
     } interrupts[64];
     unsigned interrupt_count;
     uint32_t requests[MAX_CORES];
-    unsigned denied[4]; /* by enum denied_kind */
+    unsigned denied[DENIED_COUNT]; /* by enum denied_kind */
 
     uint8_t *ram; /* guest-physical [0, ram_size) */
     uint64_t ram_size;

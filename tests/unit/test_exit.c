@@ -13,7 +13,7 @@
 #include "virt.h"
 
 static struct {
-    unsigned skipped, faults, serves, unblocked, denied[4], stops;
+    unsigned skipped, faults, serves, unblocked, denied[DENIED_COUNT], stops;
     uint64_t skip_length;
     uint8_t vector;
     bool has_code;

@@ -64,3 +64,9 @@ unit_pci_config := $(PCI_BUS_UNDER_TEST) tests/fuzz/fuzz_pci.c
 unit_vtd := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_fault.c vtd_audit.c io_table.c) tests/unit/fake_vtd.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_dmar := arch/x86/iommu/vtd_dmar.c tests/fuzz/fuzz_dmar.c tests/unit/fake_plan.c
 unit_pci_bus := $(PCI_BUS_UNDER_TEST) $(addprefix arch/x86/pci/,enumerate.c program.c reset.c)
+PCI_UNDER_TEST := $(addprefix core/,pci.c pci_config.c pci_msi.c pci_bars.c pci_life.c log.c) tests/fuzz/fuzz_functions.c \
+	$(addprefix tests/unit/,fake_functions.c fake_iommu.c fake_arch.c fake_plan.c fake_partition.c)
+unit_pci := $(PCI_UNDER_TEST)
+unit_pci_msi := $(PCI_UNDER_TEST)
+unit_pci_life := $(PCI_UNDER_TEST)
+unit_pci_bars := core/pci_bars.c tests/unit/fake_plan.c
