@@ -111,8 +111,8 @@ RULES_OBJS := check.o image.o rules.o rules_product.o rules_cpu.o rules_memory.o
 	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_release.o
 PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o plan_devices.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
 	report.o report_html.o report_svg.o) \
-	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o
-HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check
+	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o partitions/lib/cpio.o
+HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib
 
 build/host/%.o: %.c | build/.deps
 	$(call say,CC-HOST,$<)
@@ -173,11 +173,18 @@ product_path = $(if $(filter /%,$(1)),$(1),$(product_dir)/$(1))
 linux_file = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/kernel)
 linux_kernel = $(if $(UNPACKED_$(1)),$(out)/vmlinux/$(1),$(linux_file))
 linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
-image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name))) \
+# A unikernel's files: an archive as it is, a folder as an archive, looked at in every build and written when it changes.
+files_path = $(call product_path,$(FILES_$(1)))
+files_archive = $(if $(FILES_$(1)),$(if $(wildcard $(files_path)/.),$(out)/files/$(1).cpio,$(files_path)))
+$(out)/files/%.cpio: always config/tool/archive.py
+	$(Q)config/tool/archive.py $(call files_path,$*) $@
+.PHONY: always
+image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name)) $(call files_archive,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
 # The product's own that are not there are refused by the planner.
-$(sort $(foreach name,$(LINUXES),$(if $(KERNEL_$(name)),$(call linux_file,$(name))) $(if $(INITRD_$(name)),$(call linux_initrd,$(name))))): ;
-image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name))) \
+$(sort $(foreach name,$(LINUXES),$(if $(KERNEL_$(name)),$(call linux_file,$(name))) $(if $(INITRD_$(name)),$(call linux_initrd,$(name))))) \
+$(filter-out $(out)/%,$(sort $(foreach name,$(UNIKERNELS),$(call files_archive,$(name))))): ;
+image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name)) $(addprefix --files $(name)=,$(call files_archive,$(name)))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
 # An image in a folder: $(1) the folder, $(2) further planner options.

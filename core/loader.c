@@ -108,6 +108,8 @@ static void start_info_write(struct partition *partition)
     info->lives = partition->lives;
     info->watchdog_ms = partition->plan->watchdog.period_ms;
     info->x2apic = partition->plan->apic == APIC_X2APIC;
+    info->files = partition->plan->payload.files.v;
+    info->files_size = partition->plan->payload.files_size;
     text_copy(info->name, sizeof(info->name), partition->plan->name);
     text_copy(info->args, sizeof(info->args), partition->plan->args ? partition->plan->args : "");
 }

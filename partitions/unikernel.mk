@@ -21,6 +21,8 @@ unilib_sources := \
 	partitions/lib/apic.c \
 	partitions/lib/args.c \
 	partitions/lib/call.c \
+	partitions/lib/cpio.c \
+	partitions/lib/files.c \
 	partitions/lib/line.c \
 	partitions/lib/paging.c \
 	partitions/lib/pci.c \

@@ -14,6 +14,7 @@ struct image_files {
     const char *elf;    /* unikernel */
     const char *kernel; /* Linux */
     const char *initrd;
+    const char *files; /* unikernel: a folder, before the build has made an archive of it, or an archive */
 };
 
 #define FINDING_TEXT 320
@@ -113,6 +114,7 @@ uint32_t board_ranges(const struct board *board);
 
 /* Bounds that rules and planner share: the smallest useful memory, the largest we plan for, and the loaders' limits. */
 #define UNIKERNEL_MIN_MEMORY MIB(4)
+#define UNIKERNEL_MIN_HEAP MIB(1)
 #define LINUX_MIN_MEMORY MIB(128)
 #define PARTITION_MAX_MEMORY GIB(256)
 #define LINUX_COMMAND_MAX 2048u   /* boot protocol: COMMAND_LINE_SIZE of x86 */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cpio.h"
+
 bool file_readable(const char *path)
 {
     struct stat status;
@@ -176,4 +178,50 @@ void initrd_read(const char *path, struct initrd_facts *facts)
     fclose(file);
     for (unsigned i = 0; enough && i < ARRAY_SIZE(formats); i++)
         facts->known = facts->known || memcmp(head, formats[i].magic, formats[i].size) == 0;
+}
+
+static const char *entry_defect(const struct cpio_entry *entry)
+{
+    if (!entry->file && !entry->folder)
+        return "it is a link, a device or a hard link, not a plain file or folder";
+    return entry->sound ? 0 : "its name is too long, or not printable ASCII without empty, '.' and '..' parts";
+}
+
+static void archive_parse(const uint8_t *bytes, size_t size, struct archive_facts *facts)
+{
+    struct cpio_entry entry;
+    enum cpio_result result;
+
+    for (size_t at = 0; (result = cpio_read(bytes, size, at, &entry)) == CPIO_ENTRY; at = entry.next)
+        if ((facts->defect = entry_defect(&entry))) {
+            for (size_t i = 0; i + 1 < sizeof(facts->entry) && entry.name[i]; i++)
+                facts->entry[i] = entry.name[i] < ' ' || entry.name[i] > '~' ? '?' : entry.name[i];
+            return;
+        }
+    if (result == CPIO_BAD)
+        facts->defect = "it is no cpio archive of the kind newc, or is cut off";
+}
+
+#define ARCHIVE_MAX GIB(1)
+
+void archive_read(const char *path, struct archive_facts *facts)
+{
+    struct stat status;
+    memset(facts, 0, sizeof(*facts));
+    if (path && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        facts->readable = facts->folder = true;
+        return;
+    }
+    FILE *file = file_readable(path) ? fopen(path, "rb") : 0;
+    if (!file)
+        return;
+    facts->readable = true;
+    facts->size = file_size(file);
+    uint8_t *bytes = facts->size <= ARCHIVE_MAX ? malloc(facts->size + 1) : 0;
+    if (bytes && read_at(file, 0, bytes, facts->size))
+        archive_parse(bytes, facts->size, facts);
+    else
+        facts->defect = "it cannot be read, or is larger than 1 GiB";
+    free(bytes);
+    fclose(file);
 }

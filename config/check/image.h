@@ -38,9 +38,17 @@ struct initrd_facts {
     uint64_t size;
 };
 
+struct archive_facts {
+    bool readable, folder; /* a folder: the build has not made an archive of it yet */
+    const char *defect;    /* why it is no archive of plain files and folders, whole; else 0 */
+    char entry[64];        /* of which entry, or empty */
+    uint64_t size;
+};
+
 void elf_read(const char *path, struct elf_facts *facts);
 void bzimage_read(const char *path, struct bzimage_facts *facts);
 void initrd_read(const char *path, struct initrd_facts *facts);
+void archive_read(const char *path, struct archive_facts *facts);
 bool file_readable(const char *path);
 
 #endif

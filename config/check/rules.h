@@ -66,6 +66,7 @@ RULE(rule_args_printable);
 RULE(rule_args_reserved);
 RULE(rule_path_empty);
 RULE(rule_program_sources);
+RULE(rule_linux_files);
 
 /* rules_file.c: the image files themselves */
 RULE(rule_image_stray);
@@ -76,6 +77,9 @@ RULE(rule_elf_wx);
 RULE(rule_elf_memory);
 RULE(rule_elf_overlap);
 RULE(rule_elf_entry);
+RULE(rule_files_missing);
+RULE(rule_files_archive);
+RULE(rule_files_fit);
 RULE(rule_bzimage);
 RULE(rule_bzimage_protocol);
 RULE(rule_bzimage_command);

@@ -59,7 +59,7 @@ void rule_image_stray(struct check *check)
     EACH_PARTITION(p, check)
     {
         const struct image_files *files = files_of(check, p);
-        const char *stray = p->kind == IMAGE_LINUX ? files->elf : 0;
+        const char *stray = p->kind != IMAGE_LINUX ? 0 : files->elf ? files->elf : p->files ? 0 : files->files;
         if (p->kind == IMAGE_UNIKERNEL && !p->kernel && !p->initrd)
             stray = files->kernel ? files->kernel : files->initrd;
         if (stray)
@@ -173,6 +173,66 @@ void rule_elf_entry(struct check *check)
         if (!inside)
             found(check, (struct place){elf_of(check, p), p, "program"}, "the entry point is not in an executable segment",
                   "link with the library's crt0 and its linker script", "entry 0x%llx", HEX(elf.entry));
+    }
+}
+
+/* The folder or archive of a partition, or 0. */
+static const char *files_path(const struct check *check, const struct partition_spec *p)
+{
+    const char *path = check->images && p->kind == IMAGE_UNIKERNEL ? files_of(check, p)->files : 0;
+    return path && path[0] ? path : 0;
+}
+
+void rule_files_missing(struct check *check)
+{
+    struct archive_facts archive;
+    EACH_PARTITION(p, check)
+    {
+        const char *path = files_path(check, p);
+        if (!path)
+            continue;
+        archive_read(path, &archive);
+        if (!archive.readable)
+            found(check, (struct place){"product", p, "files"}, "there is no such folder and no such archive, or it cannot be read",
+                  "correct the path, which begins at the product's folder", "%s", path);
+    }
+}
+
+void rule_files_archive(struct check *check)
+{
+    struct archive_facts archive;
+    EACH_PARTITION(p, check)
+    {
+        const char *path = files_path(check, p);
+        if (!path)
+            continue;
+        archive_read(path, &archive);
+        if (archive.defect)
+            found(check, (struct place){path, p, "files"}, archive.defect,
+                  "name the folder itself, or make the archive with `cpio -o -H newc`", "%s",
+                  archive.entry[0] ? archive.entry : path);
+    }
+}
+
+void rule_files_fit(struct check *check)
+{
+    struct archive_facts archive;
+    struct elf_facts elf;
+    EACH_PARTITION(p, check)
+    {
+        const char *path = files_path(check, p);
+        uint64_t room = p->memory < check->board->pci_hole ? p->memory : check->board->pci_hole, end = 0;
+        if (!path || check_has(check, "CFG-525"))
+            continue;
+        for (unsigned i = 0; sound_elf(check, p, &elf) && i < elf.segment_count; i++)
+            if (elf.segments[i].address + elf.segments[i].memory > end)
+                end = elf.segments[i].address + elf.segments[i].memory;
+        archive_read(path, &archive);
+        if (end + archive.size + UNIKERNEL_MIN_HEAP > room)
+            found(check, (struct place){path, p, "files"}, "program, files and 1 MiB of heap do not fit the partition's memory",
+                  "give the partition more memory or fewer files",
+                  "%llu KiB of files behind %llu KiB of program, memory of %llu KiB", HEX(archive.size >> 10), HEX(end >> 10),
+                  HEX(room >> 10));
     }
 }
 

@@ -28,6 +28,14 @@ void rule_linux_program(struct check *check)
               "put it into the initrd, or set .kind = IMAGE_UNIKERNEL", "%s", p->program);
 }
 
+void rule_linux_files(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (p->kind == IMAGE_LINUX && p->files)
+        found(check, (struct place){"product", p, "files"}, "a Linux finds its files in its initrd, nowhere else",
+              "put them into the initrd, or set .kind = IMAGE_UNIKERNEL", "%s", p->files);
+}
+
 void rule_program_name(struct check *check)
 {
     EACH_PARTITION(p, check)
@@ -98,8 +106,16 @@ void rule_program_sources(struct check *check)
 void rule_path_empty(struct check *check)
 {
     EACH_PARTITION(p, check)
-    if (p->kind == IMAGE_LINUX && ((p->kernel && !p->kernel[0]) || (p->initrd && !p->initrd[0])))
-        found(check, (struct place){"product", p, p->kernel && !p->kernel[0] ? "kernel" : "initrd"},
-              "an empty text is not a path; leaving the field out means the tree's own", "name a file, or remove the field",
-              "\"\"");
+    {
+        bool linux_own = p->kind == IMAGE_LINUX, kernel = linux_own && p->kernel && !p->kernel[0];
+        bool files = p->kind == IMAGE_UNIKERNEL && p->files && !p->files[0];
+        if (kernel || files || (linux_own && p->initrd && !p->initrd[0]))
+            found(check,
+                  (struct place){"product", p,
+                                 kernel  ? "kernel"
+                                 : files ? "files"
+                                         : "initrd"},
+                  "an empty text is not a path; leaving the field out means the tree's own, or none of these files",
+                  "name a file, or remove the field", "\"\"");
+    }
 }

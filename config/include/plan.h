@@ -38,6 +38,8 @@ struct plan_payload {
     struct plan_entry entry;
     gpa_t tsc_khz_text;     /* 0: none. Where to write the TSC's kHz as decimal text, left-aligned, */
     uint32_t tsc_khz_width; /* padded with spaces to this width */
+    gpa_t files;            /* unikernel: where its archive of files is after loading; 0: none */
+    uint64_t files_size;
 };
 
 /* Where a partition with functions sees configuration space, its bus 0, beside the ABI area: a rule keeps BARs away, RAM never comes here. */

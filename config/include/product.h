@@ -79,6 +79,7 @@ struct partition_spec {
     const char *kernel;   /* Linux: path to a bzImage, or to a vmlinux with PVH entry; 0: Debian's own */
     bool unpacked;        /* Linux: the bzImage is unpacked when the image is built, and entered by PVH */
     const char *initrd;   /* Linux: path; 0: the one made from partitions/linux/ */
+    const char *files;    /* unikernel: path to a folder, or to a cpio archive (newc), of files for bh_file_open() */
     uint32_t cores;       /* 1 or more */
     uint64_t memory;      /* bytes, multiple of 2 MiB */
     enum apic_mode apic;  /* how the partition meets its local APIC */

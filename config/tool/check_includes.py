@@ -12,7 +12,7 @@ MAY = {
     "partitions": ["core/abi", "partitions/lib", "pvdrivers"],
     "pvdrivers": ["core/abi", "partitions/lib", "pvdrivers"],
     "board": ["board/include"],
-    "config": ["core/abi", "core/include", "config/include", "board/include", "config/check", "config/tool"],
+    "config": ["core/abi", "core/include", "config/include", "board/include", "config/check", "config/tool", "partitions/lib"],
 }
 CONFIG_NOT_PLANNER = ["config/include", "board/include", "core/include"]  # product tables
 

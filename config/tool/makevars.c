@@ -21,8 +21,8 @@ int main(void)
         if (!spec->stopped_at_boot)
             printf("STARTED += %s\n", spec->name);
         if (spec->kind == IMAGE_UNIKERNEL)
-            printf("UNIKERNELS += %s\nPROGRAM_%s := %s\n", spec->name, spec->name,
-                   text(spec->program ? spec->program : spec->name));
+            printf("UNIKERNELS += %s\nPROGRAM_%s := %s\nFILES_%s := %s\n", spec->name, spec->name,
+                   text(spec->program ? spec->program : spec->name), spec->name, text(spec->files));
         if (spec->kind == IMAGE_LINUX)
             printf("LINUXES += %s\nKERNEL_%s := %s\nUNPACKED_%s := %s\nINITRD_%s := %s\n", spec->name, spec->name,
                    text(spec->kernel), spec->name, spec->unpacked ? "y" : "", spec->name, text(spec->initrd));

@@ -20,6 +20,8 @@ struct payload {
     struct plan_entry entry;
     gpa_t tsc_khz_text;
     uint32_t tsc_khz_width;
+    gpa_t files; /* 0: none */
+    uint64_t files_size;
 };
 
 /* Each returns 0, or -1 with a one-line reason in `why` (file, what is wrong, what to do). `memory` is the partition's RAM size;
@@ -31,6 +33,10 @@ int payload_unikernel(const char *elf, const struct partition_spec *spec, const 
  * tsc_early_khz), hardware-reduced ACPI tables at 0xe0000, initrd. */
 int payload_linux(const char *kernel, const char *initrd, const struct partition_spec *spec, const struct board *board,
                   struct payload *out, char *why, size_t why_size);
+
+/* Add a unikernel's archive of files at the top of its RAM. */
+int payload_files(const char *archive, const struct partition_spec *spec, const struct board *board, struct payload *payload,
+                  char *why, size_t why_size);
 
 void payload_free(struct payload *payload);
 

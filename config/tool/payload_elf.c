@@ -41,6 +41,34 @@ static int unikernel_payload(const struct elf *elf, struct payload *out, struct 
     return 0;
 }
 
+/* Below the ABI area: what the library's heap ends at. */
+int payload_files(const char *archive, const struct partition_spec *spec, const struct board *machine, struct payload *payload,
+                  char *why, size_t why_size)
+{
+    struct why reason = {why, why_size};
+    struct input input;
+    uint64_t low = ram_low_end(spec, machine), end = low < BH_ABI_GPA ? low : BH_ABI_GPA, base;
+    int status = input_read(&input, archive, &reason);
+
+    if (status != 0)
+        return status;
+    base = (end - input.size) & ~(uint64_t)PAGE_MASK;
+    if (input.size > end)
+        status = refuse(&reason, "%s: %zu bytes are more than the partition's memory", archive, input.size);
+    for (uint32_t i = 0; i < payload->segment_count && status == 0; i++)
+        if (payload->segments[i].gpa.v + payload->segments[i].size > base)
+            status =
+                refuse(&reason, "%s: %zu bytes do not fit beside the program; give the partition more memory", archive, input.size);
+    if (status == 0)
+        status = payload_add(payload, input.bytes, input.size, base, &reason);
+    if (status == 0) {
+        payload->files = GPA(base);
+        payload->files_size = input.size;
+    }
+    input_free(&input);
+    return status;
+}
+
 int payload_unikernel(const char *path, const struct partition_spec *spec, const struct board *machine, struct payload *out,
                       char *why, size_t why_size)
 {

@@ -95,8 +95,12 @@ static void emit_payload(FILE *out, unsigned i, const char *name, const struct p
     fprintf(out, "},\n                .segments = segments_%u,\n                .segment_count = %u,\n", i, p->segment_count);
     fprintf(out, "                .entry = {.eip = 0x%x, .eax = 0x%x, .ebx = 0x%x, .esi = 0x%x},\n", p->entry.eip, p->entry.eax,
             p->entry.ebx, p->entry.esi);
-    fprintf(out, "                .tsc_khz_text = {0x%" PRIx64 "},\n                .tsc_khz_width = %u,\n            },\n",
-            p->tsc_khz_text.v, p->tsc_khz_width);
+    fprintf(out, "                .tsc_khz_text = {0x%" PRIx64 "},\n                .tsc_khz_width = %u,\n", p->tsc_khz_text.v,
+            p->tsc_khz_width);
+    if (p->files_size != 0)
+        fprintf(out, "                .files = {0x%" PRIx64 "},\n                .files_size = 0x%" PRIx64 ",\n", p->files.v,
+                p->files_size);
+    fprintf(out, "            },\n");
 }
 
 static void emit_life(FILE *out, const struct partition_spec *spec)

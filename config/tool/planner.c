@@ -31,6 +31,7 @@ static const char usage[] =
     "  --image NAME=ELF                 image of a unikernel partition\n"
     "  --kernel NAME=FILE               bzImage or vmlinux of a Linux partition, instead of the one its table names\n"
     "  --initrd NAME=FILE               its initrd, likewise\n"
+    "  --files NAME=FILE                archive made from the folder that a unikernel's table names\n"
     "  --programs A,B,...               the programs that have sources: a unikernel with another one is refused\n"
     "  --iommu NAME                     the IOMMU whose code is linked in, none, amdvi or vtd: the board must have it\n"
     "  --release                        plan a release image: test boards and test switches are refused\n"
@@ -57,6 +58,7 @@ static int take_image(struct options *options, const char *option, const char *t
         struct image_files *files = &options->images[i];
         const char **slot = !strcmp(option, "--image")    ? &files->elf
                             : !strcmp(option, "--kernel") ? &files->kernel
+                            : !strcmp(option, "--files")  ? &files->files
                                                           : &files->initrd;
         *slot = equals + 1;
         return 0;
@@ -83,7 +85,7 @@ static int take_option(struct options *options, const char *option, const char *
             *paths[i].slot = value;
             return 0;
         }
-    if (!strcmp(option, "--image") || !strcmp(option, "--kernel") || !strcmp(option, "--initrd"))
+    if (!strcmp(option, "--image") || !strcmp(option, "--kernel") || !strcmp(option, "--initrd") || !strcmp(option, "--files"))
         return take_image(options, option, value);
     return wrong_usage("unknown option", option);
 }
@@ -141,6 +143,8 @@ static void default_images(struct options *options)
             files->kernel = beside_product(options->product_file, spec->kernel);
         if (!files->initrd)
             files->initrd = beside_product(options->product_file, spec->initrd);
+        if (!files->files)
+            files->files = beside_product(options->product_file, spec->files);
     }
 }
 
@@ -162,6 +166,8 @@ static uint64_t make_payloads(struct check *check, const struct options *options
         int status = spec->kind == IMAGE_UNIKERNEL
                          ? payload_unikernel(files->elf, spec, &board, payload, why, sizeof(why))
                          : payload_linux(files->kernel, files->initrd, spec, &board, payload, why, sizeof(why));
+        if (!status && spec->kind == IMAGE_UNIKERNEL && files->files)
+            status = payload_files(files->files, spec, &board, payload, why, sizeof(why));
         if (status) {
             check_payload(check, spec, spec->kind == IMAGE_UNIKERNEL ? files->elf : files->kernel, why);
             continue;

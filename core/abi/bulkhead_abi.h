@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BH_ABI_VERSION 1u
+#define BH_ABI_VERSION 2u
 #define BH_ENTRY_MAGIC 0x42554c4bu /* EAX at entry: "BULK" */
 #define BH_START_MAGIC 0x4b4c5542u
 
@@ -45,13 +45,15 @@ struct bh_start_info {
     uint64_t lives;          /* 1 at the first start, then one more with each restart */
     uint32_t watchdog_ms;    /* 0: no watchdog; else change bh_shared.heartbeat at least this often */
     uint32_t x2apic;         /* 1: entered in x2APIC mode, 0: xAPIC at 0xfee00000 */
+    uint64_t files;          /* archive of files (cpio, newc) at the top of RAM: its guest-physical address; 0: none */
+    uint64_t files_size;     /* its bytes */
     char name[BH_NAME_MAX];  /* NUL-terminated */
     char args[BH_ARGS_MAX];  /* from the product table, separated by single spaces, NUL-terminated */
 };
 _Static_assert(offsetof(struct bh_start_info, ram_size) == 16, "bh_start_info.ram_size");
 _Static_assert(offsetof(struct bh_start_info, lives) == 56, "bh_start_info.lives");
-_Static_assert(offsetof(struct bh_start_info, name) == 72, "bh_start_info.name");
-_Static_assert(sizeof(struct bh_start_info) == 72 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
+_Static_assert(offsetof(struct bh_start_info, name) == 88, "bh_start_info.name");
+_Static_assert(sizeof(struct bh_start_info) == 88 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
 
 /* Shared words. Indices run freely modulo 2^32; a ring's position is the index modulo its size. The hypervisor reads each
  * word once and distrusts it: an index that is more than the ring's size ahead loses the ring's content, nothing else. */

@@ -78,6 +78,18 @@ bool bh_console_wait(uint64_t deadline);
  * newline, until the next call. Never waits: make it part of a loop around bh_console_wait(). */
 bool bh_getline(char *line, size_t size);
 
+/* --- files -------------------------------------------------------------------------------------------------------------- */
+/* Those of the folder that the product table names in `.files`; in memory, for reading. */
+struct bh_file {
+    const char *name; /* as in the folder: "index.html", "pictures/a.png" */
+    const uint8_t *bytes;
+    size_t size;
+    size_t next; /* the library's */
+};
+bool bh_file_open(const char *name, struct bh_file *file);
+/* One after the other: begin with a struct of zeros. False: no more. */
+bool bh_file_next(struct bh_file *file);
+
 /* --- trying things that may fault ---------------------------------------------------------------------------------------- */
 struct bh_fault {
     uint64_t vector, error, rip, address; /* address: CR2, for a page fault */

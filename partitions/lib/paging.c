@@ -25,11 +25,19 @@ static uint64_t points_to(const void *lower)
     return (uint64_t)(uintptr_t)lower | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }
 
-uint64_t paging_heap_end(void)
+static uint64_t ram_end(void)
 {
     uint64_t end = bh_start_info()->ram_size;
 
     return end < BH_ABI_GPA ? end & ~(PAGE - 1) : BH_ABI_GPA;
+}
+
+/* Files, where there are some, have the top. */
+uint64_t paging_heap_end(void)
+{
+    uint64_t end = bh_start_info()->files ? bh_start_info()->files : ram_end();
+
+    return end & ~(PAGE - 1);
 }
 
 static bool is_guard(uint64_t address)
@@ -50,7 +58,7 @@ static uint64_t rights_of(uint64_t address)
 
 static void map_ram(void)
 {
-    uint64_t end = paging_heap_end();
+    uint64_t end = ram_end();
 
     for (uint64_t address = 0; address < SMALL_TABLES * LARGE && address < end; address += PAGE)
         if (!is_guard(address))

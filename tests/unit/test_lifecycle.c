@@ -278,6 +278,8 @@ static void start_information_is_complete(void **state)
 
     (void)state;
     fake_plan_partitions[1].args = "one two";
+    fake_plan_partitions[1].payload.files = GPA(0x1f0000);
+    fake_plan_partitions[1].payload.files_size = 4097;
     start(1);
     info = (const struct bh_start_info *)partitions[1].abi;
     assert_int_equal(info->magic, BH_START_MAGIC);
@@ -288,6 +290,8 @@ static void start_information_is_complete(void **state)
     assert_int_equal(info->lives, 1);
     assert_string_equal(info->name, "control");
     assert_string_equal(info->args, "one two");
+    assert_int_equal(info->files, 0x1f0000);
+    assert_int_equal(info->files_size, 4097);
 }
 
 static void further_cores_wait_for_sipi(void **state)

@@ -162,6 +162,50 @@ static void elf_becomes_segments(void **state)
     }
 }
 
+/* The archive lies at the end of RAM that the library uses, from a page's beginning on, and overlaps nothing. */
+static void files_lie_at_the_top_of_ram(void **state)
+{
+    static uint8_t archive[5001];
+
+    (void)state;
+    memset(archive, 0x5a, sizeof(archive));
+    for (int low_hole = 0; low_hole < 3; low_hole++) {
+        uint64_t end = low_hole == 0 ? MIB(16) : low_hole == 1 ? GIB(2) : BH_ABI_GPA;
+
+        elf_good(true);
+        spec.memory = low_hole ? GIB(6) : MIB(16);
+        machine.pci_hole = low_hole == 1 ? GIB(2) : 0xf8000000;
+        assert_int_equal(elf_try(), 0);
+        file_write(file_b, archive, sizeof(archive));
+        assert_int_equal(payload_files(file_b, &spec, &machine, &payload, why, sizeof(why)), 0);
+        payload_sound(MIB(1), end);
+        assert_int_equal(payload.segment_count, 4);
+        assert_int_equal(payload.files.v, end - 2 * PAGE_SIZE);
+        assert_int_equal(payload.files_size, sizeof(archive));
+        assert_int_equal(payload.segments[3].gpa.v, payload.files.v);
+        assert_memory_equal(payload.bytes + payload.segments[3].offset, archive, sizeof(archive));
+        payload_free(&payload);
+    }
+    machine.pci_hole = 0xc0000000;
+}
+
+static void files_that_do_not_fit_are_refused(void **state)
+{
+    static uint8_t archive[MIB(16) + 1];
+
+    (void)state;
+    elf_good(true);
+    assert_int_equal(elf_try(), 0);
+    for (size_t size = MIB(15); size <= sizeof(archive); size += size == MIB(16) ? 1 : MIB(1)) {
+        file_write(file_b, archive, size);
+        assert_int_equal(payload_files(file_b, &spec, &machine, &payload, why, sizeof(why)), -1);
+        assert_non_null(strstr(why, file_b));
+        assert_int_equal(payload.files.v, 0);
+    }
+    assert_int_equal(payload_files("/nonexistent/f", &spec, &machine, &payload, why, sizeof(why)), -1);
+    payload_free(&payload);
+}
+
 static void elf_header_is_checked(void **state)
 {
     (void)state;
@@ -568,6 +612,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elf_becomes_segments),
         cmocka_unit_test(elf_header_is_checked),
+        cmocka_unit_test(files_lie_at_the_top_of_ram),
+        cmocka_unit_test(files_that_do_not_fit_are_refused),
         cmocka_unit_test(elf_segments_are_checked),
         cmocka_unit_test(elf_ram_ends_at_the_pci_hole),
         cmocka_unit_test(elf_entry_is_checked),

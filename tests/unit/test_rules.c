@@ -180,6 +180,7 @@ static void wild_partition(struct partition_spec *p)
     p->args = random_text();
     p->kernel = random_text();
     p->initrd = random_text();
+    p->files = random_text();
     p->watchdog.may_stop = p->console.hidden = p->stopped_at_boot = p->unpacked = p->restart.never = random_in(0, 1);
     for (unsigned i = 0; i < PRODUCT_MAX_DEVICES; i++) {
         p->devices[i].role = random_role();

@@ -24,7 +24,7 @@ unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \
-	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c plan_devices.c plan_pool.c)
+	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c plan_devices.c plan_pool.c) partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
@@ -70,3 +70,4 @@ unit_pci := $(PCI_UNDER_TEST)
 unit_pci_msi := $(PCI_UNDER_TEST)
 unit_pci_life := $(PCI_UNDER_TEST)
 unit_pci_bars := core/pci_bars.c tests/unit/fake_plan.c
+unit_cpio := partitions/lib/cpio.c partitions/lib/files.c tests/fuzz/fuzz_cpio.c
