@@ -38,7 +38,7 @@ unilib_sources := \
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c
 program_control := partitions/control/control.c partitions/control/jitter.c
-program_probe := partitions/probe/probe.c partitions/probe/parse.c
+program_probe := partitions/probe/probe.c partitions/probe/parse.c pvdrivers/edu.c
 program_witness := partitions/witness/witness.c
 program_victim := partitions/victim/victim.c partitions/victim/registers.S
 program_libtest := partitions/libtest/libtest.c
@@ -46,8 +46,11 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_delivery.c attack_icr.c attack_kick.c attack_life.c attack_msrs.c attack_npt.c attack_paged.c attack_ports.c attack_residue.c attack_svm.c \
 	attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
+nvme_sources := pvdrivers/nvme.c pvdrivers/nvme_manage.c pvdrivers/disk_pattern.c
+program_storage := partitions/storage/storage.c partitions/storage/settings.c $(nvme_sources)
+program_diskcheck := partitions/diskcheck/diskcheck.c $(nvme_sources)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest
+OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PCI bus 0 as this partition sees it, through ports 0xcf8 and 0xcfc (PCI 3.0 3.2.2.3.2; registers: 6.1, 6.2.5, 6.8). */
-#include <stdlib.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "bh_mmio.h"
@@ -305,7 +305,7 @@ void *bh_dma_memory(size_t size, size_t alignment)
     if (size == 0 || size > SIZE_MAX - alignment)
         return 0;
     size = (size + alignment - 1) & ~(alignment - 1);
-    void *memory = aligned_alloc(alignment, size);
+    void *memory = memalign(alignment, size);
     if (memory)
         memset(memory, 0, size);
     return memory;
