@@ -73,7 +73,7 @@ unsigned report_ranges(const struct report *report, struct report_range ranges[R
 
 /* --- tables --- */
 
-static void start(struct table *table, const char *title, const char *note)
+void table_start(struct table *table, const char *title, const char *note)
 {
     table->title = title;
     table->note = note;
@@ -81,7 +81,7 @@ static void start(struct table *table, const char *title, const char *note)
 }
 
 /* One row; the texts are separated by a bar. */
-__attribute__((format(printf, 2, 3))) static void row(struct table *table, const char *format, ...)
+void table_row(struct table *table, const char *format, ...)
 {
     char text[TABLE_COLUMNS * TABLE_CELL];
     va_list list;
@@ -113,62 +113,62 @@ static const char *action_word(enum action action)
 
 static void table_identity(const struct report *r, struct table *t)
 {
-    start(t, "What this is", "Read with the tables of the product and the board that it was made from.");
-    row(t, "item|value");
-    row(t, "product|%s", r->product->name);
-    row(t, "product description|%s", r->product->description ? r->product->description : "");
-    row(t, "board|%s", r->board->name);
-    row(t, "board description|%s", r->board->description ? r->board->description : "");
-    row(t, "image|%s", r->release ? "release" : "development");
-    row(t, "tick|%u Hz, on the first core of %s", product_tick_hz(r->product), r->product->housekeeping);
-    row(t, "when all partitions have stopped|%s",
-        r->product->all_stopped == ALL_STOPPED_IDLE    ? "idle"
-        : r->product->all_stopped == ALL_STOPPED_RESET ? "reset board"
-                                                       : "power off");
-    row(t, "test switches|%s", r->product->test_switches ? "yes" : "no");
+    table_start(t, "What this is", "Read with the tables of the product and the board that it was made from.");
+    table_row(t, "item|value");
+    table_row(t, "product|%s", r->product->name);
+    table_row(t, "product description|%s", r->product->description ? r->product->description : "");
+    table_row(t, "board|%s", r->board->name);
+    table_row(t, "board description|%s", r->board->description ? r->board->description : "");
+    table_row(t, "image|%s", r->release ? "release" : "development");
+    table_row(t, "tick|%u Hz, on the first core of %s", product_tick_hz(r->product), r->product->housekeeping);
+    table_row(t, "when all partitions have stopped|%s",
+              r->product->all_stopped == ALL_STOPPED_IDLE    ? "idle"
+              : r->product->all_stopped == ALL_STOPPED_RESET ? "reset board"
+                                                             : "power off");
+    table_row(t, "test switches|%s", r->product->test_switches ? "yes" : "no");
 }
 
 static void table_partitions(const struct report *r, struct table *t)
 {
-    start(t, "Partitions", "In table order; the number selects the partition on the console.");
-    row(t, "number|name|kind|program or kernel|cores|memory|APIC|at boot");
+    table_start(t, "Partitions", "In table order; the number selects the partition on the console.");
+    table_row(t, "number|name|kind|program or kernel|cores|memory|APIC|at boot");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const struct partition_spec *p = &r->product->partitions[i];
         bool unikernel = p->kind == IMAGE_UNIKERNEL;
         const char *image = unikernel ? (p->program ? p->program : p->name) : p->kernel ? p->kernel : "the tree's kernel";
-        row(t, "%u|%s|%s|%.60s|%u|%" PRIu64 " MiB|%s|%s", i + 1, p->name, unikernel ? "unikernel" : "Linux", image, p->cores,
-            p->memory >> 20, p->apic == APIC_XAPIC ? "xAPIC" : "x2APIC", p->stopped_at_boot ? "waits" : "starts");
+        table_row(t, "%u|%s|%s|%.60s|%u|%" PRIu64 " MiB|%s|%s", i + 1, p->name, unikernel ? "unikernel" : "Linux", image, p->cores,
+                  p->memory >> 20, p->apic == APIC_XAPIC ? "xAPIC" : "x2APIC", p->stopped_at_boot ? "waits" : "starts");
     }
 }
 
 static void table_arguments(const struct report *r, struct table *t)
 {
-    start(t, "Arguments", "Words for main(), or the kernel's command line; here cut after 90 characters.");
-    row(t, "partition|arguments");
+    table_start(t, "Arguments", "Words for main(), or the kernel's command line; here cut after 90 characters.");
+    table_row(t, "partition|arguments");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         char args[91] = "";
         snprintf(args, sizeof(args), "%s", r->product->partitions[i].args ? r->product->partitions[i].args : "");
         for (char *bar = args; (bar = strchr(bar, '|'));)
             *bar = '!';
-        row(t, "%s|%s", r->product->partitions[i].name, args);
+        table_row(t, "%s|%s", r->product->partitions[i].name, args);
     }
 }
 
 static void table_cores(const struct report *r, struct table *t)
 {
-    start(t, "Cores", "Each belongs to one partition for ever (SEP-2).");
-    row(t, "core|APIC id|package|physical core|partition|its number there|duty");
+    table_start(t, "Cores", "Each belongs to one partition for ever (SEP-2).");
+    table_row(t, "core|APIC id|package|physical core|partition|its number there|duty");
     for (uint32_t i = 0; i < r->board->core_count; i++) {
         const struct plan_core *c = &r->layout->cores[i];
         bool used = c->partition != 0xff;
         char vcpu[12] = "";
         if (used)
             snprintf(vcpu, sizeof(vcpu), "%u", c->vcpu);
-        row(t, "%u|%u|%u|%u|%s|%s|%s", i, c->apic_id, r->board->cores[i].package, r->board->cores[i].smt_group,
-            used ? r->product->partitions[c->partition].name : "not used", vcpu,
-            i == r->layout->housekeeping ? "housekeeping: tick, console, watchdogs"
-            : used && c->vcpu == 0       ? "loads its partition"
-                                         : "");
+        table_row(t, "%u|%u|%u|%u|%s|%s|%s", i, c->apic_id, r->board->cores[i].package, r->board->cores[i].smt_group,
+                  used ? r->product->partitions[c->partition].name : "not used", vcpu,
+                  i == r->layout->housekeeping ? "housekeeping: tick, console, watchdogs"
+                  : used && c->vcpu == 0       ? "loads its partition"
+                                               : "");
     }
 }
 
@@ -176,47 +176,48 @@ static void table_memory(const struct report *r, struct table *t)
 {
     static struct report_range ranges[REPORT_MAX_RANGES];
     unsigned n = report_ranges(r, ranges);
-    start(t, "Host memory", "All RAM that the board table lists, ascending. No byte appears twice (SEP-1).");
-    row(t, "from|to|size|owner|use");
+    table_start(t, "Host memory", "All RAM that the board table lists, ascending. No byte appears twice (SEP-1).");
+    table_row(t, "from|to|size|owner|use");
     for (unsigned i = 0; i < n; i++)
-        row(t, "0x%010" PRIx64 "|0x%010" PRIx64 "|%" PRIu64 " KiB|%s|%s", ranges[i].base, ranges[i].base + ranges[i].size - 1,
-            ranges[i].size >> 10, report_owner(r, ranges[i].owner), ranges[i].what);
+        table_row(t, "0x%010" PRIx64 "|0x%010" PRIx64 "|%" PRIu64 " KiB|%s|%s", ranges[i].base, ranges[i].base + ranges[i].size - 1,
+                  ranges[i].size >> 10, report_owner(r, ranges[i].owner), ranges[i].what);
 }
 
 static void table_guest_memory(const struct report *r, struct table *t)
 {
-    start(t, "Guest memory", "What each partition takes for physical. Anything else it touches is denied and counted.");
-    row(t, "partition|guest from|guest to|size|host from|use");
+    table_start(t, "Guest memory", "What each partition takes for physical. Anything else it touches is denied and counted.");
+    table_row(t, "partition|guest from|guest to|size|host from|use");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const char *name = r->product->partitions[i].name;
         for (uint32_t m = 0; m < r->layout->partitions[i].ram_count; m++) {
             const struct plan_ram *ram = &r->layout->partitions[i].ram[m];
-            row(t, "%s|0x%010" PRIx64 "|0x%010" PRIx64 "|%" PRIu64 " MiB|0x%010" PRIx64 "|RAM", name, ram->gpa.v,
-                ram->gpa.v + ram->size - 1, ram->size >> 20, ram->hpa.v);
+            table_row(t, "%s|0x%010" PRIx64 "|0x%010" PRIx64 "|%" PRIu64 " MiB|0x%010" PRIx64 "|RAM", name, ram->gpa.v,
+                      ram->gpa.v + ram->size - 1, ram->size >> 20, ram->hpa.v);
         }
         if (r->product->partitions[i].kind == IMAGE_UNIKERNEL)
-            row(t, "%s|0x%010x|0x%010x|%u KiB|our pool|ABI area: start information, heartbeat, console rings", name, BH_ABI_GPA,
-                BH_ABI_GPA + BH_ABI_PAGES * PAGE_SIZE - 1, BH_ABI_PAGES * 4);
-        row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|IO-APIC: edge pins, to its own cores only", name, 0xfec00000u, 0xfec00fffu);
-        row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|local APIC, while in xAPIC mode", name, 0xfee00000u, 0xfee00fffu);
+            table_row(t, "%s|0x%010x|0x%010x|%u KiB|our pool|ABI area: start information, heartbeat, console rings", name,
+                      BH_ABI_GPA, BH_ABI_GPA + BH_ABI_PAGES * PAGE_SIZE - 1, BH_ABI_PAGES * 4);
+        table_row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|IO-APIC: edge pins, to its own cores only", name, 0xfec00000u, 0xfec00fffu);
+        table_row(t, "%s|0x%010x|0x%010x|4 KiB|emulated|local APIC, while in xAPIC mode", name, 0xfee00000u, 0xfee00fffu);
     }
 }
 
 static void port_row(struct table *t, unsigned first, unsigned count, const char *owner, const char *use)
 {
     if (count == 1)
-        row(t, "0x%03x|%s|%s", first, owner, use);
+        table_row(t, "0x%03x|%s|%s", first, owner, use);
     else
-        row(t, "0x%03x..0x%03x|%s|%s", first, first + count - 1, owner, use);
+        table_row(t, "0x%03x..0x%03x|%s|%s", first, first + count - 1, owner, use);
 }
 
 static void table_ports(const struct report *r, struct table *t)
 {
     const struct board *b = r->board;
-    start(t, "I/O ports",
-          "No partition reaches a hardware port. Emulated ports exist in Linux partitions only; every other "
-          "access is denied and counted.");
-    row(t, "port|who|use");
+    table_start(t, "I/O ports",
+                "No partition reaches a hardware port, but those of its devices. Most emulated ports exist in Linux partitions "
+                "only; every other "
+                "access is denied and counted.");
+    table_row(t, "port|who|use");
     if (b->uart.port)
         port_row(t, b->uart.port, 8, "hypervisor", "the board's UART: console");
     port_row(t, 0x20, 2, "hypervisor", "8259: masked at boot");
@@ -229,6 +230,7 @@ static void table_ports(const struct report *r, struct table *t)
         port_row(t, b->reset.port, 1, "hypervisor", "reset");
     if (b->poweroff.port)
         port_row(t, b->poweroff.port, 2, "hypervisor", "power off");
+    table_device_ports(r, t);
     port_row(t, 0x3f8, 8, "each Linux, emulated", "16550: its console stream");
     port_row(t, PORT_RTC_INDEX, 2, "each Linux, emulated", "RTC, read-only");
     port_row(t, PORT_PIT2, 2, "each Linux, emulated", "PIT counter 2: stands still");
@@ -244,108 +246,134 @@ static void table_interrupts(const struct report *r, struct table *t)
 {
     const struct board *b = r->board;
     unsigned keeper = r->layout->housekeeping;
-    start(t, "Interrupts",
-          "No device interrupt goes to a partition. An interrupt between cores reaches cores of its own partition only (SEP-3).");
-    row(t, "source|goes to|as");
-    row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick", b->pit.gsi, keeper);
+    table_start(t, "Interrupts",
+                "A device interrupts cores of its owner only, by an entry of the remapping table. An interrupt between cores "
+                "reaches cores of its "
+                "own partition only (SEP-3).");
+    table_row(t, "source|goes to|as");
+    table_row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick", b->pit.gsi, keeper);
     if (b->uart.port)
-        row(t, "UART, pin %u|core %u|NMI to the hypervisor: console", b->uart.gsi, keeper);
-    row(t, "APIC timer of a core|the same core|straight to its partition");
-    row(t, "IPI of a partition|cores of this partition|checked and translated by the hypervisor");
-    row(t, "console input|first core of the partition|the vector that it registered");
-    row(t, "all other IO-APIC pins|nobody|masked");
+        table_row(t, "UART, pin %u|core %u|NMI to the hypervisor: console", b->uart.gsi, keeper);
+    table_row(t, "APIC timer of a core|the same core|straight to its partition");
+    table_row(t, "IPI of a partition|cores of this partition|checked and translated by the hypervisor");
+    table_row(t, "console input|first core of the partition|the vector that it registered");
+    table_device_interrupts(r, t);
+    table_row(t, "all other IO-APIC pins|nobody|masked");
+}
+
+/* Whom this partition's events end: all, or those that restart with it. */
+static void ends_others(const struct report *r, uint32_t i, char *out, size_t size)
+{
+    size_t used = 0;
+    snprintf(out, size, "no");
+    if (report_resets_board(&r->product->partitions[i])) {
+        snprintf(out, size, "YES: resets the board");
+        return;
+    }
+    for (uint32_t k = 0; k < r->layout->partition_count && used < size; k++)
+        if (r->layout->devices.restart_group[i] >> k & 1u)
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "YES: restarts ", r->product->partitions[k].name);
 }
 
 static void table_reach(const struct report *r, struct table *t)
 {
-    start(t, "Who can reach whom",
-          "Row: who acts. Memory, devices, interrupts and channels between partitions: none in this product. What "
-          "remains: shared caches, memory bandwidth and power are not partitioned; an action that resets the board ends all.");
-    row(t, "partition|other partitions' memory|devices|interrupts to others|channels|can end others");
+    table_start(t, "Who can reach whom",
+                "Row: who acts. Memory, devices, interrupts and channels of other partitions: none in this product; by DMA a "
+                "device reaches its "
+                "owner's memory. What remains: shared caches, memory bandwidth and power are not partitioned; an action that "
+                "resets the board ends "
+                "all; a physical function's owner is trusted by the owners of its virtual functions.");
+    table_row(t, "partition|other partitions' memory|others' devices|interrupts to others|channels|can end others");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
-        const struct partition_spec *p = &r->product->partitions[i];
-        row(t, "%s|none|none|none|none|%s", p->name, report_resets_board(p) ? "YES: resets the board" : "no");
+        char ends[TABLE_CELL];
+        ends_others(r, i, ends, sizeof(ends));
+        table_row(t, "%s|none|none|none|none|%s", r->product->partitions[i].name, ends);
     }
 }
 
 static void table_life(const struct report *r, struct table *t)
 {
-    start(t, "Life cycle",
-          "What the hypervisor does after each event of a partition. A restart scrubs all its memory and checks its image again.");
-    row(t, "partition|crash|exit|reboot|power off|watchdog|denied accesses|restarts");
+    table_start(
+        t, "Life cycle",
+        "What the hypervisor does after each event of a partition. A restart scrubs all its memory and checks its image again.");
+    table_row(t, "partition|crash|exit|reboot|power off|watchdog|denied accesses|restarts");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const struct partition_spec *p = &r->product->partitions[i];
         char restarts[60] = "none";
-        if (p->restart.limit)
+        if (p->restart.never)
+            snprintf(restarts, sizeof(restarts), "NEVER: not by the operator either");
+        else if (p->restart.limit)
             snprintf(restarts, sizeof(restarts), "%u in %u ms, %u ms apart", p->restart.limit, restart_window_ms(p),
                      p->restart.backoff_ms);
-        row(t, "%s|%s|%s|%s|%s|%s|%s over %u/s|%s", p->name, action_word(action_resolve(p->on_crash, ACTION_STOP)),
-            action_word(action_resolve(p->on_exit, ACTION_STOP)), action_word(reboot_resolve(p)),
-            action_word(action_resolve(p->on_poweroff, ACTION_STOP)),
-            p->watchdog.period_ms ? action_word(action_resolve(p->watchdog.action, ACTION_STOP)) : "none",
-            action_word(action_resolve(p->denied.action, ACTION_LOG)), denied_per_second(p), restarts);
+        table_row(t, "%s|%s|%s|%s|%s|%s|%s over %u/s|%s", p->name, action_word(action_resolve(p->on_crash, ACTION_STOP)),
+                  action_word(action_resolve(p->on_exit, ACTION_STOP)), action_word(reboot_resolve(p)),
+                  action_word(action_resolve(p->on_poweroff, ACTION_STOP)),
+                  p->watchdog.period_ms ? action_word(action_resolve(p->watchdog.action, ACTION_STOP)) : "none",
+                  action_word(action_resolve(p->denied.action, ACTION_LOG)), denied_per_second(p), restarts);
     }
 }
 
 static void table_watchdogs(const struct report *r, struct table *t)
 {
-    start(t, "Watchdogs", "A partition without one may hang for ever; its neighbours do not notice.");
-    row(t, "of|period|first sign of life within|when it expires|may be stopped");
+    table_start(t, "Watchdogs", "A partition without one may hang for ever; its neighbours do not notice.");
+    table_row(t, "of|period|first sign of life within|when it expires|may be stopped");
     if (r->board->watchdog.kind == WATCHDOG_I6300ESB)
-        row(t, "the board (i6300esb at %02x:%02x.%x)|%u ms|-|reset board|no", r->board->watchdog.bus, r->board->watchdog.device,
-            r->board->watchdog.function, r->board->watchdog.timeout_ms);
+        table_row(t, "the board (i6300esb at %02x:%02x.%x)|%u ms|-|reset board|no", r->board->watchdog.bus,
+                  r->board->watchdog.device, r->board->watchdog.function, r->board->watchdog.timeout_ms);
     else
-        row(t, "the board|none|-|-|-");
+        table_row(t, "the board|none|-|-|-");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const struct partition_spec *p = &r->product->partitions[i];
         if (p->watchdog.period_ms)
-            row(t, "%s|%u ms|%u ms|%s|%s", p->name, p->watchdog.period_ms, p->watchdog.boot_grace_ms,
-                action_word(action_resolve(p->watchdog.action, ACTION_STOP)), p->watchdog.may_stop ? "YES" : "no");
+            table_row(t, "%s|%u ms|%u ms|%s|%s", p->name, p->watchdog.period_ms, p->watchdog.boot_grace_ms,
+                      action_word(action_resolve(p->watchdog.action, ACTION_STOP)), p->watchdog.may_stop ? "YES" : "no");
         else
-            row(t, "%s|none|-|-|-", p->name);
+            table_row(t, "%s|none|-|-|-", p->name);
     }
 }
 
 static void table_console(const struct report *r, struct table *t)
 {
-    start(t, "Console", "Output beyond the rate is dropped and counted.");
-    row(t, "partition|bytes per second|in the view of all");
+    table_start(t, "Console", "Output beyond the rate is dropped and counted.");
+    table_row(t, "partition|bytes per second|in the view of all");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const struct partition_spec *p = &r->product->partitions[i];
-        row(t, "%s|%u|%s", p->name, console_bytes_per_second(p), p->console.hidden ? "no" : "yes");
+        table_row(t, "%s|%u|%s", p->name, console_bytes_per_second(p), p->console.hidden ? "no" : "yes");
     }
 }
 
 static void table_payloads(const struct report *r, struct table *t)
 {
-    start(t, "Payloads", "Checked against these digests at each start of the partition.");
-    row(t, "partition|bytes|entry|SHA-256");
+    table_start(t, "Payloads", "Checked against these digests at each start of the partition.");
+    table_row(t, "partition|bytes|entry|SHA-256");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         char digest[65] = "";
         if (!r->payloads) {
-            row(t, "%s|not built: no images were given to the planner", r->product->partitions[i].name);
+            table_row(t, "%s|not built: no images were given to the planner", r->product->partitions[i].name);
             continue;
         }
         for (unsigned b = 0; b < 32; b++)
             snprintf(digest + 2 * b, 3, "%02x", r->payloads[i].sha256[b]);
-        row(t, "%s|%zu|0x%x|%s", r->product->partitions[i].name, r->payloads[i].payload.size, r->payloads[i].payload.entry.eip,
-            digest);
+        table_row(t, "%s|%zu|0x%x|%s", r->product->partitions[i].name, r->payloads[i].payload.size,
+                  r->payloads[i].payload.entry.eip, digest);
     }
 }
 
 static void table_signature(const struct report *r, struct table *t)
 {
     (void)r;
-    start(t, "Review", "The reviewer confirms that this is what the product shall be.");
-    row(t, "name|date|signature");
-    row(t, "........................|............|........................");
+    table_start(t, "Review", "The reviewer confirms that this is what the product shall be.");
+    table_row(t, "name|date|signature");
+    table_row(t, "........................|............|........................");
 }
 
 bool report_table(const struct report *report, unsigned index, struct table *table)
 {
     static void (*const tables[])(const struct report *, struct table *) = {
-        table_identity,   table_partitions, table_arguments, table_cores,     table_memory,  table_guest_memory, table_ports,
-        table_interrupts, table_reach,      table_life,      table_watchdogs, table_console, table_payloads,     table_signature};
+        table_identity, table_partitions, table_arguments, table_cores,     table_memory,   table_guest_memory,
+        table_ports,    table_interrupts, table_devices,   table_addresses, table_sriov,    table_groups,
+        table_reach,    table_life,       table_watchdogs, table_console,   table_payloads, table_signature};
     if (index >= ARRAY_SIZE(tables))
         return false;
     tables[index](report, table);

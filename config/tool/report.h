@@ -35,6 +35,17 @@ struct table {
     char cell[TABLE_ROWS][TABLE_COLUMNS][TABLE_CELL];
 };
 
+/* A table's heading, and a row whose texts are separated by a bar. Row 0 names the columns. */
+void table_start(struct table *table, const char *title, const char *note);
+void table_row(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* report_devices.c: tables, and rows of tables, of what is given away. */
+void table_devices(const struct report *report, struct table *table);
+void table_addresses(const struct report *report, struct table *table);
+void table_sriov(const struct report *report, struct table *table);
+void table_groups(const struct report *report, struct table *table);
+void table_device_ports(const struct report *report, struct table *table);
+void table_device_interrupts(const struct report *report, struct table *table);
+
 /* Write report.txt, report.html, memory.svg and reach.svg into `folder`. Returns 0, or 1 with a message on stderr. */
 int report_write(const char *folder, const struct report *report);
 

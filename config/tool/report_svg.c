@@ -42,18 +42,47 @@ void report_memory_svg(FILE *out, const struct report *report)
     fputs("</svg>\n", out);
 }
 
+/* "nic0, disk0.vf1", as much as the box holds. */
+static void devices_text(FILE *out, const struct device_plan *d, unsigned partition, unsigned x)
+{
+    char text[22];
+    size_t used = 0;
+    for (uint32_t i = 0; i < d->function_count && used < sizeof(text); i++)
+        if (d->functions[i].partition == partition)
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "", d->functions[i].role);
+    if (used)
+        fprintf(out, "<text x=\"%u\" y=\"66\" font-size=\"9\">%s%s</text>\n", x, text, used >= sizeof(text) ? "..." : "");
+}
+
+/* Below the boxes, each a little lower. */
+static void restart_lines(FILE *out, const struct report *report)
+{
+    unsigned lines = 0, n = report->layout->partition_count;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n; k++)
+            if (report->layout->devices.restart_group[i] >> k & 1u)
+                fprintf(out, "<path d=\"M %u 70 V %u H %u V 70\" fill=\"none\" stroke=\"#c00\"/>\n", i * 150 + 115,
+                        74 + lines++ % 8 * 2, k * 150 + 35);
+    if (lines)
+        fputs("<text x=\"10\" y=\"220\">Red: the owner of a physical function, right edge, restarts owners of its virtual ones, "
+              "left edge."
+              "</text>\n",
+              out);
+}
+
 /* Partitions side by side on the hypervisor. Between two partitions there is a line only where there is a way. */
 void report_reach_svg(FILE *out, const struct report *report)
 {
     unsigned n = report->layout->partition_count, width = n * 150 + 20;
-    width = width < 520 ? 520 : width; /* room for the texts below */
-    svg_start(out, width, 230);
+    width = width < 760 ? 760 : width; /* room for the texts below */
+    svg_start(out, width, 240);
     for (unsigned i = 0; i < n; i++) {
         const struct partition_spec *p = &report->product->partitions[i];
         unsigned x = 10 + i * 150;
         fprintf(out, "<rect x=\"%u\" y=\"10\" width=\"130\" height=\"60\" fill=\"%s\" stroke=\"#000\"/>\n", x, colour((uint8_t)i));
         fprintf(out, "<text x=\"%u\" y=\"35\">%s</text>\n<text x=\"%u\" y=\"55\">%u core%s</text>\n", x + 8, p->name, x + 8,
                 p->cores, p->cores == 1 ? "" : "s");
+        devices_text(out, &report->layout->devices, i, x + 8);
         fprintf(out, "<line x1=\"%u\" y1=\"70\" x2=\"%u\" y2=\"120\" stroke=\"#000\"/>\n", x + 65, x + 65);
         fprintf(out, "<text x=\"%u\" y=\"98\">console%s</text>\n", x + 4, p->watchdog.period_ms ? ", watchdog" : "");
         if (report_resets_board(p))
@@ -61,7 +90,10 @@ void report_reach_svg(FILE *out, const struct report *report)
     }
     fprintf(out, "<rect x=\"10\" y=\"120\" width=\"%u\" height=\"36\" fill=\"#555\" stroke=\"#000\"/>\n", width - 20);
     fputs("<text x=\"20\" y=\"143\" fill=\"#fff\">hypervisor</text>\n", out);
-    fputs("<text x=\"10\" y=\"180\">No line joins two partitions: no shared memory, no device, no interrupt between them.</text>\n",
+    restart_lines(out, report);
+    fputs("<text x=\"10\" y=\"180\">No black line joins two partitions: no shared memory, no shared device, no interrupt between "
+          "them."
+          "</text>\n",
           out);
     fputs("<text x=\"10\" y=\"200\">Shared by all and not partitioned: caches, memory bandwidth, power.</text>\n</svg>\n", out);
 }

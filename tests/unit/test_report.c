@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fixtures/good.h"
 #include "check.h"
 #include "devices.h"
 #include "random_tables.h"
@@ -172,9 +173,54 @@ static void test_html_escaped(void **state)
     free(text);
 }
 
+/* Who has which device, at which addresses, and who restarts with whom. */
+static void test_devices(void **state)
+{
+    (void)state;
+    static const struct board good = {GOOD_BOARD};
+    static const char *const expected[] = {"one        00:01.0     nic0       01:00.0   8086:10d3  1      5 MSI-X from entry",
+                                           "one        00:03.0     timer0     00:06.0   1234:11e8  5      1 MSI from entry",
+                                           "NONE\n",
+                                           "three      00:01.0     disk0.vf2  02:00.2",
+                                           "02:00.0 disk0      two        2            1",
+                                           "two         three",
+                                           "YES: restarts three",
+                                           "NEVER: not by the operator either",
+                                           "bridge 00:01.0  window         memory         0xc0100000  0xc02fffff",
+                                           "0x2000..0x201f  one",
+                                           "disk0.vf2, entries",
+                                           "emulated        its own bus 0  configuration  0xf0100000  0xf01fffff"};
+    b = good;
+    p = (struct product){
+        GOOD_PRODUCT,
+        .partitions = {
+            {GOOD_UNIKERNEL("one"), .devices = {{.role = "nic0"}, {.role = "none0", .optional = true}, {.role = "timer0"}}, NEVER},
+            {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0"}}},
+            {GOOD_UNIKERNEL("three"), .devices = {{.role = "disk0.vf2"}}}}};
+    memset(&layout, 0, sizeof(layout));
+    assert_true(layout_cores(&p, &b, &layout) && layout_hypervisor(&p, &b, 0, &layout));
+    assert_int_equal(layout_memory(&p, &b, &layout), 0);
+    char *text = written(report_text);
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strstr(text, expected[i])) {
+            fputs(text, stderr);
+            fail_msg("not in the report: %s", expected[i]);
+        }
+    free(text);
+    text = written(report_reach_svg);
+    assert_non_null(strstr(text, ">nic0, timer0<"));
+    assert_non_null(strstr(text, "stroke=\"#c00\""));
+    free(text);
+    first_accepted();
+    text = written(report_reach_svg);
+    assert_null(strstr(text, "Red:"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map), cmocka_unit_test(test_sep5_ports),
-                                       cmocka_unit_test(test_reach), cmocka_unit_test(test_html_escaped)};
+                                       cmocka_unit_test(test_reach), cmocka_unit_test(test_html_escaped),
+                                       cmocka_unit_test(test_devices)};
     return cmocka_run_group_tests(tests, 0, 0);
 }
