@@ -59,11 +59,13 @@ static void map_direct(uint64_t *root, uint64_t base, uint64_t size, uint64_t fl
     map_large(root, DIRECT_BASE + base, base, size, flags);
 }
 
-/* Configuration space lies in the large-page table of this core's block: at most 256 MiB, and no table of its own. */
+/* At most 257 MiB: in the large-page table of this core's block, no table of its own. */
 static void map_ecam(uint64_t *root)
 {
-    if (plan.board->pci.ecam)
-        map_large(root, ECAM_BASE, plan.board->pci.ecam, MIB(plan.board->pci.last_bus + 1u), PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
+    uint64_t ecam = plan.board->pci.ecam, before = ecam % LARGE_SIZE;
+
+    if (ecam)
+        map_large(root, ECAM_BASE, ecam - before, before + MIB(plan.board->pci.last_bus + 1u), PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
 }
 
 static void map_stack(uint64_t *root, uint64_t top, unsigned count)
@@ -135,7 +137,7 @@ void *arch_mmio(hpa_t page)
 
 uint8_t *arch_ecam(void)
 {
-    return plan.board->pci.ecam ? (uint8_t *)ECAM_BASE : 0;
+    return plan.board->pci.ecam ? (uint8_t *)(ECAM_BASE + plan.board->pci.ecam % LARGE_SIZE) : 0;
 }
 
 unsigned arch_core(void)

@@ -144,10 +144,9 @@ static unsigned bars_compare(const char *id, uint16_t requester, unsigned offset
     return found;
 }
 
-/* What goes on decoding at the firmware's addresses must not do so where the plan places BARs. */
+/* What keeps the firmware's addresses must not have them where the plan places BARs. */
 static unsigned places_compare(uint16_t requester, const struct board_bar *bars)
 {
-    uint32_t command = arch_pci_read(requester, PCI_COMMAND, 2);
     unsigned found = 0;
 
     for (unsigned i = 0; i < BOARD_BARS; i++) {
@@ -156,10 +155,8 @@ static unsigned places_compare(uint16_t requester, const struct board_bar *bars)
 
         if (bars[i].kind == BAR_MEMORY64)
             base |= (uint64_t)arch_pci_read(requester, PCI_BARS + 4 * i + 4, 4) << 32;
-        if (ports ? !(command & COMMAND_PORTS) ||
-                        !range_overlap(base, bars[i].size, plan.board->pci.ports, plan.board->pci.ports_size)
-                  : !(command & COMMAND_MEMORY) ||
-                        !range_overlap(base, bars[i].size, plan.board->pci.window, plan.board->pci.window_size))
+        if (!range_overlap(base, bars[i].size, ports ? plan.board->pci.ports : plan.board->pci.window,
+                           ports ? plan.board->pci.ports_size : plan.board->pci.window_size))
             continue;
         log_line("CFG-934 " PCI_NAME
                  " BAR %u: expected it outside the board's pci window, found it at 0x%lx. Hint: choose a window or "
@@ -205,7 +202,7 @@ static unsigned bridge_compare(uint16_t requester, const struct board_function *
     bool apart = acs && (arch_pci_read(requester, acs + ACS_CAPS, 2) & ACS_NEEDED) == ACS_NEEDED;
 
     if (want->bridge.secondary == 0)
-        return 0;
+        return 0; /* ACS of a device with several functions is switched on as far as it goes */
     return pci_value_compare("CFG-925", requester, "buses above, below, last", buses,
                              arch_pci_read(requester, BRIDGE_BUSES, 4) & 0xffffff) +
            pci_value_compare("CFG-930", requester, "ACS keeps apart what is behind it", want->bridge.acs, apart);
@@ -245,38 +242,25 @@ static unsigned capabilities_compare(uint16_t requester, const struct board_func
            reset_compare(requester, want->reset.kind) + bridge_compare(requester, want) + sriov_compare(requester, want);
 }
 
-/* A bridge, and function 0 of a device of which more is listed. */
-static uint32_t header_expected(const struct board_function *want)
-{
-    uint32_t header = want->bridge.secondary != 0 ? HEADER_BRIDGE : 0;
-
-    for (uint32_t i = 0; want->function == 0 && i < plan.board->function_count; i++) {
-        const struct board_function *other = &plan.board->functions[i];
-
-        if (other->function != 0 && other->bus == want->bus && other->device == want->device)
-            return header | HEADER_MULTI;
-    }
-    return header;
-}
-
 static unsigned function_compare(const struct board_function *want)
 {
     uint16_t requester = requester_of(want);
-    uint32_t command = arch_pci_read(requester, PCI_COMMAND, 2), header = arch_pci_read(requester, PCI_HEADER, 1);
-    uint32_t id = want->vendor | (uint32_t)want->id << 16, bit = header_expected(want) & HEADER_MULTI;
-    unsigned bars = (header & ~HEADER_MULTI) == HEADER_BRIDGE ? BRIDGE_BARS : BOARD_BARS, found;
+    uint32_t command = arch_pci_read(requester, PCI_COMMAND, 2), id = want->vendor | (uint32_t)want->id << 16;
+    bool bridge = pci_is_bridge(requester);
+    unsigned found;
 
     if (arch_pci_read(requester, PCI_ID, 4) != id)
         return pci_value_compare(arch_pci_read(requester, PCI_ID, 2) == 0xffff ? "CFG-921" : "CFG-922", requester,
                                  "vendor and device", id, arch_pci_read(requester, PCI_ID, 4));
     found = pci_value_compare("CFG-923", requester, "class", want->class_code, arch_pci_read(requester, PCI_CLASS, 4) >> 8) +
-            pci_value_compare("CFG-924", requester, "header type", header_expected(want), header & (~HEADER_MULTI | bit));
+            pci_value_compare("CFG-924", requester, "is a bridge", want->bridge.secondary != 0, bridge);
     if (found != 0 || pci_is_iommu(requester))
         return found;
-    if (pci_stays(requester) || bars == BRIDGE_BARS)
+    if (pci_stays(requester) || bridge)
         found += places_compare(requester, want->bars);
     arch_pci_write(requester, PCI_COMMAND, 2, command & ~COMMAND_DECODE);
-    found += bars_compare("CFG-926", requester, PCI_BARS, bars, want->bars) + capabilities_compare(requester, want);
+    found += bars_compare("CFG-926", requester, PCI_BARS, bridge ? BRIDGE_BARS : BOARD_BARS, want->bars) +
+             capabilities_compare(requester, want);
     arch_pci_write(requester, PCI_COMMAND, 2, command);
     return found;
 }

@@ -123,6 +123,7 @@ static bool bars_set(uint16_t requester, unsigned offset, const struct plan_bar 
 /* A VF decodes as its PF's SR-IOV capability says; in its own command register only QEMU looks (7.2), elsewhere these bits read 0. */
 static bool function_set(const struct plan_function *function)
 {
+    const struct board_function *from = function->board;
     bool vf = function->physical != PLAN_NO_FUNCTION, ok = power_on(function->requester) && function_settle(function->requester);
     uint32_t decode = vf ? COMMAND_MEMORY : 0;
 
@@ -131,6 +132,8 @@ static bool function_set(const struct plan_function *function)
             decode |= function->bars[i].kind == BAR_PORTS ? COMMAND_PORTS : COMMAND_MEMORY;
     if (!vf)
         ok = bars_set(function->requester, PCI_BARS, function->bars) && ok;
+    if (!vf && from->reset.kind == RESET_REGISTER) /* at boot; it stays mapped */
+        arch_device_map(HPA((function->bars[from->reset.bar].base.v + from->reset.offset) & ~(uint64_t)PAGE_MASK));
     return pci_set(function->requester, PCI_COMMAND, 2, decode | COMMAND_NO_INTX,
                    vf ? COMMAND_MASTER : COMMAND_DECODE | COMMAND_MASTER) &&
            ok;
@@ -242,31 +245,20 @@ static bool function_close(uint16_t requester)
     return pci_set(requester, PCI_COMMAND, 2, COMMAND_NO_INTX, COMMAND_DECODE | COMMAND_MASTER) && function_settle(requester);
 }
 
-static void reset_registers_map(void)
-{
-    for (uint32_t i = 0; i < plan.function_count; i++) {
-        const struct plan_function *function = &plan.functions[i];
-        const struct board_function *from = function->board;
-
-        if (function->physical == PLAN_NO_FUNCTION && from->reset.kind == RESET_REGISTER)
-            arch_device_map(HPA((function->bars[from->reset.bar].base.v + from->reset.offset) & ~(uint64_t)PAGE_MASK));
-    }
-}
-
 const char *pci_program(void)
 {
     bool ok = true;
 
+    if (plan.board->function_count == 0)
+        return 0; /* a board that names no functions gives none away */
     for (uint32_t at = 0; pci_next(&at); at++)
         ok = function_close((uint16_t)at) && ok;
     ok = pci_place(0, UINT16_MAX) && ok;
-    for (uint32_t at = 0; plan.board->function_count != 0 && pci_next(&at);
-         at++) /* ARI forwarding may have shown more of a device */
+    for (uint32_t at = 0; pci_next(&at); at++) /* ARI forwarding may have shown more of a device */
         if (pci_listed((uint16_t)at) == 0) {
             log_line("PCI " PCI_NAME ": answers, and is not in the board's table", PCI_NAMED(at));
             ok = false;
         }
-    reset_registers_map();
     return ok ? 0
               : "PCI-1: a PCI function does not take what the plan gives it; the lines above say which. Compare board.c with the "
                 "machine";
