@@ -787,10 +787,18 @@ static void test_registers_that_do_not_stick(void **state)
     assert_refused("PCI 01:00.0: register");
     stick_not(NVME, nvme->sriov + 0x24, 4);
     assert_refused("PCI 01:00.0: register");
-    fake_put(&fake_pci.functions[fake_pci.count - 6], 4, 2, 4); /* VF 1: masters the bus, whatever is written */
-    memset(fake_pci.functions[fake_pci.count - 6].writable + 4, 0, 1);
-    assert_int_equal(fake_pci.functions[fake_pci.count - 6].requester, VF1);
-    assert_refused("PCI 01:00.1: register 0x4");
+    for (unsigned i = 0; i < 3; i++) { /* VFs that master the bus, whatever is written; the third is nobody's */
+        struct fake_function *vf = &fake_pci.functions[fake_pci.count - 6 + i];
+        char words[40];
+
+        sriov[0].count = 3;
+        sriov[0].bars[0].size = 0xc000;
+        assert_int_equal(vf->requester, VF1 + i);
+        fake_put(vf, 4, 2, 4);
+        memset(vf->writable + 4, 0, 1);
+        snprintf(words, sizeof(words), "PCI 01:00.%u: register 0x4", i + 1);
+        assert_refused(words);
+    }
 }
 
 /* A bridge need not have windows for ports and for prefetchable memory. */

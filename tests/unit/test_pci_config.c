@@ -74,17 +74,20 @@ static void test_memory_reaches_every_register(void **state)
 
 static void test_ports_reach_the_first_256_bytes(void **state)
 {
-    struct fake_function *function = function_make(), before;
+    struct fake_function *function = function_make(), *next = fake_pci_add(0x111, 1, 2, 0x020000, 0), before, next_before;
 
     (void)state;
+    next->writable[0x80] = 0xff;
     fake_pci.ecam = false;
     pci_init();
     each_register(function, 256);
     before = *function;
+    next_before = *next;
     assert_int_equal(arch_pci_read(0x110, 0x100, 4), 0xffffffff);
     assert_int_equal(arch_pci_read(0x110, 0xffe, 2), 0xffff);
-    arch_pci_write(0x110, 0x180, 4, 0);
+    arch_pci_write(0x110, 0x180, 4, 0x77);
     assert_memory_equal(function->space, before.space, 4096); /* no wrap to 0x80 */
+    assert_memory_equal(next->space, next_before.space, 4096);
 }
 
 /* Behind the last bus there is no memory to look at. */
