@@ -47,6 +47,33 @@ bool parse_width(const char *word, unsigned *width)
     return false;
 }
 
+/* Up to the character `end`, which is passed over. */
+static bool field(const char **word, char end, unsigned most, uint64_t *value)
+{
+    *value = 0;
+    for (unsigned digits = 0;; digits++, (*word)++) {
+        if (**word == end && digits > 0)
+            break;
+        if (digit(**word) < 0 || digits == 2)
+            return false;
+        *value = *value << 4 | (uint64_t)digit(**word);
+    }
+    *word += end != 0;
+    return *value <= most;
+}
+
+bool parse_function(const char *word, uint64_t *bdf)
+{
+    uint64_t bus = 0, device, function;
+
+    if (strchr(word, ':') && !field(&word, ':', 255, &bus))
+        return false;
+    if (!field(&word, '.', 31, &device) || !field(&word, 0, 7, &function))
+        return false;
+    *bdf = bus << 8 | device << 3 | function;
+    return true;
+}
+
 bool parse_bytes(const char *word, uint8_t *bytes, size_t max, size_t *count)
 {
     size_t n = 0;

@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "bh.h"
+#include "bh_mmio.h"
+#include "bh_pci.h"
 #include "cpu.h"
+#include "edu.h"
 #include "lib.h"
 #include "parse.h"
 
@@ -23,6 +26,7 @@ static struct request {
     size_t code_length;
     uint64_t result[4];
     unsigned results;
+    const char *refused; /* why there is no answer */
 } r;
 
 static void answer1(uint64_t value)
@@ -154,6 +158,76 @@ static void do_hlt(void)
     answer1(cpu_flags());
 }
 
+/* --- PCI ----------------------------------------------------------------------------------------------------------------------- */
+
+static uint16_t chosen = BH_PCI_BDF(1, 0); /* by the last cfg */
+
+static void do_cfg(void)
+{
+    chosen = (uint16_t)r.number[0];
+    if (r.numbers > 2)
+        bh_pci_write(chosen, (unsigned)r.number[1], r.width / 8, (uint32_t)r.number[2]);
+    answer1(bh_pci_read(chosen, (unsigned)r.number[1], r.width / 8));
+}
+
+static void do_bar(void)
+{
+    struct bh_pci pci = {.bdf = chosen};
+    uint64_t size = 0;
+    struct bh_bar bar;
+
+    if (!bh_pci_bar(&pci, (unsigned)r.number[0], &bar) || r.number[1] > bar.size - 4) {
+        r.refused = "no such BAR of the function that cfg named last, or not so long";
+        return;
+    }
+    if (bar.ports) {
+        uint16_t port = (uint16_t)(bar.address + r.number[1]);
+        if (r.numbers > 2)
+            cpu_out32(port, (uint32_t)r.number[2]);
+        answer1(cpu_in32(port));
+        return;
+    }
+    volatile uint8_t *at = bh_pci_map(&pci, (unsigned)r.number[0], &size);
+    if (!at) {
+        r.refused = "it cannot be mapped";
+        return;
+    }
+    if (r.numbers > 2)
+        bh_mmio_write32(at + r.number[1], (uint32_t)r.number[2]);
+    answer1(bh_mmio_read32(at + r.number[1]));
+}
+
+/* By way of the device's buffer, which holds a pattern before: what DMA did not bring shows it. */
+static void do_dma(void)
+{
+    static struct bh_pci pci;
+    static struct edu edu;
+    static uint8_t ours[EDU_BUFFER + 1] __attribute__((aligned(4096)));
+    uint64_t address = r.number[0];
+    unsigned length = (unsigned)r.number[1];
+
+    if (r.number[1] == 0 || r.number[1] > EDU_BUFFER)
+        r.refused = "the length is 1 to fff";
+    else if (pci.vendor == 0 && !bh_pci_find(EDU_VENDOR, EDU_ID, 0, &pci))
+        r.refused = "no edu device";
+    else if (!edu.registers)
+        r.refused = edu_open(&edu, &pci, bh_core());
+    memset(ours, r.numbers > 2 ? (int)r.number[2] : 0xa5, sizeof(ours));
+    if (!r.refused)
+        r.refused = edu_copy(&edu, EDU_FROM_MEMORY, bh_dma_address(ours), 0, length);
+    if (!r.refused && r.numbers > 2)
+        r.refused = edu_copy(&edu, EDU_TO_MEMORY, address, 0, length);
+    if (!r.refused)
+        r.refused = edu_copy(&edu, EDU_FROM_MEMORY, address, 0, length);
+    memset(ours, 0, sizeof(ours));
+    if (!r.refused)
+        r.refused = edu_copy(&edu, EDU_TO_MEMORY, bh_dma_address(ours), 0, length);
+    if (r.refused)
+        return;
+    r.results = length < sizeof(r.result) ? (length + 7) / 8 : 4;
+    memcpy(r.result, ours, sizeof(r.result));
+}
+
 static const struct verb {
     const char *name;
     void (*run)(void);
@@ -174,6 +248,12 @@ static const struct verb {
     {"sti", do_sti, 0, 0, false, false, "sti, cli, hlt        allow or forbid interrupts, halt; answer RFLAGS"},
     {"cli", do_cli, 0, 0, false, false, 0},
     {"hlt", do_hlt, 0, 0, false, false, 0},
+    {"cfg", do_cfg, 2, 3, false, false,
+     "cfg BDF OFF [W] [VALUE]  configuration space of a PCI function (2.0: device 2); write it first"},
+    {"bar", do_bar, 2, 3, false, false,
+     "bar N OFF [VALUE]    32 bits of BAR N of the function that cfg named last; write it first"},
+    {"dma", do_dma, 2, 3, false, false,
+     "dma ADDR LEN [BYTE]  read memory (fill it first) by the edu device; a5 or BYTE where it got nothing"},
 };
 
 static void run_verb(void *argument)
@@ -196,7 +276,7 @@ static void show_outcome(bool faulted, const struct bh_fault *f)
         return;
     }
     if (r.results == 0) {
-        printf("error: no such register\n");
+        printf("error: %s\n", r.refused ? r.refused : "no such register");
         return;
     }
     printf("=");
@@ -205,12 +285,34 @@ static void show_outcome(bool faulted, const struct bh_fault *f)
     printf("\n");
 }
 
+/* BDF OFF [W] [VALUE]: the width stands before the value. */
+static const char *parse_function_operands(char **words, int count)
+{
+    if (count < 2 || count > 4)
+        return "wrong number of operands; try help";
+    if (!parse_function(words[0], &r.number[0]))
+        return "a function is DEVICE.FUNCTION or BUS:DEVICE.FUNCTION, hexadecimal";
+    if (!parse_hex(words[1], &r.number[1]) || r.number[1] > 0xff)
+        return "offsets are 0 to ff, hexadecimal";
+    if (count > 2 && (!parse_width(words[2], &r.width) || r.width == 64))
+        return "the width is 8, 16 or 32";
+    if (r.number[1] % 4 * 8 + r.width > 32)
+        return "it lies in two doublewords";
+    if (count > 3 && !parse_hex(words[3], &r.number[2]))
+        return "numbers are hexadecimal, at most 64 bits";
+    r.numbers = count > 3 ? 3 : 2;
+    return 0;
+}
+
 /* 0, or what is wrong with the words after the verb. */
 static const char *parse_operands(const struct verb *verb, char **words, int count)
 {
     r.width = 32;
     r.numbers = 0;
     r.results = 0;
+    r.refused = 0;
+    if (verb->run == do_cfg)
+        return parse_function_operands(words, count);
     if (verb->has_code) {
         if (count != 1 || !parse_bytes(words[0], r.code, MAX_CODE, &r.code_length))
             return "needs 1 to 128 bytes in hexadecimal, without blanks";

@@ -183,6 +183,24 @@ static void widths_and_code_bytes(void **state)
     assert_false(parse_bytes("", bytes, sizeof(bytes), &count));
 }
 
+static void pci_functions_are_named(void **state)
+{
+    static const char *const wrong[] = {"",        ".",     "1",    "1.",   ".1",    "20.0", "1.8",    "1:2",
+                                        "100:1.0", "1.0.0", "1.0x", ":1.0", "001.0", "-1.0", "1:2:3.0"};
+    uint64_t bdf = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_false(parse_function(wrong[i], &bdf));
+    assert_int_equal(bdf, 7);
+    assert_true(parse_function("2.0", &bdf));
+    assert_int_equal(bdf, 0x10);
+    assert_true(parse_function("00:1f.7", &bdf));
+    assert_int_equal(bdf, 0xff);
+    assert_true(parse_function("fF:1F.3", &bdf));
+    assert_int_equal(bdf, 0xfffb);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test(jitter_is_sorted_into_buckets),
         cmocka_unit_test(hex_numbers_are_read_whole),
         cmocka_unit_test(widths_and_code_bytes),
+        cmocka_unit_test(pci_functions_are_named),
     };
 
     return cmocka_run_group_tests(tests, 0, 0);

@@ -5,6 +5,7 @@ unit_unipci :=
 unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
+unit_storage := partitions/storage/settings.c pvdrivers/disk_pattern.c
 unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c)
 unit_payload_pvh := $(unit_payload)
 unit_acpi := config/tool/acpi.c
