@@ -120,7 +120,8 @@ static void table_identity(const struct report *r, struct table *t)
     row(t, "board|%s", r->board->name);
     row(t, "board description|%s", r->board->description ? r->board->description : "");
     row(t, "image|%s", r->release ? "release" : "development");
-    row(t, "tick|%u Hz, on the first core of %s", product_tick_hz(r->product), r->product->housekeeping);
+    row(t, "tick|%s%u Hz, on the first core of %s", r->product->tick_off ? "off; while there is console work " : "",
+        product_tick_hz(r->product), r->product->housekeeping);
     row(t, "when all partitions have stopped|%s",
         r->product->all_stopped == ALL_STOPPED_IDLE    ? "idle"
         : r->product->all_stopped == ALL_STOPPED_RESET ? "reset board"
@@ -247,7 +248,8 @@ static void table_interrupts(const struct report *r, struct table *t)
     start(t, "Interrupts",
           "No device interrupt goes to a partition. An interrupt between cores reaches cores of its own partition only (SEP-3).");
     row(t, "source|goes to|as");
-    row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick", b->pit.gsi, keeper);
+    row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick%s", b->pit.gsi, keeper,
+        r->product->tick_off ? ", single ones on demand" : "");
     if (b->uart.port)
         row(t, "UART, pin %u|core %u|NMI to the hypervisor: console", b->uart.gsi, keeper);
     row(t, "APIC timer of a core|the same core|straight to its partition");

@@ -47,11 +47,12 @@ struct bh_start_info {
     uint32_t x2apic;         /* 1: entered in x2APIC mode, 0: xAPIC at 0xfee00000 */
     char name[BH_NAME_MAX];  /* NUL-terminated */
     char args[BH_ARGS_MAX];  /* from the product table, separated by single spaces, NUL-terminated */
+    uint32_t tick_hz, pad;   /* how often the output ring is looked at; 0: only after BH_CALL_CONSOLE */
 };
 _Static_assert(offsetof(struct bh_start_info, ram_size) == 16, "bh_start_info.ram_size");
 _Static_assert(offsetof(struct bh_start_info, lives) == 56, "bh_start_info.lives");
 _Static_assert(offsetof(struct bh_start_info, name) == 72, "bh_start_info.name");
-_Static_assert(sizeof(struct bh_start_info) == 72 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
+_Static_assert(sizeof(struct bh_start_info) == 80 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
 
 /* Shared words. Indices run freely modulo 2^32; a ring's position is the index modulo its size. The hypervisor reads each
  * word once and distrusts it: an index that is more than the ring's size ahead loses the ring's content, nothing else. */
