@@ -157,7 +157,8 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     fprintf(out, "    .partitions = partitions_planned,\n    .partition_count = %u,\n", layout->partition_count);
     fprintf(out, "    .cores = cores,\n    .core_count = %u,\n    .housekeeping = %u,\n", board->core_count, layout->housekeeping);
     fprintf(out, "    .tick_hz = %u,\n    .tick_off = %s,\n    .all_stopped = %s,\n    .release = %s,\n    .pool_pages = %u,\n};\n",
-            product_tick_hz(product), bool_text(product->tick_off), all_stopped_text(product->all_stopped), bool_text(release), layout->pool_pages);
+            product_tick_hz(product), bool_text(product->tick_off), all_stopped_text(product->all_stopped), bool_text(release),
+            layout->pool_pages);
 }
 
 void plan_emit(FILE *out, const struct product *product, const struct board *board, const struct layout *placed,

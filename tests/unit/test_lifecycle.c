@@ -288,6 +288,7 @@ static void start_information_is_complete(void **state)
     assert_int_equal(info->tsc_khz, fake.khz);
     assert_int_equal(info->lives, 1);
     assert_string_equal(info->name, "control");
+    assert_int_equal(info->tick_hz, 50);
     assert_string_equal(info->args, "one two");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Speaks as it is told and then waits for ever, with no timer of its own.
  *   lines N   that many, each written by itself      burst N   the same in one write
- *   prompt    text without a newline                 pairs     two lines, 0 to 12 ms apart
+ *   prompt    text without a newline                 pairs     two lines, 0 to 6 ms apart, after silence
  *   deny      one access to a port                   exit, abort */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +24,15 @@ static void burst(unsigned long lines)
 
 static void pairs(void)
 {
-    for (unsigned long us = 0; us <= 12000; us += 500) {
+    for (unsigned long ms = 0; ms <= 6; ms += 2) {
         uint64_t until;
 
-        printf("first of %lu\n", us);
-        until = bh_now_ns() + us * 1000;
+        bh_sleep_ns(1500000000);
+        printf("first of %lu\n", ms);
+        until = bh_now_ns() + ms * 1000000;
         while (bh_now_ns() < until)
             ;
-        printf("second of %lu\n", us);
-        bh_sleep_ns(300000000);
+        printf("second of %lu\n", ms);
     }
 }
 
