@@ -17,7 +17,6 @@
 #define REPLAY 2048u /* bytes of the past that a partition shows when it gets the screen */
 #define PARTIAL_MS 100u
 #define STUCK_MS 1000u /* a UART not ready for so long: output is discarded, so that no partition waits for it */
-#define DEFAULT_RATE 65536u
 #define MILLI 1000u
 #define CURSOR_START 0xffu
 /* The raw screen ends: abort an escape sequence, end a string, leave VT52 mode and the printer, no mouse or focus reports, soft reset,
@@ -65,6 +64,8 @@ size_t console_write_locked(struct partition *partition, const char *u_bytes, si
     for (size_t i = 0; i < taken; i++)
         out->bytes[out->produced++ % CONSOLE_RING] = u_bytes[i];
     out->dropped += size - taken;
+    if (plan.tick_off)
+        vcpu_housekeeping_wake();
     return taken;
 }
 
@@ -207,13 +208,6 @@ static void stage_text(struct partition *partition, uint64_t now, bool line_ends
 
 /* --- what of a partition's output is shown. screen.lock held --------------------------------------------------------------- */
 
-static uint32_t rate_of(const struct partition *partition)
-{
-    uint32_t rate = partition->plan->console.bytes_per_second;
-
-    return rate != 0 ? rate : DEFAULT_RATE;
-}
-
 /* Fill the bucket, which holds one second's worth; returns the bytes it is good for. */
 static uint32_t credit_fill(struct view *view, uint32_t rate, uint64_t now)
 {
@@ -231,7 +225,7 @@ static uint32_t credit_fill(struct view *view, uint32_t rate, uint64_t now)
 static uint32_t allowance(struct partition *partition, uint64_t now)
 {
     struct view *view = &views[partition->index];
-    uint32_t rate = rate_of(partition), credit = credit_fill(view, rate, now);
+    uint32_t rate = partition->plan->console.bytes_per_second, credit = credit_fill(view, rate, now);
     uint32_t waiting = partition->out->produced - partition->out->consumed;
 
     if (view->dropping && credit >= (rate + 1) / 2) {
@@ -301,7 +295,7 @@ static bool stage_raw(struct partition *partition, uint64_t now)
 {
     struct view *view = &views[partition->index];
     struct console_ring *out = partition->out;
-    uint32_t count, credit = credit_fill(view, rate_of(partition), now);
+    uint32_t count, credit = credit_fill(view, partition->plan->console.bytes_per_second, now);
 
     lock_take(&partition->gate);
     count = out->produced - out->consumed;
@@ -351,14 +345,14 @@ static bool stage_next(uint64_t now)
     return false;
 }
 
-/* Send what is waiting, at most the budget. False: nothing more waits. */
+/* Send what is waiting, at most the budget. False: nothing was. */
 static bool show(uint64_t now)
 {
     for (uint32_t budget = CONSOLE_BUDGET / UART_DEPTH; budget > 0; budget--) {
         size_t sent;
 
         if (screen.sent == screen.length && !stage_next(now))
-            return false;
+            return budget < CONSOLE_BUDGET / UART_DEPTH;
         sent = arch_uart_write(UART_SCREEN, screen.stage + screen.sent, screen.length - screen.sent);
         screen.sent += (uint32_t)sent;
         if (sent == 0)
@@ -385,31 +379,25 @@ static void take_output(uint64_t now)
 
 /* --- for others --------------------------------------------------------------------------------------------------------- */
 
-void console_init(void)
-{
-    command_init();
-}
-
 void console_live(void)
 {
     screen.ready = arch_ticks();
     log_live();
 }
 
-void console_service(uint64_t now)
+bool console_service(uint64_t now)
 {
-    int byte = 0;
+    unsigned keys = 0;
+    bool shown;
 
-    for (unsigned i = 0; i < KEYS_BUDGET && byte >= 0; i++) {
-        byte = arch_uart_receive();
-        if (byte >= 0)
-            command_key((uint8_t)byte, now);
-    }
+    for (int byte; keys < KEYS_BUDGET && (byte = arch_uart_receive()) >= 0; keys++)
+        command_key((uint8_t)byte, now);
     command_tick(now);
     lock_take(&screen.lock);
     take_output(now);
-    show(now);
+    shown = show(now);
     lock_drop(&screen.lock);
+    return keys != 0 || shown;
 }
 
 void console_flush(void)

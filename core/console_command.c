@@ -126,7 +126,7 @@ static void act(uint8_t byte, uint64_t now)
         help();
 }
 
-void command_init(void)
+void console_init(void)
 {
     command.attention = plan.board->attention != 0 ? plan.board->attention : ATTENTION_DEFAULT;
 }

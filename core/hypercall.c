@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: register arguments only, identity from the calling core, checked first, then done so that doing cannot fail. */
-#include "arch.h"
 #include "vcpu.h"
 
 static uint64_t call_version(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
@@ -22,18 +21,11 @@ static uint64_t call_end(struct vcpu *vcpu, uint64_t u_kind, uint64_t u_status, 
     return 0;
 }
 
-#define WAKE_MS 5u /* a flood of calls kicks the housekeeping core at most this often (AC-46) */
-
 /* The housekeeping core takes the ring at its next look; this only asks it to look soon. */
 static uint64_t call_console(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
 {
-    uint64_t now = arch_ticks();
-
-    (void)u_a, (void)u_b, (void)u_c;
-    if (now - vcpu->console_woken >= WAKE_MS * arch_tsc_khz()) {
-        vcpu->console_woken = now;
-        vcpu_housekeeping_wake();
-    }
+    (void)vcpu, (void)u_a, (void)u_b, (void)u_c;
+    vcpu_housekeeping_wake();
     return 0;
 }
 

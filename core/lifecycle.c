@@ -285,11 +285,8 @@ void partition_bring_up(struct vcpu *vcpu)
 
 static void backoff_end(struct partition *partition, uint64_t now)
 {
-    uint8_t backoff = PARTITION_BACKOFF;
-
-    if (atomic_load(&partition->state) == PARTITION_BACKOFF && (int64_t)(now - partition->restart.due) >= 0 &&
-        atomic_compare_exchange_strong(&partition->state, &backoff, PARTITION_LOADING))
-        vcpu_request(&partition->vcpus[0], REQUEST_START);
+    if (atomic_load(&partition->state) == PARTITION_BACKOFF && (int64_t)(now - partition->restart.due) >= 0)
+        partition_start(partition);
 }
 
 void partition_tick(uint64_t now)

@@ -107,6 +107,7 @@ static void start_info_write(struct partition *partition)
     info->wall_base = arch_wall_base();
     info->lives = partition->lives;
     info->watchdog_ms = partition->plan->watchdog.period_ms;
+    info->tick_hz = plan.tick_off ? 0 : plan.tick_hz;
     info->x2apic = partition->plan->apic == APIC_X2APIC;
     info->files = partition->plan->payload.files.v;
     info->files_size = partition->plan->payload.files_size;

@@ -8,6 +8,10 @@
 #include "virt.h"
 #include "watchdog.h"
 
+#define WAKE_MS 5u /* a flood of calls or of output kicks the housekeeping core at most this often (AC-46) */
+#define LINGER_MS                                                                                                                  \
+    1200u /* of looks after the last event, where the tick is off: longer than any wait of the console, and a second */
+
 static struct vcpu *vcpu_here(void)
 {
     return &vcpus[arch_core()];
@@ -21,29 +25,42 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
         arch_kick(vcpu->core); /* our own are seen before the next entry, and so is what another has asked already */
 }
 
+/* Within WAKE_MS of an earlier one nothing is lost: the core looks again a tick after that one. */
 void vcpu_housekeeping_wake(void)
 {
-    vcpu_request(&vcpus[plan.housekeeping], REQUEST_TICK);
+    struct vcpu *vcpu = vcpu_here();
+    uint64_t now = arch_ticks();
+
+    if (now - vcpu->console_woken < WAKE_MS * arch_tsc_khz())
+        return;
+    vcpu->console_woken = now;
+    vcpu_request(&vcpus[plan.housekeeping], REQUEST_TICK | REQUEST_LINGER);
 }
 
-/* Bounded by CONSOLE_BUDGET bytes and one look at each partition. */
-static void housekeeping(struct vcpu *vcpu)
+/* Bounded by CONSOLE_BUDGET bytes and one look at each partition. Where the tick is off, there is another look a tick later for as
+ * long as something happens, and none in the steady state (PERF-1). */
+static void housekeeping(struct vcpu *vcpu, uint32_t requests)
 {
+    static uint64_t busy;
     uint64_t now = arch_ticks();
 
     atomic_store_explicit(&vcpu->alive, now, memory_order_relaxed);
-    console_service(now);
+    if (console_service(now) || (requests & REQUEST_LINGER))
+        busy = now;
     partition_tick(now);
     watchdog_board(now);
+    if (plan.tick_off && now - busy < LINGER_MS * arch_tsc_khz())
+        arch_tick_start();
 }
 
 void vcpu_breathe(void)
 {
     struct vcpu *vcpu = vcpu_here();
+    uint32_t requests = atomic_fetch_and_explicit(&vcpu->requests, ~(uint32_t)REQUEST_TICK, memory_order_acquire);
 
     atomic_store_explicit(&vcpu->alive, arch_ticks(), memory_order_relaxed);
-    if (atomic_fetch_and_explicit(&vcpu->requests, ~(uint32_t)REQUEST_TICK, memory_order_acquire) & REQUEST_TICK)
-        housekeeping(vcpu);
+    if (requests & REQUEST_TICK)
+        housekeeping(vcpu, requests);
 }
 
 static bool partition_running(const struct vcpu *vcpu)
@@ -74,13 +91,15 @@ void vcpu_serve(struct vcpu *vcpu)
     uint32_t requests = atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel);
 
     if (requests & REQUEST_TICK)
-        housekeeping(vcpu);
+        housekeeping(vcpu, requests);
     if (requests & REQUEST_STOP)
         partition_park(vcpu);
     if (requests & REQUEST_PARKED)
         partition_parked(vcpu);
     if (requests & REQUEST_START)
         partition_bring_up(vcpu);
+    if (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START))
+        vcpu_housekeeping_wake(); /* these speak */
     if (!partition_running(vcpu) || (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START)))
         return; /* what follows concerns a running guest, and came in its present life */
     if (requests & REQUEST_INIT)

@@ -85,6 +85,8 @@ size_t bh_console_write(const char *bytes, size_t count)
         if (put == 0 && !wait_for_room(deadline, may_wait))
             break;
     }
+    if (done > 0 && bh_start_info()->tick_hz == 0)
+        bh_call(BH_CALL_CONSOLE, 0, 0, 0); /* nobody looks by himself */
     if (taken) {
         holder = BH_MAX_CORES;
         __atomic_store_n(&locked, false, __ATOMIC_RELEASE);

@@ -19,12 +19,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "qemu: needs QEMU itself: its monitor, its devices, other settings of its machine")
     config.addinivalue_line("markers", "x2apic: needs an emulator whose processors can have an x2APIC")
     config.addinivalue_line("markers", "shutdown: a guest's triple fault must exit")
+    config.addinivalue_line("markers", "shadow: an entry must load the interrupt shadow")
     config.addinivalue_line("markers", "vmx: needs Intel's processors")
 
 
 def pytest_collection_modifyitems(config, items):
     """What the board cannot show is not there: neither passed nor skipped."""
-    absent = {mark for mark, there in (("qemu", lib.ON_QEMU), ("x2apic", lib.X2APIC), ("shutdown", lib.SHUTDOWN), ("vmx", lib.VMX)) if not there}
+    absent = {mark for mark, there in (("qemu", lib.ON_QEMU), ("x2apic", lib.X2APIC), ("shutdown", lib.SHUTDOWN),
+                                 ("shadow", lib.SHADOW), ("vmx", lib.VMX)) if not there}
     out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]

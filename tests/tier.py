@@ -21,7 +21,7 @@ PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-
 PRODUCTS = ["minimal", "hostile", "lab", "demo"]
 SYSTEM = ["tests/system", "tests/hostile"]
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
-BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "entry")), "tests/hostile",
+BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",
          "tests/system/test_linux.py::test_small_linux_from_start_to_power_off",
          *(f"tests/system/test_build.py::test_run_{name}" for name in ("without_a_terminal_ends_by_itself", "restores_the_terminal"))]
 # What `make check` has of these: 3 minutes.

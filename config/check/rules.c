@@ -127,6 +127,9 @@ const struct rule rules[] = {
     {"CFG-401", rule_tick, "tick_hz is 0 or 20 to 1,000"},
     {"CFG-402", rule_console_rate, "a console's rate is 0 or 256 to 1,048,576 bytes per second"},
     {"CFG-403", rule_attention, "the attention key is a control character that no shell or terminal needs"},
+    {"CFG-404", rule_tick_watchdog, "no partition has a watchdog where the tick is off"},
+    {"CFG-405", rule_tick_board_watchdog, "the board has no watchdog where the tick is off"},
+    {"CFG-406", rule_tick_backoff, "no restart has a back-off where the tick is off"},
 
     {"CFG-501", rule_unikernel_files, "a unikernel names no kernel and no initrd"},
     {"CFG-502", rule_linux_program, "a Linux names no program"},

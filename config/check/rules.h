@@ -53,6 +53,9 @@ RULE(rule_restart_rate);
 
 /* rules_console.c */
 RULE(rule_tick);
+RULE(rule_tick_watchdog);
+RULE(rule_tick_board_watchdog);
+RULE(rule_tick_backoff);
 RULE(rule_console_rate);
 RULE(rule_attention);
 

@@ -13,6 +13,33 @@ void rule_tick(struct check *check)
               "use 20 to 1000; 0 means 50", "%u", hz);
 }
 
+void rule_tick_watchdog(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (check->product->tick_off && p->watchdog.period_ms)
+        found(check, (struct place){"product", p, "watchdog.period_ms"},
+              "signs of life are looked for at the tick, which is off: this watchdog would never expire",
+              "remove .tick_off, or the watchdog", "%u, tick_off is true", p->watchdog.period_ms);
+}
+
+void rule_tick_board_watchdog(struct check *check)
+{
+    if (check->product->tick_off && check->board->watchdog.kind != WATCHDOG_NONE)
+        found(check, (struct place){"product", 0, "tick_off"},
+              "the board's hardware watchdog is fed at the tick: without it the board would be reset again and again",
+              "remove .tick_off, or build for a board table without .watchdog", "true, the watchdog of board %s has %u ms",
+              check->board->name ? check->board->name : "", check->board->watchdog.timeout_ms);
+}
+
+void rule_tick_backoff(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (check->product->tick_off && p->restart.backoff_ms)
+        found(check, (struct place){"product", p, "restart.backoff_ms"},
+              "the end of a wait is looked for at the tick, which is off: the partition might never start again",
+              "remove .tick_off, or the back-off: the restart is then made at once", "%u, tick_off is true", p->restart.backoff_ms);
+}
+
 void rule_console_rate(struct check *check)
 {
     EACH_PARTITION(p, check)

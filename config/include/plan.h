@@ -134,7 +134,8 @@ struct plan {
     const struct plan_core *cores; /* the boot processor first, then partition by partition */
     uint32_t core_count;
     uint32_t housekeeping; /* core index */
-    uint32_t tick_hz;
+    uint32_t tick_hz;      /* never 0 */
+    bool tick_off;         /* single ticks, on demand */
     enum all_stopped all_stopped;
     bool release;
     const struct plan_function *functions; /* partition by partition, ascending slots */

@@ -101,6 +101,7 @@ struct product {
     const char *description;                                  /* one line for people */
     const char *housekeeping;                                 /* partition whose first core drives console, tick and watchdogs */
     uint32_t tick_hz;                                         /* slow NMI tick, 20..1000; 0: 50 */
+    bool tick_off;                                            /* none in the steady state: no watchdogs and no back-off then */
     enum all_stopped all_stopped;                             /* when no partition runs any more */
     bool test_switches;                                       /* may be used only by development images */
     struct partition_spec partitions[PRODUCT_MAX_PARTITIONS]; /* ends at the first without name */

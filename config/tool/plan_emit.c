@@ -246,8 +246,8 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     fprintf(out, "    .crash = {0x%" PRIx64 "},\n    .crash_size = 0x%" PRIx64 ",\n", layout->crash, CRASH_SIZE);
     fprintf(out, "    .partitions = partitions_planned,\n    .partition_count = %u,\n", layout->partition_count);
     fprintf(out, "    .cores = cores,\n    .core_count = %u,\n    .housekeeping = %u,\n", board->core_count, layout->housekeeping);
-    fprintf(out, "    .tick_hz = %u,\n    .all_stopped = %s,\n    .release = %s,\n", product_tick_hz(product),
-            all_stopped_text(product->all_stopped), bool_text(release));
+    fprintf(out, "    .tick_hz = %u,\n    .tick_off = %s,\n    .all_stopped = %s,\n    .release = %s,\n", product_tick_hz(product),
+            bool_text(product->tick_off), all_stopped_text(product->all_stopped), bool_text(release));
     emit_list(out, "functions", "function_count", layout->devices.function_count);
     emit_list(out, "bridges", "bridge_count", layout->devices.bridge_count);
     emit_list(out, "sriov", "sriov_count", layout->devices.sriov_count);

@@ -120,7 +120,8 @@ static void table_identity(const struct report *r, struct table *t)
     table_row(t, "board|%s", r->board->name);
     table_row(t, "board description|%s", r->board->description ? r->board->description : "");
     table_row(t, "image|%s", r->release ? "release" : "development");
-    table_row(t, "tick|%u Hz, on the first core of %s", product_tick_hz(r->product), r->product->housekeeping);
+    table_row(t, "tick|%s%u Hz, on the first core of %s", r->product->tick_off ? "off; while there is console work " : "",
+              product_tick_hz(r->product), r->product->housekeeping);
     table_row(t, "when all partitions have stopped|%s",
               r->product->all_stopped == ALL_STOPPED_IDLE    ? "idle"
               : r->product->all_stopped == ALL_STOPPED_RESET ? "reset board"
@@ -251,7 +252,8 @@ static void table_interrupts(const struct report *r, struct table *t)
                 "reaches cores of its "
                 "own partition only (SEP-3).");
     table_row(t, "source|goes to|as");
-    table_row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick", b->pit.gsi, keeper);
+    table_row(t, "PIT, pin %u|core %u|NMI to the hypervisor: tick%s", b->pit.gsi, keeper,
+              r->product->tick_off ? ", single ones on demand" : "");
     if (b->uart.port)
         table_row(t, "UART, pin %u|core %u|NMI to the hypervisor: console", b->uart.gsi, keeper);
     table_row(t, "APIC timer of a core|the same core|straight to its partition");

@@ -49,11 +49,12 @@ struct bh_start_info {
     uint64_t files_size;     /* its bytes */
     char name[BH_NAME_MAX];  /* NUL-terminated */
     char args[BH_ARGS_MAX];  /* from the product table, separated by single spaces, NUL-terminated */
+    uint32_t tick_hz, pad;   /* how often the output ring is looked at; 0: only after BH_CALL_CONSOLE */
 };
 _Static_assert(offsetof(struct bh_start_info, ram_size) == 16, "bh_start_info.ram_size");
 _Static_assert(offsetof(struct bh_start_info, lives) == 56, "bh_start_info.lives");
 _Static_assert(offsetof(struct bh_start_info, name) == 88, "bh_start_info.name");
-_Static_assert(sizeof(struct bh_start_info) == 88 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
+_Static_assert(sizeof(struct bh_start_info) == 96 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
 
 /* Shared words. Indices run freely modulo 2^32; a ring's position is the index modulo its size. The hypervisor reads each
  * word once and distrusts it: an index that is more than the ring's size ahead loses the ring's content, nothing else. */

@@ -29,6 +29,10 @@ void arch_kick(unsigned core);
  * the caller holds (partition_interrupt does). */
 void arch_ipi(unsigned core, uint8_t vector);
 
+/* The PIT's next tick on the housekeeping core is a period away; where the table has the tick off it is a single one. Once at boot,
+ * then on that core alone. */
+void arch_tick_start(void);
+
 /* --- memory --------------------------------------------------------------------------------------------------------- */
 /* Where this core can touch host-physical memory: hypervisor memory on every core; a partition's RAM only on its own
  * cores; the image zone only between arch_zone_open() and arch_zone_close(). */

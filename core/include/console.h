@@ -26,8 +26,8 @@ size_t console_write_locked(struct partition *partition, const char *u_bytes, si
 bool console_full_locked(const struct partition *partition);
 
 /* Work of the housekeeping core at each tick and UART interrupt: take unikernels' rings, show output, read keys. Bounded:
- * at most CONSOLE_BUDGET bytes per call. */
-void console_service(uint64_t now);
+ * at most CONSOLE_BUDGET bytes per call. False: there was nothing to read or to show. */
+bool console_service(uint64_t now);
 /* Show everything that is still waiting, polling the UART for at most a second: before power off and reset. */
 void console_flush(void);
 /* Log the exit counters of every core: attention key, and before power off. */

@@ -25,7 +25,6 @@ unsigned console_keys(void); /* index of the partition that has the keyboard */
 void console_input(struct partition *partition, uint8_t byte);
 
 /* --- console_command.c --- */
-void command_init(void);
 /* A byte from the keyboard. */
 void command_key(uint8_t byte, uint64_t now);
 /* A number whose next digit did not come takes effect. */

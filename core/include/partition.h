@@ -75,6 +75,7 @@ enum {
     REQUEST_SIPI = 1u << 3, /* vector in sipi_vector */
     REQUEST_NMI = 1u << 4,
     REQUEST_TICK = 1u << 5,   /* housekeeping is due on this core */
+    REQUEST_LINGER = 1u << 7, /* with REQUEST_TICK: another core asks for it, and may have more to say soon */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
 };
 
@@ -103,7 +104,7 @@ struct vcpu {
     bool nmi_pending, nmi_blocked; /* (own) the guest's own NMIs */
     struct apic_shadow apic;       /* (own) */
     struct counters counters;      /* (own) written; read torn by the console, which only shows it */
-    uint64_t console_woken;        /* (own) TSC of the last call that woke the housekeeping core */
+    uint64_t console_woken;        /* (own) TSC when it last woke the housekeeping core */
     _Atomic uint64_t alive;        /* (a) TSC when this core last left its guest, or breathed while it was busy */
     void *virt;                    /* (i) the back end's own */
     const void *cpuid;             /* (i) its answers: cpuid_policy.c */
@@ -220,5 +221,7 @@ void partition_tick(uint64_t now);
 /* Run loop of a core: never returns. Its vcpu is vcpus[arch_core()]. */
 _Noreturn void vcpu_loop(void);
 void vcpu_request(struct vcpu *vcpu, uint32_t request); /* set and kick; any core */
+/* Make the housekeeping core look at everything soon, and again a tick later. So seldom per core that a flood does no harm. Any core. */
+void vcpu_housekeeping_wake(void);
 
 #endif

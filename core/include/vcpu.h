@@ -12,9 +12,6 @@ void vcpu_breathe(void);
 /* Do what other cores, and this one, have asked of this core. At each EXIT_KICK and after parking. */
 void vcpu_serve(struct vcpu *vcpu);
 
-/* Make the housekeeping core look at the console soon. Any core. */
-void vcpu_housekeeping_wake(void);
-
 /* Calls of a partition to the hypervisor: core/abi/bulkhead_abi.h lists them. The caller is at privilege
  * level 0. Returns what goes to RAX. Bounded; never fails but by an error code. */
 uint64_t hypercall(struct vcpu *vcpu, uint64_t u_number, uint64_t u_a, uint64_t u_b, uint64_t u_c);

@@ -68,6 +68,9 @@ void attack_cr(void);
 void attack_cr3(void);
 void attack_xcr(void);
 void attack_svm(void);
+void attack_shadow(void);
+void attack_shadow_kept(void);
+void attack_stale(void);
 void attack_residue_fill(void);
 void attack_residue_look(void); /* first thing in main() */
 void attack_flood(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AC-49, SEP-9: fill memory and, on each of two cores, vector, debug and model-specific registers with a pattern, start again, look
- * for it. Expected: the next life finds memory outside its image zero and registers as after a reset. The look is the first
- * thing each life does. */
+/* AC-49, AC-24, SEP-9: fill memory and, on each of two cores, vector, debug and model-specific registers with a pattern, let the cores
+ * remember other memory where the next life begins, start again, look for all this. Expected: the next life begins, and finds memory
+ * outside its image zero and registers as after a reset. The look is the first thing each life does. */
 #include <string.h>
 
 #include "attack.h"
@@ -12,6 +12,9 @@
 #define PATIENCE_MS 5000u
 #define COMMAND_INIT 0x4500u
 #define CR4_OSXSAVE (1ull << 18)
+#define CR4_PGE (1ull << 7)
+#define GLOBAL (1ull << 8)
+#define TRAMPOLINE 0x8000u /* where a further core begins: smp.c */
 #define XCR0_RESET 1u
 #define XCR0_AVX 7u
 #define AVX_AT 576u /* upper halves of YMM registers in an XSAVE area: SDM1 13.5 */
@@ -131,6 +134,27 @@ static unsigned registers_not_reset(const struct bh_entry_state *s)
     return bad;
 }
 
+void bh_entry(void);
+
+/* A page in which a life begins, before it has tables of its own, is another one for this core from now on, and remembered for code
+ * and for data. Only what lies in no such page may be called afterwards. */
+__attribute__((target("general-regs-only"), noinline)) static void translation_fill(uint64_t address)
+{
+    static volatile uint8_t other[4096] __attribute__((aligned(4096)));
+    uint64_t page = address & ~0xfffull;
+    volatile uint64_t *entries = (volatile uint64_t *)(uintptr_t)(cpu_cr3() & ~0xfffull);
+
+    for (unsigned i = 0; i < sizeof(other); i++)
+        other[i] = 0xc3; /* RET */
+    for (unsigned shift = 39; shift > 12; shift -= 9)
+        entries = (volatile uint64_t *)(uintptr_t)(entries[page >> shift & 511] & 0xffffffffff000ull);
+    entries[page >> 12 & 511] = (uintptr_t)other | PTE_PRESENT | PTE_WRITE | GLOBAL;
+    cpu_set_cr4(cpu_cr4() | CR4_PGE);
+    cpu_invlpg((const void *)(uintptr_t)page);
+    ((void (*)(void))(uintptr_t)page)();
+    (void)*(volatile uint8_t *)(uintptr_t)page;
+}
+
 /* --- the second core ---------------------------------------------------------------------------------------------------------------- */
 
 /* Run fn there, from INIT on, though it may have run something before. False: nothing came of it. */
@@ -151,6 +175,7 @@ static void fill_there(void *unused)
     (void)unused;
     bh_irq_off();
     registers_fill();
+    translation_fill(TRAMPOLINE);
     __asm__ volatile(".irp reg, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15\n\tmov %0, %%\\reg\n\t.endr\n\t"
                      "movb $1, %1\n1:\tpause\n\tjmp 1b" ::"m"(pattern_word),
                      "m"(done_there));
@@ -200,6 +225,7 @@ void attack_residue_fill(void)
     for (uint64_t *p = heap_start(); p < heap_end(); p++)
         *p = PATTERN;
     registers_fill();
+    translation_fill((uintptr_t)bh_entry);
     if (cpu_is_intel())
         END_FULL("vmcall");
     else

@@ -97,6 +97,19 @@ def test_sep5_extended_states(rig):
     rig.attack("xcr")
 
 
+def test_sep3_interrupt_shadow_around_exits(rig):
+    rig.attack("shadow")
+
+
+@pytest.mark.shadow
+def test_sep3_interrupt_shadow_of_an_instruction_that_exits_and_is_executed(rig):
+    rig.attack("shadow-kept")
+
+
+def test_sep1_stale_translations_and_rights(rig):
+    rig.attack("stale")
+
+
 def test_sep5_virtualisation_instructions(rig):
     assert counted(rig, "forbidden", "svm") > 20
 

@@ -14,7 +14,7 @@ def rig():
         yield rig
 
 
-@pytest.mark.parametrize("name", ["apic", "lvt", "icr", "fetch", "paged-32", "paged-pae"])
+@pytest.mark.parametrize("name", ["apic", "lvt", "icr", "shadow", "fetch", "paged-32", "paged-pae"])
 def test_sep3_attack_through_the_page(rig, name):
     rig.attack(name, 180)
 

@@ -105,6 +105,11 @@ WEAK void arch_ipi(unsigned core, uint8_t vector)
         fake.ipis[fake.ipi_count++] = (struct fake_ipi){core, vector};
 }
 
+WEAK void arch_tick_start(void)
+{
+    fake.tick_starts++;
+}
+
 /* --- memory: host-physical is the address itself ------------------------------------------------------------------------ */
 
 WEAK void *arch_ptr(hpa_t hpa)

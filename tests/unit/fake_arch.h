@@ -24,6 +24,7 @@ struct fake_arch {
     /* cores */
     unsigned core;
     unsigned kicks[MAX_CORES];
+    unsigned tick_starts;
     struct fake_ipi ipis[FAKE_IPIS];
     unsigned ipi_count;
     unsigned pulses[24]; /* guest_pin_pulse() by pin */

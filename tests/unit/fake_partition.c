@@ -76,6 +76,11 @@ void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what)
     fake_partition.denied++;
 }
 
+void vcpu_housekeeping_wake(void)
+{
+    fake_partition.wakes++;
+}
+
 void partition_interrupt_locked(struct partition *partition, unsigned vcpu_index, uint8_t vector)
 {
     (void)vcpu_index;

@@ -20,7 +20,7 @@ struct fake_partition {
     unsigned interrupts[MAX_PARTITIONS]; /* partition_interrupt() and _locked() */
     uint8_t vector;                      /* of the last */
     bool gate_was_held;                  /* at the last _locked() */
-    unsigned denied;
+    unsigned denied, wakes;              /* partition_denied(), vcpu_housekeeping_wake() */
 };
 extern struct fake_partition fake_partition;
 

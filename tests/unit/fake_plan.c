@@ -30,6 +30,8 @@ void fake_plan_reset(void)
     fake_plan_partitions[1].cores = core_numbers + 2;
     fake_plan_partitions[2] = hello;
     fake_plan_partitions[2].cores = core_numbers + 3;
+    for (unsigned i = 0; i < MAX_PARTITIONS; i++)
+        fake_plan_partitions[i].console.bytes_per_second = 65536;
     for (unsigned i = 0; i < MAX_CORES; i++)
         fake_plan_cores[i] = (struct plan_core){.apic_id = i, .partition = 0xff};
     fake_plan_cores[0].partition = 0;

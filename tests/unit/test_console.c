@@ -871,7 +871,7 @@ static void ten_and_more(void)
 
     for (unsigned i = 0; i < 12; i++) {
         snprintf(names[i], sizeof(names[i]), "p%u", i + 1);
-        fake_plan_partitions[i] = (struct plan_partition){.name = names[i], .kind = IMAGE_UNIKERNEL};
+        fake_plan_partitions[i] = (struct plan_partition){.name = names[i], .kind = IMAGE_UNIKERNEL, .console = {65536, false}};
     }
     fake_plan.partition_count = 12;
     fake_partitions_reset();
@@ -921,6 +921,39 @@ static void test_keys_are_bounded(void **state)
     assert_int_equal(fake.keys_taken, 64);
     run(200);
     assert_int_equal(fake.keys_taken, 500);
+}
+
+/* What a housekeeping core without a steady tick goes by. */
+static void test_service_says_whether_something_happened(void **state)
+{
+    (void)state;
+    assert_false(console_service(fake.ticks));
+    print(CONTROL, "a line\n");
+    assert_true(console_service(fake.ticks));
+    assert_false(console_service(fake.ticks));
+    key("k");
+    assert_true(console_service(fake.ticks));
+    (void)console_service(fake.ticks);
+    assert_false(console_service(fake.ticks));
+    print(CONTROL, "no room for this\n");
+    fake.uart_room = 16;
+    assert_true(console_service(fake.ticks));
+    assert_true(console_service(fake.ticks)); /* the rest waits for the UART */
+    fake.uart_room = -1;
+    assert_true(console_service(fake.ticks));
+    assert_false(console_service(fake.ticks));
+}
+
+/* A Linux makes no calls: its output itself asks for a look. */
+static void test_output_wakes_where_the_tick_is_off(void **state)
+{
+    (void)state;
+    fake_partition.wakes = 0;
+    print(LINUX_GUEST, "abc\n");
+    assert_int_equal(fake_partition.wakes, 0);
+    fake_plan.tick_off = true;
+    print(LINUX_GUEST, "abc\n");
+    assert_int_equal(fake_partition.wakes, 4);
 }
 
 /* --- flush ------------------------------------------------------------------------------------------------------------------------ */
@@ -1000,6 +1033,8 @@ int main(void)
         CASE(power_off),
         CASE(two_digits),
         CASE(keys_are_bounded),
+        CASE(service_says_whether_something_happened),
+        CASE(output_wakes_where_the_tick_is_off),
         CASE(flush),
         CASE(flush_is_bounded),
     };

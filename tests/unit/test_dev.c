@@ -15,7 +15,8 @@
 #include "x86.h"
 
 static struct board machine;
-const struct plan plan = {.board = &machine};
+static struct plan table = {.board = &machine, .tick_hz = 50};
+extern const struct plan plan __attribute__((alias("table")));
 
 /* --- models ----------------------------------------------------------------------------------------------------------------- */
 
@@ -49,6 +50,11 @@ static struct {
     uint8_t keys;
     bool present;
 } wdt;
+
+static struct {
+    uint8_t control, written[4];
+    unsigned count;
+} pit;
 
 static bool uart_line(void)
 {
@@ -132,6 +138,10 @@ void outb(uint16_t port, uint8_t value)
 {
     if (port == 0x70)
         rtc.index = value;
+    else if (port == 0x43)
+        pit.control = value;
+    else if (port == 0x40)
+        pit.written[pit.count++ % 4] = value;
     else if (port >= 0x3f8 && port < 0x400)
         uart_out(port - 0x3f8, value);
 }
@@ -349,6 +359,24 @@ static void test_dead_clocks_are_refused(void **state)
     assert_memory_equal(why, "CLOCK-2", 7);
 }
 
+/* --- PIT ------------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_tick_is_steady_or_single(void **state)
+{
+    (void)state;
+    table.tick_hz = 20; /* the largest count */
+    arch_tick_start();
+    assert_int_equal(pit.control, 0x34); /* channel 0, both bytes, mode 2 */
+    assert_int_equal(pit.count, 2);
+    assert_int_equal(pit.written[0] | pit.written[1] << 8, 1193182 / 20);
+    table.tick_off = true;
+    table.tick_hz = 50;
+    arch_tick_start();
+    assert_int_equal(pit.control, 0x30); /* mode 0 */
+    assert_int_equal(pit.written[2] | pit.written[3] << 8, 1193182 / 50);
+    table.tick_off = false;
+}
+
 /* --- UART ------------------------------------------------------------------------------------------------------------------------------ */
 
 static void uart_set(void)
@@ -561,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_calibration_on_a_busy_machine),
         cmocka_unit_test(test_wall_time_counts_from_entry),
         cmocka_unit_test(test_dead_clocks_are_refused),
+        cmocka_unit_test(test_tick_is_steady_or_single),
         cmocka_unit_test(test_uart_settings),
         cmocka_unit_test(test_uart_line_is_low_after_service),
         cmocka_unit_test(test_uart_sends_when_ready),

@@ -25,7 +25,7 @@ static struct {
     unsigned fpu_resets[4], msr_resets[4]; /* by core */
     unsigned console_resets, watchdog_starts, flushes;
     uint8_t sipi;
-    bool nmi_refused;
+    bool nmi_refused, console_busy;
     unsigned nmis;
     struct plan_entry entry;
 } seen;
@@ -99,10 +99,11 @@ void guest_ioapic_reset(struct partition *partition)
     (void)partition;
     seen.ioapic_resets++;
 }
-void console_service(uint64_t now)
+bool console_service(uint64_t now)
 {
     (void)now;
     seen.services++;
+    return seen.console_busy;
 }
 void console_reset(struct partition *partition)
 {
@@ -289,6 +290,7 @@ static void start_information_is_complete(void **state)
     assert_int_equal(info->tsc_khz, fake.khz);
     assert_int_equal(info->lives, 1);
     assert_string_equal(info->name, "control");
+    assert_int_equal(info->tick_hz, 50);
     assert_string_equal(info->args, "one two");
     assert_int_equal(info->files, 0x1f0000);
     assert_int_equal(info->files_size, 4097);
@@ -738,6 +740,108 @@ static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
     assert_int_equal(fake.kicks[plan.housekeeping], before + 2);
 }
 
+/* As a tick or the UART does it. */
+static void nmi_on_housekeeping(void)
+{
+    atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
+    step(plan.housekeeping);
+}
+
+/* Single ticks of 20 ms until none is ordered; returns for how many milliseconds. */
+static unsigned lingers(void)
+{
+    for (unsigned ms = 0; ms < 100000; ms += 20) {
+        if (fake.tick_starts == 0)
+            return ms;
+        fake.tick_starts = 0;
+        fake_ms(20);
+        nmi_on_housekeeping();
+    }
+    return UINT32_MAX;
+}
+
+static void perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_something(void **state)
+{
+    (void)state;
+    fake_plan.tick_off = true;
+    start(1);
+    assert_in_range(lingers(), 1100, 1300); /* what it said at its start is seen */
+    nmi_on_housekeeping();
+    assert_int_equal(fake.tick_starts, 0); /* the UART had nothing to say */
+    seen.console_busy = true;
+    nmi_on_housekeeping();
+    seen.console_busy = false;
+    assert_in_range(lingers(), 1100, 1300);
+    fake.core = 2;
+    hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0); /* with an empty ring: more may follow at once, without a kick */
+    step(plan.housekeeping);
+    assert_in_range(lingers(), 1100, 1300);
+    fake.core = plan.housekeeping;
+    hypercall(&vcpus[plan.housekeeping], BH_CALL_CONSOLE, 0, 0, 0);
+    step(plan.housekeeping);
+    assert_in_range(lingers(), 1100, 1300);
+}
+
+static void with_a_tick_none_is_ordered(void **state)
+{
+    (void)state;
+    start(1);
+    seen.console_busy = true;
+    hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
+    settle();
+    nmi_on_housekeeping();
+    assert_int_equal(fake.tick_starts, 0);
+}
+
+static void without_a_tick_a_stop_is_seen(void **state)
+{
+    (void)state;
+    fake_plan.tick_off = true;
+    start(1);
+    (void)lingers();
+    fake_plan.all_stopped = ALL_STOPPED_POWEROFF;
+    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    fake.core = 2;
+    partition_stop(&vcpus[2], CAUSE_TRAP, 0, 0, 0);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_not_equal(fake.tick_starts, 0);
+    assert_true(FAKE_ENDS((void)lingers())); /* all have stopped */
+    assert_int_equal(fake.poweroffs, 1);
+}
+
+/* Each second that has one ends, so that they do not add up over hours. */
+static void without_a_tick_denied_accesses_are_counted_per_second(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    fake_plan.tick_off = true;
+    start(1);
+    (void)lingers();
+    before = fake.kicks[plan.housekeeping];
+    for (unsigned i = 0; i < 40; i++) {
+        fake.core = 2;
+        partition_denied(&vcpus[2], DENIED_PORT, 0x80);
+        step(plan.housekeeping);
+        assert_in_range(lingers(), 1100, 1300);
+    }
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 40);
+    fake.core = 2;
+    for (unsigned i = 0; i < 10; i++) {
+        fake_ms(6);
+        partition_denied(&vcpus[2], DENIED_PORT, 0x80);
+        settle();
+        fake.core = 2;
+    }
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 41); /* one a second */
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    partition_denied(&vcpus[2], DENIED_PORT, 0x80);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+}
+
 static void all_stopped_rule(void **state)
 {
     (void)state;
@@ -769,6 +873,17 @@ static void sep7_long_work_breathes(void **state)
     assert_int_equal(seen.services, before + 1);
     vcpu_breathe();
     assert_int_equal(seen.services, before + 1);
+    fake_plan.tick_off = true;
+    fake.core = 2;
+    fake_ms(1000);
+    vcpu_housekeeping_wake();
+    fake.core = plan.housekeeping;
+    vcpu_breathe();
+    assert_int_equal(seen.services, before + 2);
+    assert_int_equal(fake.tick_starts, 1);
+    step(plan.housekeeping);
+    assert_int_equal(atomic_load(&vcpus[plan.housekeeping].requests), 0);
+    assert_in_range(lingers(), 1100, 1300);
 }
 
 static void launch_starts_what_the_table_says(void **state)
@@ -826,6 +941,10 @@ int main(void)
         cmocka_unit_test_setup(denied_accesses_may_only_be_logged, setup),
         cmocka_unit_test_setup(calls_are_checked, setup),
         cmocka_unit_test_setup(console_calls_wake_housekeeping_at_a_bounded_rate, setup),
+        cmocka_unit_test_setup(perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_something, setup),
+        cmocka_unit_test_setup(with_a_tick_none_is_ordered, setup),
+        cmocka_unit_test_setup(without_a_tick_a_stop_is_seen, setup),
+        cmocka_unit_test_setup(without_a_tick_denied_accesses_are_counted_per_second, setup),
         cmocka_unit_test_setup(all_stopped_rule, setup),
         cmocka_unit_test_setup(sep7_long_work_breathes, setup),
         cmocka_unit_test_setup(launch_starts_what_the_table_says, setup),

@@ -187,7 +187,7 @@ static void tick_start(void)
     uint32_t apic_id = plan.cores[plan.housekeeping].apic_id;
 
     ioapic_route_nmi(plan.board->pit.gsi, apic_id);
-    pit_start(plan.tick_hz);
+    arch_tick_start();
     if (plan.board->uart.port) {
         ioapic_route_nmi(plan.board->uart.gsi, apic_id);
         uart_interrupts_on();
@@ -223,8 +223,8 @@ static void launch(void)
     console_live();
     arch_watchdog_start();
     launch_start_partitions();
+    tick_start(); /* before the housekeeping core may want it, too */
     atomic_store_explicit(&go, true, memory_order_release);
-    tick_start();
     vcpu_loop();
 }
 

@@ -69,7 +69,6 @@ void trap_drain_handle(void)
  * the housekeeping core looks at both. Nothing else is done here: no lock, no output. */
 static void nmi_handle(void)
 {
-    THIS_CORE->nmis++;
     virt_nmi();
     if (THIS_CORE->index == plan.housekeeping)
         atomic_fetch_or_explicit(&vcpus[plan.housekeeping].requests, REQUEST_TICK, memory_order_release);
@@ -97,7 +96,6 @@ void trap_handle(struct trap_frame *frame)
     } else if (frame->vector == VECTOR_DB) {
         __asm__ volatile("mov %0, %%dr7" : : "r"(0x400ull));
         frame->rflags &= ~RFLAGS_TF;
-        THIS_CORE->debug_events++;
     } else if (frame->vector == VECTOR_MC) {
         if (!arch_machine_check(false))
             trap_crash(frame);

@@ -36,8 +36,7 @@ static uint16_t port_of(unsigned reg)
 
 void uart_init(void)
 {
-    uint32_t baud = plan.board->uart.baud ? plan.board->uart.baud : UART_CLOCK;
-    uint32_t divisor = UART_CLOCK / baud ? UART_CLOCK / baud : 1;
+    uint32_t divisor = UART_CLOCK / (plan.board->uart.baud ? plan.board->uart.baud : UART_CLOCK); /* the rules: at least 1 */
 
     if (plan.board->uart.port == 0)
         return;

@@ -39,9 +39,7 @@ struct core {
     uint32_t apic_id;
     uint64_t gdt[6]; /* null, code, data, (unused), TSS low, high */
     struct tss tss;
-    uint64_t debug_events;  /* #DB taken in the hypervisor: counted, DR7 cleared */
     uint64_t stray_vectors; /* interrupts drained by arch_apic_reset */
-    uint64_t nmis;
 };
 
 #define THIS_CORE ((struct core *)CORE_BASE)

@@ -26,8 +26,6 @@ void ioapic_mask(void);
 /* Deliver this pin's rising edges as NMI to one core. */
 void ioapic_route_nmi(uint32_t gsi, uint32_t apic_id);
 
-/* PIT channel 0: `hz` edges per second, 20..1000. */
-void pit_start(unsigned hz);
 /* PIT channel 2 as a free-running 16-bit counter, for boards without a PM timer. */
 void pit_reference_start(void);
 uint32_t pit_reference(void); /* counts up, 16 bits */
