@@ -86,7 +86,7 @@ void fake_amdvi_reset(void)
     memset(interrupt_cache, 0, sizeof(interrupt_cache));
     memset(fake_functions, 0, sizeof(fake_functions));
     memset(&fake_board, 0, sizeof(fake_board));
-    memset(plan_pool, 0xa5, sizeof(plan_pool));
+    memset(plan_pool, 0xa5, (size_t)fake_pool_taken * PAGE_SIZE);
     fake_pool_taken = 0;
     fake_x2apic = false;
     for (unsigned u = 0; u < FAKE_UNITS; u++) {
