@@ -59,14 +59,18 @@ void arch_device_write(hpa_t address, unsigned size, uint64_t value)
 /* No entry but one for an owned function says anything but no. */
 static void table_check(void)
 {
-    for (unsigned id = 0; id < 65536; id++) {
-        bool owned = false;
+    struct iommu_rights none = iommu_audit_rights(0);
+
+    PROMISE(!none.dma && none.interrupts == 0);
+    for (unsigned id = 1; id < 65536; id++) {
+        bool owned = id == FAKE_IOAPIC;
 
         for (unsigned i = 0; i < fake_plan.function_count; i++)
             owned |= fake_functions[i].requester == id;
-        PROMISE(owned ||
-                (amdvi_devices[id].q[0] == 3 && amdvi_devices[id].q[1] == 0 && iommu_audit_rights((uint16_t)id).interrupts == 0));
+        PROMISE(owned || memcmp(&amdvi_devices[id], &amdvi_devices[0], sizeof(amdvi_devices[0])) == 0);
     }
+    none = iommu_audit_rights(FAKE_IOAPIC);
+    PROMISE(!none.dma && none.interrupts == 0);
 }
 
 static bool denied(const struct plan_function *f)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "amdvi.h"
+#include "fake_amdvi.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (exact == NULL)
         abort();
+    if (fake_plan.board == NULL)
+        fake_amdvi_reset();
     if (size != 0)
         memcpy(exact, data, size);
     if (ivrs_parse(exact, size, &ivrs) == NULL)

@@ -28,20 +28,23 @@ unsigned fake_pool_taken;
 
 /* --- caches: [requester] and, of pages and interrupt entries, as many as a test looks at -------------------------------------- */
 
+static unsigned now[FAKE_UNITS]; /* what is cached counts if it is of this generation */
+
 static struct {
-    bool valid;
+    unsigned valid;
     uint64_t q[4];
 } device_cache[FAKE_UNITS][65536];
 
 struct page {
-    bool valid, read, write;
-    uint16_t domain;
+    unsigned valid;
+    bool read, write;
+    uint16_t requester, domain;
     uint64_t iova, hpa;
 };
 static struct page page_cache[FAKE_UNITS][4096];
 
 static struct {
-    bool valid;
+    unsigned valid;
     uint16_t requester;
     unsigned index;
     uint64_t low, high;
@@ -81,15 +84,13 @@ void fake_amdvi_reset(void)
     } functions[] = {{0x0018, 0, 4}, {0x0320, 0, 32}, {0x0321, 1, 1}, {0xfff8, 2, 8}};
 
     memset(fake_units, 0, sizeof(fake_units));
-    memset(device_cache, 0, sizeof(device_cache));
-    memset(page_cache, 0, sizeof(page_cache));
-    memset(interrupt_cache, 0, sizeof(interrupt_cache));
     memset(fake_functions, 0, sizeof(fake_functions));
     memset(&fake_board, 0, sizeof(fake_board));
-    memset(plan_pool, 0xa5, sizeof(plan_pool));
+    memset(plan_pool, 0xa5, (size_t)fake_pool_taken * PAGE_SIZE);
     fake_pool_taken = 0;
     fake_x2apic = false;
     for (unsigned u = 0; u < FAKE_UNITS; u++) {
+        now[u]++;
         fake_units[u].regs[0x30 / 8] = 1ull << 2 | 1ull << 6 | 1ull << 7;
         fake_board.iommu.units[u] = FAKE_BASE(u);
         fake_board.iommu.unit_functions[u] = (uint16_t)(0x0002 + u * 0x4000);
@@ -201,14 +202,14 @@ void fake_register_write(hpa_t address, unsigned size, uint64_t value)
 
 static void device_forget(unsigned unit, uint16_t requester)
 {
-    device_cache[unit][requester].valid = false;
+    device_cache[unit][requester].valid = 0;
 }
 
 static void interrupts_forget(unsigned unit, uint16_t requester)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(interrupt_cache[0]); i++)
         if (interrupt_cache[unit][i].requester == requester)
-            interrupt_cache[unit][i].valid = false;
+            interrupt_cache[unit][i].valid = 0;
 }
 
 static bool command_do(unsigned unit, const uint64_t q[2])
@@ -228,18 +229,13 @@ static bool command_do(unsigned unit, const uint64_t q[2])
     case 3: /* all of a domain; no PASID */
         for (unsigned i = 0; i < ARRAY_SIZE(page_cache[0]); i++)
             if (page_cache[unit][i].domain == domain)
-                page_cache[unit][i].valid = false;
+                page_cache[unit][i].valid = 0;
         return (low & ~(0xffffull << 32)) == 0 && q[1] == 0x7ffffffffffff003;
     case 5:
         interrupts_forget(unit, (uint16_t)low);
         return low <= 0xffff && q[1] == 0;
     case 8:
-        for (unsigned i = 0; i < 65536; i++)
-            device_forget(unit, (uint16_t)i);
-        for (unsigned i = 0; i < ARRAY_SIZE(page_cache[0]); i++)
-            page_cache[unit][i].valid = false;
-        for (unsigned i = 0; i < ARRAY_SIZE(interrupt_cache[0]); i++)
-            interrupt_cache[unit][i].valid = false;
+        now[unit]++;
         return low == 0 && q[1] == 0;
     default:
         return false;
@@ -297,18 +293,26 @@ static const uint64_t *device_entry(unsigned unit, uint16_t requester)
     uint64_t base = REG(unit, 0) & 0x000ffffffffff000;
 
     CHECK((REG(unit, 0) & 0x1ff) == 0x1ff); /* for every requester id there is an entry */
-    if (!device_cache[unit][requester].valid) {
+    if (device_cache[unit][requester].valid != now[unit]) {
         memcpy(device_cache[unit][requester].q, (const void *)(base + requester * 32ull), 32);
-        device_cache[unit][requester].valid = true;
+        device_cache[unit][requester].valid = now[unit];
     }
     return device_cache[unit][requester].q;
 }
 
 /* --- I/O page tables (2.2.3) --------------------------------------------------------------------------------------------------------------- */
 
-static struct page *page_slot(unsigned unit, uint16_t domain, uint64_t iova)
+/* A unit may look here before it looks at the device's entry, as QEMU's does. */
+static struct page *page_slot(unsigned unit, uint16_t requester, uint64_t iova)
 {
-    return &page_cache[unit][(iova >> 12 ^ domain * 131u ^ iova >> 24) % ARRAY_SIZE(page_cache[0])];
+    return &page_cache[unit][(iova >> 12 ^ requester * 131u ^ iova >> 24) % ARRAY_SIZE(page_cache[0])];
+}
+
+static bool page_cached(unsigned unit, uint16_t requester, uint64_t iova)
+{
+    const struct page *slot = page_slot(unit, requester, iova);
+
+    return slot->valid == now[unit] && slot->requester == requester && slot->iova == iova >> 12;
 }
 
 /* Any mode, any page size that the specification has but those of next level 7. */
@@ -340,18 +344,12 @@ static bool table_walk(const uint64_t q[4], uint64_t iova, struct page *page)
     return true;
 }
 
-static bool translate(unsigned unit, const uint64_t q[4], uint64_t iova, struct page *page)
+static bool translate(unsigned unit, uint16_t requester, const uint64_t q[4], uint64_t iova, struct page *page)
 {
-    struct page *slot = page_slot(unit, (uint16_t)q[1], iova);
-
-    if (slot->valid && slot->domain == (uint16_t)q[1] && slot->iova == iova >> 12) {
-        *page = *slot;
-        return true;
-    }
-    *page = (struct page){.valid = true, .domain = (uint16_t)q[1], .iova = iova >> 12};
+    *page = (struct page){.valid = now[unit], .requester = requester, .domain = (uint16_t)q[1], .iova = iova >> 12};
     if (!table_walk(q, iova, page))
         return false;
-    *slot = *page;
+    *page_slot(unit, requester, iova) = *page;
     return true;
 }
 
@@ -367,10 +365,12 @@ bool fake_dma(unsigned unit, uint16_t requester, uint64_t iova, bool write, uint
     q = device_entry(unit, requester);
     if (!(q[0] & 1) || !(q[0] & 2) || (q[1] >> 32 & 1) != 0 || (q[1] >> 39 & 1) != 0)
         return true; /* passed on, or the device's own translations are, or the exclusion range */
-    if ((q[0] >> 9 & 7) == 0)
+    if (page_cached(unit, requester, iova))
+        found = true, page = *page_slot(unit, requester, iova);
+    else if ((q[0] >> 9 & 7) == 0)
         found = true, page = (struct page){.read = q[0] >> 61 & 1, .write = q[0] >> 62 & 1, .hpa = iova & ~0xfffull};
     else
-        found = translate(unit, q, iova, &page);
+        found = translate(unit, requester, q, iova, &page);
     if (found && (write ? page.write : page.read)) {
         *hpa = page.hpa | (iova & 0xfff);
         return true;
@@ -386,9 +386,9 @@ static void interrupt_entry(unsigned unit, uint16_t requester, uint64_t table, u
     unsigned slot = (requester * 64u + index) % ARRAY_SIZE(interrupt_cache[0]);
     bool wide = CONTROL(unit) >> 17 & 1;
 
-    if (!interrupt_cache[unit][slot].valid || interrupt_cache[unit][slot].requester != requester ||
+    if (interrupt_cache[unit][slot].valid != now[unit] || interrupt_cache[unit][slot].requester != requester ||
         interrupt_cache[unit][slot].index != index) {
-        interrupt_cache[unit][slot].valid = true;
+        interrupt_cache[unit][slot].valid = now[unit];
         interrupt_cache[unit][slot].requester = requester;
         interrupt_cache[unit][slot].index = index;
         interrupt_cache[unit][slot].low = wide ? ((const uint64_t *)table)[2 * index] : ((const uint32_t *)table)[index];

@@ -62,6 +62,7 @@ static void setup(void)
 }
 
 #define F(n) (&fake_functions[n])
+#define SAYS(refusal, part) assert_non_null(strstr((refusal) ?: "", part))
 
 /* --- what is allowed -------------------------------------------------------------------------------------------------------------- */
 
@@ -279,13 +280,13 @@ static void a_unit_that_does_not_obey_is_refused(void **state)
         "AMDVI-2: a unit that the firmware left on does not stop: switch DMA protection off in its setup, or power off once");
     before = fake.ticks - fake.boot_ticks;
     assert_true(before < 30 * fake.khz); /* bounded: 10 ms and a bit */
-    assert_non_null(strstr(on_with(stays_on) ?: "", "does not stop"));
-    assert_non_null(strstr(on_with(never_starts) ?: "", "does not start"));
-    assert_non_null(strstr(on_with(hangs) ?: "", "first command"));
+    SAYS(on_with(stays_on), "does not stop");
+    SAYS(on_with(never_starts), "does not start");
+    SAYS(on_with(hangs), "first command");
     assert_true(fake.ticks - fake.boot_ticks < 30 * fake.khz);
-    assert_non_null(strstr(on_with(not_coherent) ?: "", "control register"));
-    assert_non_null(strstr(on_with(has_segments) ?: "", "control register"));
-    assert_non_null(strstr(on_with(other_table) ?: "", "another device table"));
+    SAYS(on_with(not_coherent), "control register");
+    SAYS(on_with(has_segments), "control register");
+    SAYS(on_with(other_table), "another device table");
     assert_null(on_with(has_tunnel)); /* wired to what protects nothing */
 }
 
@@ -295,17 +296,17 @@ static void a_unit_that_cannot_is_refused(void **state)
 
     (void)state;
     machine_new();
-    assert_non_null(strstr(iommu_check(NULL, 0), "no IVRS"));
-    assert_non_null(strstr(iommu_check(table, 20), "too short"));
+    SAYS(iommu_check(NULL, 0), "no IVRS");
+    SAYS(iommu_check(table, 20), "too short");
     assert_null(check());
     fake_units[1].regs[0x30 / 8] &= ~(1ull << 6);
-    assert_non_null(strstr(check(), "IASup"));
+    SAYS(check(), "IASup");
     fake_units[1].regs[0x30 / 8] = 1ull << 6; /* as QEMU's, which has no XT */
     assert_null(check());
     fake_x2apic = true;
-    assert_non_null(strstr(check(), "x2APIC"));
+    SAYS(check(), "x2APIC");
     fake_units[1].regs[0x30 / 8] |= 1ull << 2;
-    assert_non_null(strstr(check(), "x2APIC"));
+    SAYS(check(), "x2APIC");
     fake_units[1].regs[0x30 / 8] |= 1ull << 7;
     assert_null(check());
 }
@@ -794,17 +795,17 @@ static void the_audit_sees_units_that_changed(void **state)
     setup();
     for (unsigned i = 0; i < ARRAY_SIZE(bits); i++) {
         fake_units[1].regs[0x18 / 8] ^= bits[i];
-        assert_non_null(strstr(iommu_audit_units(), "control register"));
+        SAYS(iommu_audit_units(), "control register");
         fake_units[1].regs[0x18 / 8] ^= bits[i];
     }
     fake_units[0].regs[0x20 / 8] = 1;
-    assert_non_null(strstr(iommu_audit_units(), "exclusion range"));
+    SAYS(iommu_audit_units(), "exclusion range");
     fake_units[0].regs[0x20 / 8] = 0;
     fake_units[0].regs[0] ^= 0x1000;
-    assert_non_null(strstr(iommu_audit_units(), "another device table"));
+    SAYS(iommu_audit_units(), "another device table");
     fake_units[0].regs[0] ^= 0x1000;
     fake_units[0].regs[0] ^= 0x1; /* shorter: the last ids have no entry */
-    assert_non_null(strstr(iommu_audit_units(), "another device table"));
+    SAYS(iommu_audit_units(), "another device table");
 }
 
 int main(void)
