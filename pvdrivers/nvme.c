@@ -313,7 +313,6 @@ static const char *controller_identify(struct nvme *nvme)
     text_copy(nvme->firmware, page + 64, 8);
     nvme->controller_id = (uint16_t)(page[78] | page[79] << 8);
     nvme->can_attach = page[256] & 0x08;
-    nvme->can_virtualize = page[256] & 0x80;
     nvme->namespaces_max = page[516] | (uint32_t)page[517] << 8 | (uint32_t)page[518] << 16 | (uint32_t)page[519] << 24;
     nvme->transfer_max = page[77] == 0 || page[77] > 8 ? NVME_TRANSFER_MAX : NVME_PAGE << page[77];
     if ((page[512] & 15) > 6 || page[512] >> 4 < 6 || (page[513] & 15) > 4 || page[513] >> 4 < 4)

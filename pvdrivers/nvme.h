@@ -57,7 +57,7 @@ struct nvme {
     uint16_t queues; /* pairs for I/O that there are */
     uint32_t transfer_max;
     uint32_t namespaces_max;
-    bool can_virtualize, can_attach;
+    bool can_attach; /* Namespace Attachment; that there are virtual functions no bit says reliably */
     char serial[21], model[41], firmware[9];
     struct nvme_queue admin, io[NVME_QUEUES];
     void *page; /* for the admin commands' data */

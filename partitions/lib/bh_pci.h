@@ -53,7 +53,7 @@ volatile uint8_t *bh_pci_map(const struct bh_pci *pci, unsigned n, uint64_t *siz
 volatile uint8_t *bh_device_map(uint64_t gpa, uint64_t size);
 
 /* --- switching on and off -------------------------------------------------------------------------------------------------- */
-/* Registers answer, the function may read and write this partition's memory, no pin interrupts. Or: memory no longer. */
+/* Registers answer, no pin interrupts; and the function may read and write this partition's memory, or may not (any more). */
 void bh_pci_start(const struct bh_pci *pci);
 void bh_pci_stop(const struct bh_pci *pci);
 

@@ -207,7 +207,9 @@ void bh_pci_start(const struct bh_pci *pci)
 
 void bh_pci_stop(const struct bh_pci *pci)
 {
-    bh_pci_write(pci->bdf, COMMAND, 2, bh_pci_read(pci->bdf, COMMAND, 2) & ~COMMAND_MASTER);
+    uint32_t command = bh_pci_read(pci->bdf, COMMAND, 2);
+
+    bh_pci_write(pci->bdf, COMMAND, 2, (command | COMMAND_PORTS | COMMAND_MEMORY | COMMAND_NO_PIN) & ~COMMAND_MASTER);
 }
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------------------ */

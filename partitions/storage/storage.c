@@ -192,8 +192,8 @@ static void list(void)
     unsigned count;
 
     list_spaces();
-    if (!disk.can_virtualize || !ok("resources", 0, nvme_resources(&disk, &r)) ||
-        !ok("secondary controllers", 0, nvme_secondaries(&disk, secondaries, NVME_SECONDARIES, &count)))
+    if (nvme_secondaries(&disk, secondaries, NVME_SECONDARIES, &count) != 0 || count == 0 ||
+        !ok("resources", 0, nvme_resources(&disk, &r)))
         return;
     printf("flexible: %" PRIu32 " queues, %" PRIu32 " given; %" PRIu32 " interrupts, %" PRIu32 " given; a vf may have %u and %u\n",
            r.queues, r.queues_assigned, r.interrupts, r.interrupts_assigned, r.queues_max, r.interrupts_max);

@@ -317,6 +317,9 @@ static void bus_mastering(void **state)
     struct bh_pci pci = {.bdf = BH_PCI_BDF(NVME, 0)};
 
     (void)state;
+    put32(NVME, 4, 0x00100000);
+    bh_pci_stop(&pci);
+    assert_int_equal(word(NVME, 4), 0x00100403);
     bh_pci_start(&pci);
     assert_int_equal(word(NVME, 4), 0x00100407);
     bh_pci_stop(&pci);
