@@ -33,6 +33,17 @@ static uint64_t io_pages(const struct board *board, uint64_t memory)
     return units(memory, GIB(1)) + POOL_IO_UPPER + (small ? units(memory, LARGE_SIZE) : 0);
 }
 
+static uint64_t buses(const struct device_plan *devices)
+{
+    bool used[256] = {false};
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < devices->function_count; i++) {
+        count += !used[devices->functions[i].requester >> 8];
+        used[devices->functions[i].requester >> 8] = true;
+    }
+    return count;
+}
+
 static uint64_t iommu_pages(const struct board *board, const struct device_plan *devices)
 {
     uint64_t entries = POOL_VTD_ENTRIES;
@@ -43,8 +54,7 @@ static uint64_t iommu_pages(const struct board *board, const struct device_plan 
         return 0;
     while (entries < devices->interrupts)
         entries *= 2;
-    return POOL_VTD_COMMON + (board->pci.last_bus + 1u) * POOL_VTD_BUS + count * POOL_VTD_UNIT +
-           units(entries * POOL_VTD_ENTRY, PAGE_SIZE);
+    return POOL_VTD_COMMON + buses(devices) * POOL_VTD_BUS + count * POOL_VTD_UNIT + units(entries * POOL_VTD_ENTRY, PAGE_SIZE);
 }
 
 /* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
@@ -61,7 +71,5 @@ uint32_t pool_pages(const struct product *product, const struct board *board, co
     }
     for (uint32_t i = 0; i < devices->function_count; i++)
         pages += function_pages(&devices->functions[i]);
-    if (devices->function_count != 0)
-        pages += POOL_DEVICE_MAPS;
     return (uint32_t)(pages + pages / POOL_MAPPED_BY);
 }

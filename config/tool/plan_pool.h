@@ -15,11 +15,10 @@
 #define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
 
 /* core/pci.c, core/msix.c */
-#define POOL_FUNCTION 6u     /* each function of the plan: image of configuration space, three masks, MSI-X state */
+#define POOL_FUNCTION 1u     /* each function of the plan: its configuration space as its owner sees it, masks, MSI-X */
 #define POOL_NESTED_BARS 4u  /* a partition with functions: nested tables of the GiBs below 4 GiB that have BARs and no RAM */
 #define POOL_NESTED_BAR 1u   /* a BAR up to 2 MiB: its table of small pages */
 #define POOL_NESTED_LARGE 4u /* a larger one: tables around those pages of MSI-X table and PBA that are not mapped */
-#define POOL_DEVICE_MAPS 4u  /* arch_device_map(), configuration space: host tables */
 
 /* arch/x86/iommu/amdvi.c */
 #define POOL_AMDVI_DEVICES 512u /* device table of all 65,536 requester ids */
@@ -28,8 +27,8 @@
 
 /* arch/x86/iommu/vtd.c */
 #define POOL_VTD_COMMON 1u    /* root table */
-#define POOL_VTD_BUS 1u       /* context table of a bus */
-#define POOL_VTD_UNIT 4u      /* queue, where completion is written */
+#define POOL_VTD_BUS 1u       /* context table of a bus that has a function of the plan */
+#define POOL_VTD_UNIT 1u      /* queue */
 #define POOL_VTD_ENTRY 16u    /* bytes of an interrupt entry */
 #define POOL_VTD_ENTRIES 256u /* the smallest table */
 
