@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few facts we take from ACPI tables (ACPI 6.4, 5.2): cores, IO-APIC, IRQ 0's pin, PM timer. No AML. */
+/* The few facts we take from ACPI tables (ACPI 6.4, 5.2): cores, IO-APIC, IRQ 0's pin, PM timer; the IOMMU's table, which its back end
+ * reads. No AML. */
 #include "bootinfo.h"
 #include "memory.h"
 
@@ -168,6 +169,19 @@ static const char *fadt_parse(const struct table *fadt, struct acpi_info *out)
     return 0;
 }
 
+/* --- DMAR, IVRS -------------------------------------------------------------------------------------------------------- */
+
+static const char *iommu_copy(const struct table *table, struct acpi_info *out)
+{
+    if (out->iommu_size != 0)
+        return "ACPI-1: two tables of IOMMUs";
+    if (table->size > sizeof(out->iommu))
+        return "ACPI-1: the IOMMU's table is larger than 4 KiB";
+    memcpy(out->iommu, table->bytes, table->size);
+    out->iommu_size = table->size;
+    return 0;
+}
+
 /* --- all --------------------------------------------------------------------------------------------------------------- */
 
 /* Tables that nobody reads need no valid checksum. */
@@ -185,6 +199,8 @@ static const char *table_parse(uint64_t address, struct acpi_info *out, bool *ha
         *has_fadt = true;
         return (why = table_open(address, &table)) != 0 ? why : fadt_parse(&table, out);
     }
+    if (signature_is(header, "DMAR") || signature_is(header, "IVRS"))
+        return (why = table_open(address, &table)) != 0 ? why : iommu_copy(&table, out);
     return 0;
 }
 

@@ -9,10 +9,13 @@
 #include "cpu.h"
 #include "crash.h"
 #include "dev.h"
+#include "iommu.h"
 #include "lapic.h"
 #include "launch.h"
 #include "memory.h"
 #include "nested.h"
+#include "pci.h"
+#include "pci_bus.h"
 #include "policy.h"
 #include "trap.h"
 #include "virt.h"
@@ -85,10 +88,24 @@ static uint32_t low_page_find(void)
 
 /* --- 2. partitions ------------------------------------------------------------------------------------------------------------------ */
 
-/* RAM and ABI pages, and no device memory: no partition is given a device, so none does DMA or interrupts for it (SEP-6). */
+#define REGIONS_MAX (16 + BH_ABI_PAGES + PRODUCT_MAX_DEVICES * PCI_RANGES)
+
+/* The BARs of its functions, but what is answered and not mapped. Returns the new count. */
+static unsigned bars_add(const struct plan_partition *partition, struct nested_region *regions, unsigned count)
+{
+    struct pci_range ranges[PCI_RANGES];
+
+    for (unsigned i = partition->first_function; i < partition->first_function + partition->function_count; i++)
+        for (unsigned n = pci_bar_ranges(&plan.functions[i], ranges, PCI_RANGES); n > 0; n--)
+            regions[count++] = (struct nested_region){GPA(ranges[n - 1].base.v), ranges[n - 1].base, ranges[n - 1].size,
+                                                      NESTED_WRITE | NESTED_DEVICE};
+    return count;
+}
+
+/* RAM, ABI pages and its devices' memory (SEP-1). */
 static void nested_make(struct partition *partition)
 {
-    struct nested_region regions[BH_ABI_PAGES + 16];
+    struct nested_region regions[REGIONS_MAX];
     unsigned count = 0;
 
     INVARIANT(partition->plan->ram_count <= 16, "a partition has at most 16 RAM ranges");
@@ -102,6 +119,7 @@ static void nested_make(struct partition *partition)
             (struct nested_region){GPA(BH_ABI_GPA + (uint64_t)page * PAGE_SIZE),
                                    arch_hpa(partition->abi + (size_t)page * PAGE_SIZE), PAGE_SIZE, read_only ? 0 : NESTED_WRITE};
     }
+    count = bars_add(partition->plan, regions, count);
     partition->nested_root = nested_build(regions, count).v;
 }
 
@@ -118,12 +136,31 @@ static void partitions_build(void)
     for (unsigned i = 0; i < plan.partition_count; i++) {
         payload_find(&partitions[i]);
         nested_make(&partitions[i]);
+        if (partitions[i].plan->function_count != 0)
+            iommu_domain(i);
     }
+    pci_create();
+    for (unsigned i = 0; i < plan.function_count; i++) /* as the audit wants to see it; it masters nothing before its owner asks */
+        if (!iommu_attach(&plan.functions[i]))
+            refuse("IOMMU-1: an IOMMU does not confirm its commands");
     for (unsigned core = 0; core < plan.core_count; core++) {
         virt_vcpu_init(&vcpus[core]);
         if (vcpus[core].partition)
             cpuid_policy_init(&vcpus[core]);
     }
+}
+
+/* --- devices: denied first, then given (SEP-6, AC-28). Their bus mastering has been off since boot_main() ----------------------------- */
+
+static void devices_make(void)
+{
+    pci_init();
+    pci_quiet(); /* once more: the ports do not reach VFs of whoever was here before */
+    if (pci_compare() != 0)
+        refuse("CFG-900: this machine is not the board of this image; the lines above say where it differs");
+    refuse_if(iommu_check(acpi.iommu_size ? acpi.iommu : 0, acpi.iommu_size));
+    refuse_if(iommu_on());
+    refuse_if(pci_program());
 }
 
 /* --- 3. cores --------------------------------------------------------------------------------------------------------------------------- */
@@ -176,6 +213,9 @@ void console_audit(void)
     audit_run(&result);
     log_line("audit: %u partitions, %u cores, %lu leaves, %lu pages, %lu ports, %lu MSRs compared with the plan: %u findings",
              result.partitions, result.cores, result.leaves, result.pages, result.ports, result.msrs, result.findings);
+    if (result.requesters != 0)
+        log_line("audit: %lu PCI requesters, %lu leaves of DMA, %lu interrupts compared with the plan", result.requesters,
+                 result.io_leaves, result.interrupts);
     if (result.findings > 0)
         console_flush(); /* what was found is said before the record says only that something was */
     INVARIANT(result.findings == 0, "isolation audit");
@@ -186,10 +226,10 @@ static void tick_start(void)
 {
     uint32_t apic_id = plan.cores[plan.housekeeping].apic_id;
 
-    ioapic_route_nmi(plan.board->pit.gsi, apic_id);
+    ioapic_route_nmi(0, plan.board->pit.gsi, apic_id);
     arch_tick_start();
     if (plan.board->uart.port) {
-        ioapic_route_nmi(plan.board->uart.gsi, apic_id);
+        ioapic_route_nmi(1, plan.board->uart.gsi, apic_id);
         uart_interrupts_on();
     }
 }
@@ -206,6 +246,8 @@ static void launch(void)
     launch_phase("clocks");
     crash_report();
     refuse_if(virt_check());
+    devices_make();
+    launch_phase("devices");
     partitions_build();
     core_prepare(0);
     launch_phase("partitions");
@@ -235,6 +277,7 @@ _Noreturn void boot_main(uint64_t magic, uint64_t information)
     uart_init();
     console_init();
     launch_banner();
+    pci_quiet();
     facts_find(magic, information);
     launch_phase("facts");
     hostmap_build();

@@ -2,12 +2,12 @@
 /* IO-APIC and 8259: everything masked, then at most two pins of ours as NMI to the housekeeping core (SEP-3). 82093AA data sheet 3.2. */
 #include "crash.h"
 #include "dev.h"
+#include "iommu.h"
 #include "plan.h"
 #include "x86.h"
 
 #define REG_VERSION 1u
 #define REG_ENTRY(pin) (0x10u + 2u * (pin)) /* low half; high half follows */
-#define ENTRY_NMI (4u << 8)                 /* vector ignored, physical destination, edge, active high, unmasked */
 #define ENTRY_MASKED (1u << 16)
 #define WINDOW (0x10u / 4u)
 #define PINS_MAX 240u
@@ -49,11 +49,12 @@ const char *ioapic_init(void)
     return 0;
 }
 
-void ioapic_route_nmi(uint32_t gsi, uint32_t apic_id)
+void ioapic_route_nmi(unsigned which, uint32_t gsi, uint32_t apic_id)
 {
     uint32_t pin = gsi - plan.board->ioapic.gsi_base;
+    uint64_t entry = iommu_pin_nmi(which, pin, apic_id);
 
     INVARIANT(pin < pin_count, "ioapic: pin beyond the last"); /* the rules refuse such a board */
-    ioapic_write(REG_ENTRY(pin) + 1, apic_id << 24);
-    ioapic_write(REG_ENTRY(pin), ENTRY_NMI);
+    ioapic_write(REG_ENTRY(pin) + 1, (uint32_t)(entry >> 32));
+    ioapic_write(REG_ENTRY(pin), (uint32_t)entry);
 }

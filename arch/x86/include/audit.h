@@ -4,11 +4,13 @@
 #ifndef BULKHEAD_AUDIT_H
 #define BULKHEAD_AUDIT_H
 
+#include "plan.h"
 #include "types.h"
 
 struct audit_result {
     unsigned partitions, cores;
     uint64_t leaves, pages, ports, msrs; /* compared */
+    uint64_t requesters, io_leaves, interrupts;
     unsigned findings;
 };
 
@@ -16,9 +18,21 @@ struct audit_result {
  * not change then. Takes some milliseconds per GiB mapped by small pages. */
 void audit_run(struct audit_result *result);
 
+/* Parts. Count a finding: may it still be shown? */
+bool audit_finding(struct audit_result *result);
+/* What every requester id of the machine may do by the IOMMU's tables, and where interrupts go, against the plan. */
+void audit_devices(struct audit_result *result);
+/* Does [hpa, hpa + size) touch a BAR of this function; the registers of the board's own (IOMMUs, IO-APIC, local APIC, ECAM)? */
+bool audit_bar_overlap(const struct plan_function *function, uint64_t hpa, uint64_t size);
+bool audit_board_register(uint64_t hpa, uint64_t size);
+/* Pages of [hpa, hpa + size) that hold an MSI-X table or its pending bits, of whatever function. */
+uint64_t audit_msix_pages(uint64_t hpa, uint64_t size);
+
 /* Vendor part (svm_audit.c): decode a raw nested entry at `level` (4 = top .. 1 = 4 KiB leaf). Independent of nested.h. */
 struct audit_entry {
-    bool present, leaf, write, execute, bad; /* bad: reserved or unexpected bits */
+    bool present, leaf, write, execute;
+    bool device; /* uncached for the guest, whatever it says */
+    bool bad;    /* reserved or unexpected bits */
     uint64_t address;
 };
 struct audit_entry audit_decode(uint64_t raw, unsigned level);

@@ -50,9 +50,11 @@ struct acpi_info {
     uint32_t ioapic_gsi_base, ioapic_count;
     uint32_t irq0_gsi;      /* after interrupt source overrides */
     uint32_t pm_timer_port; /* 0: none */
+    uint8_t iommu[4096];    /* copy of the DMAR or IVRS */
+    uint32_t iommu_size;    /* 0: neither */
 };
 
-/* Walk RSDP -> RSDT/XSDT -> MADT, FADT. Checks signatures, lengths, checksums; every length and count is bounded. Physical
+/* Walk RSDP -> RSDT/XSDT -> MADT, FADT, DMAR or IVRS. Checks signatures, lengths, checksums; every length and count is bounded. Physical
  * memory is read through boot_physical() only. rsdp may be zeroed: then the legacy BIOS area is searched. Returns 0, or why not. */
 const char *acpi_parse(const uint8_t *rsdp, size_t rsdp_size, struct acpi_info *out);
 

@@ -23,8 +23,8 @@ void uart_drain(void);
 const char *ioapic_init(void);
 /* Every pin; nothing before ioapic_init(). */
 void ioapic_mask(void);
-/* Deliver this pin's rising edges as NMI to one core. */
-void ioapic_route_nmi(uint32_t gsi, uint32_t apic_id);
+/* Deliver this pin's rising edges as NMI to one core. which: 0 or 1, the pins that have this at all. */
+void ioapic_route_nmi(unsigned which, uint32_t gsi, uint32_t apic_id);
 
 /* PIT channel 2 as a free-running 16-bit counter, for boards without a PM timer. */
 void pit_reference_start(void);

@@ -7,6 +7,7 @@
 
 #define NESTED_WRITE 1u
 #define NESTED_EXECUTE 2u
+#define NESTED_DEVICE 4u /* uncached, whatever the guest says: registers of a device */
 
 struct nested_region {
     gpa_t gpa;

@@ -19,10 +19,11 @@ struct wanted {
     const char *what;
     uint64_t gpa, hpa, size;
     bool write, execute;
-    bool any; /* whatever page is found there is taken for hpa */
+    bool any;    /* whatever page is found there is taken for hpa */
+    bool device; /* uncached; pages that hold MSI-X tables are left out */
 };
 
-#define WANTED_MAX 32u
+#define WANTED_MAX (16u + 3u + PRODUCT_MAX_DEVICES * BOARD_BARS)
 struct walk {
     struct audit_result *result;
     const char *who;    /* partition, or "parking guest" */
@@ -33,8 +34,7 @@ struct walk {
     unsigned tables; /* looked at */
 };
 
-/* May a finding still be shown? */
-static bool finding(struct audit_result *result)
+bool audit_finding(struct audit_result *result)
 {
     return result->findings++ < FINDINGS_SHOWN;
 }
@@ -63,6 +63,11 @@ static const char *foreign_owner(const struct walk *w, uint64_t hpa, uint64_t si
         for (unsigned i = 0; i < plan.partitions[p].ram_count && p != w->partition; i++)
             if (range_overlap(hpa, size, plan.partitions[p].ram[i].hpa.v, plan.partitions[p].ram[i].size))
                 return plan.partitions[p].name;
+    for (unsigned i = 0; i < plan.function_count; i++)
+        if (plan.functions[i].partition != w->partition && audit_bar_overlap(&plan.functions[i], hpa, size))
+            return plan.partitions[plan.functions[i].partition].name;
+    if (audit_board_register(hpa, size))
+        return "the board";
     if (range_overlap(hpa, size, plan.crash.v, plan.crash_size))
         return "crash record";
     if (range_overlap(hpa, size, plan.zone.v, plan.zone_size))
@@ -97,18 +102,22 @@ static void leaf_check(struct walk *w, uint64_t gpa, const struct audit_entry *e
         expected = wanted->hpa + (gpa - wanted->gpa);
     w->result->leaves++;
     w->result->pages += size / PAGE_SIZE;
-    if (e->bad && finding(w->result))
+    if (e->bad && audit_finding(w->result))
         log_line("AUDIT %s: %lx: entry has unexpected bits", w->who, gpa);
-    if (wanted == 0 && finding(w->result))
+    if (wanted == 0 && audit_finding(w->result))
         log_line("AUDIT %s: %lx: expected nothing, found %lx, %lu bytes", w->who, gpa, e->address, size);
-    if (wanted != 0 && e->address != expected && finding(w->result))
+    if (wanted != 0 && e->address != expected && audit_finding(w->result))
         log_line("AUDIT %s: %lx: expected %lx, found %lx", w->who, gpa, expected, e->address);
-    if (wanted != 0 && (e->write != wanted->write || e->execute != wanted->execute) && finding(w->result))
-        log_line("AUDIT %s: %lx: expected %s%s, found %s%s", w->who, gpa, wanted->write ? "RW" : "R", wanted->execute ? "X" : "",
-                 e->write ? "RW" : "R", e->execute ? "X" : "");
-    if (owner != 0 && finding(w->result))
+    if (wanted != 0 && (e->write != wanted->write || e->execute != wanted->execute || e->device != wanted->device) &&
+        audit_finding(w->result))
+        log_line("AUDIT %s: %lx: expected %s%s%s, found %s%s%s", w->who, gpa, wanted->write ? "RW" : "R",
+                 wanted->execute ? "X" : "", wanted->device ? " uncached" : "", e->write ? "RW" : "R", e->execute ? "X" : "",
+                 e->device ? " uncached" : "");
+    if (wanted != 0 && wanted->device && audit_msix_pages(e->address, size) != 0 && audit_finding(w->result))
+        log_line("AUDIT %s: %lx: expected no MSI-X table, found one", w->who, gpa);
+    if (owner != 0 && audit_finding(w->result))
         log_line("AUDIT %s: %lx: expected its own memory, found %lx of %s", w->who, gpa, e->address, owner);
-    if (ours_exposed(wanted, e->address, size) && finding(w->result))
+    if (ours_exposed(wanted, e->address, size) && audit_finding(w->result))
         log_line("AUDIT %s: %lx: expected its own memory, found %lx of the hypervisor", w->who, gpa, e->address);
     if (wanted != 0)
         w->mapped[wanted - w->wanted] += size;
@@ -118,7 +127,7 @@ static const uint64_t *table_at(struct walk *w, uint64_t hpa)
 {
     if (in_pool(hpa, PAGE_SIZE) && abi_owner(hpa, PAGE_SIZE, NOBODY) == 0 && w->tables++ < plan.pool_pages)
         return arch_ptr(HPA(hpa));
-    if (finding(w->result))
+    if (audit_finding(w->result))
         log_line("AUDIT %s: expected a table of ours, found %lx, or tables in a ring", w->who, hpa);
     return 0;
 }
@@ -132,7 +141,7 @@ static const uint64_t *entry_check(struct walk *w, uint64_t raw, uint64_t gpa, u
         leaf_check(w, gpa, &e, PAGE_SIZE << 9 * (level - 1));
         return 0;
     }
-    if (e.bad && finding(w->result))
+    if (e.bad && audit_finding(w->result))
         log_line("AUDIT %s: %lx: level %u entry %lx has unexpected bits", w->who, gpa, level, raw);
     return e.present ? table_at(w, e.address) : 0;
 }
@@ -171,16 +180,19 @@ static void want(struct walk *w, const struct wanted *wanted)
 {
     if (w->wanted_count < WANTED_MAX)
         w->wanted[w->wanted_count++] = *wanted;
-    else if (finding(w->result))
+    else if (audit_finding(w->result))
         log_line("AUDIT %s: expected at most %u regions", w->who, WANTED_MAX);
 }
 
 static void completeness_check(struct walk *w)
 {
-    for (unsigned i = 0; i < w->wanted_count; i++)
-        if (w->mapped[i] != w->wanted[i].size && finding(w->result))
-            log_line("AUDIT %s: %lx: expected %lu bytes of %s, found %lu", w->who, w->wanted[i].gpa, w->wanted[i].size,
-                     w->wanted[i].what, w->mapped[i]);
+    for (unsigned i = 0; i < w->wanted_count; i++) {
+        const struct wanted *wanted = &w->wanted[i];
+        uint64_t size = wanted->size - (wanted->device ? audit_msix_pages(wanted->hpa, wanted->size) * PAGE_SIZE : 0);
+
+        if (w->mapped[i] != size && audit_finding(w->result))
+            log_line("AUDIT %s: %lx: expected %lu bytes of %s, found %lu", w->who, wanted->gpa, size, wanted->what, w->mapped[i]);
+    }
 }
 
 static void want_abi(struct walk *w, const uint8_t *abi)
@@ -188,9 +200,19 @@ static void want_abi(struct walk *w, const uint8_t *abi)
     const uint64_t page = PAGE_SIZE, last = BH_ABI_PAGES - 1;
     uint64_t hpa = abi ? arch_hpa(abi).v : 0;
 
-    want(w, &(struct wanted){"start information", BH_ABI_GPA, hpa, page, false, false, false});
-    want(w, &(struct wanted){"shared pages", BH_ABI_GPA + page, hpa + page, (last - 1) * page, true, false, false});
-    want(w, &(struct wanted){"input ring", BH_ABI_GPA + last * page, hpa + last * page, page, false, false, false});
+    want(w, &(struct wanted){"start information", BH_ABI_GPA, hpa, page, .write = false});
+    want(w, &(struct wanted){"shared pages", BH_ABI_GPA + page, hpa + page, (last - 1) * page, .write = true});
+    want(w, &(struct wanted){"input ring", BH_ABI_GPA + last * page, hpa + last * page, page, .write = false});
+}
+
+static void want_bars(struct walk *w, const struct plan_function *function)
+{
+    for (unsigned i = 0; i < BOARD_BARS; i++) {
+        const struct plan_bar *bar = &function->bars[i];
+
+        if (bar->kind == BAR_MEMORY32 || bar->kind == BAR_MEMORY64)
+            want(w, &(struct wanted){function->role, bar->base.v, bar->base.v, bar->size, .write = true, .device = true});
+    }
 }
 
 static void partition_check(struct audit_result *result, unsigned index)
@@ -199,9 +221,11 @@ static void partition_check(struct audit_result *result, unsigned index)
     struct walk w = {.result = result, .who = p->name, .partition = index};
 
     for (unsigned i = 0; i < p->ram_count; i++)
-        want(&w, &(struct wanted){"RAM", p->ram[i].gpa.v, p->ram[i].hpa.v, p->ram[i].size, true, true, false});
+        want(&w, &(struct wanted){"RAM", p->ram[i].gpa.v, p->ram[i].hpa.v, p->ram[i].size, .write = true, .execute = true});
     if (p->kind == IMAGE_UNIKERNEL)
         want_abi(&w, partitions[index].abi);
+    for (unsigned i = 0; i < p->function_count; i++)
+        want_bars(&w, &plan.functions[p->first_function + i]);
     tables_walk(&w, partitions[index].nested_root);
     completeness_check(&w);
     result->partitions++;
@@ -216,11 +240,11 @@ static void idle_check(struct audit_result *result, uint64_t root)
     struct walk w = {.result = result, .who = "parking guest", .partition = NOBODY};
     uint64_t page;
 
-    want(&w, &(struct wanted){"code", 0, 0, PAGE_SIZE, false, true, true});
+    want(&w, &(struct wanted){"code", 0, 0, PAGE_SIZE, .execute = true, .any = true});
     tables_walk(&w, root);
     completeness_check(&w);
     page = w.wanted[0].hpa;
-    if ((!in_pool(page, PAGE_SIZE) || memcmp(arch_ptr(HPA(page)), code, sizeof(code)) != 0) && finding(result))
+    if ((!in_pool(page, PAGE_SIZE) || memcmp(arch_ptr(HPA(page)), code, sizeof(code)) != 0) && audit_finding(result))
         log_line("AUDIT parking guest: expected a page that halts, found other code");
 }
 
@@ -230,10 +254,10 @@ static void io_map_check(struct audit_result *result, unsigned core, uint64_t hp
     unsigned beyond = (1u << (audit_io_bits - PORTS)) - 1;
 
     for (uint32_t byte = 0; byte < PORTS / 8; byte++)
-        if (map[byte] != 0xff && finding(result))
+        if (map[byte] != 0xff && audit_finding(result))
             log_line("AUDIT core %u: ports %x..%x: expected all to exit, found map byte %x", core, byte * 8, byte * 8 + 7,
                      map[byte]);
-    if (beyond != 0 && (map[PORTS / 8] & beyond) != beyond && finding(result))
+    if (beyond != 0 && (map[PORTS / 8] & beyond) != beyond && audit_finding(result))
         log_line("AUDIT core %u: expected the bits beyond port ffff set", core);
     result->ports += PORTS;
 }
@@ -247,7 +271,7 @@ static void msr_rows_check(struct audit_result *result, unsigned core, const uin
             for (unsigned write = 0; write < 2; write++) {
                 uint32_t msr = rows[i].first + n;
 
-                if (msr_policy(msr, write) == MSR_OPEN && audit_msr_exits(map, msr, write) && finding(result))
+                if (msr_policy(msr, write) == MSR_OPEN && audit_msr_exits(map, msr, write) && audit_finding(result))
                     log_line("AUDIT core %u: MSR %x: expected open for %s, found an exit", core, msr, write ? "write" : "read");
             }
 }
@@ -259,7 +283,7 @@ static void msr_map_check(struct audit_result *result, unsigned core, uint64_t h
     bool write;
 
     while (audit_msr_open(map, &position, &msr, &write))
-        if (msr_policy(msr, write) != MSR_OPEN && finding(result))
+        if (msr_policy(msr, write) != MSR_OPEN && audit_finding(result))
             log_line("AUDIT core %u: MSR %x: expected an exit on %s, found it open", core, msr, write ? "write" : "read");
     msr_rows_check(result, core, map, msr_rows, msr_row_count);
     msr_rows_check(result, core, map, msr_x2apic_rows, msr_x2apic_row_count);
@@ -279,7 +303,7 @@ static bool map_ok(uint64_t hpa, uint32_t size)
 static void maps_check(struct audit_result *result, unsigned core, const struct audit_control *c, struct seen *seen)
 {
     if (!map_ok(c->io_map, audit_io_map_size) || !map_ok(c->msr_map, audit_msr_map_size)) {
-        if (finding(result))
+        if (audit_finding(result))
             log_line("AUDIT core %u: expected permission maps in the pool, found %lx and %lx", core, c->io_map, c->msr_map);
         return;
     }
@@ -300,13 +324,13 @@ static void core_check(struct audit_result *result, unsigned core, struct seen *
     struct audit_control c;
 
     audit_control(core, &c);
-    if (c.missing != 0 && finding(result))
+    if (c.missing != 0 && audit_finding(result))
         log_line("AUDIT core %u: control block lacks: %s", core, c.missing);
-    if (c.idle_missing != 0 && finding(result))
+    if (c.idle_missing != 0 && audit_finding(result))
         log_line("AUDIT core %u: parking control block lacks: %s", core, c.idle_missing);
-    if (c.nested_root != root && finding(result))
+    if (c.nested_root != root && audit_finding(result))
         log_line("AUDIT core %u: expected nested table %lx, found %lx", core, root, c.nested_root);
-    if (owned && vcpus[core].partition != &partitions[owner] && finding(result))
+    if (owned && vcpus[core].partition != &partitions[owner] && audit_finding(result))
         log_line("AUDIT core %u: expected a core of %s", core, plan.partitions[owner].name);
     maps_check(result, core, &c, seen);
     result->cores++;
@@ -321,4 +345,5 @@ void audit_run(struct audit_result *result)
         partition_check(result, p);
     for (unsigned core = 0; core < plan.core_count; core++)
         core_check(result, core, &seen);
+    audit_devices(result);
 }

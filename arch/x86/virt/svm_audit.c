@@ -5,7 +5,8 @@
 #include "vmcb.h"
 #include "x86_bits.h"
 
-/* Bits that may be set at all: no PWT, PCD, G, nor ignored or reserved ones, so that a stray bit is seen. */
+/* Bits that may be set at all: PWT and PCD together only, no G, nor ignored or reserved ones, so that a stray bit is seen. */
+#define UNCACHED (PTE_PWT | PTE_PCD)
 #define LEAF_BITS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 #define LARGE_ADDRESS (PTE_ADDRESS & ~(uint64_t)(LARGE_SIZE - 1))
@@ -14,7 +15,8 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level)
 {
     bool leaf = level == 1 || (level == 2 && (raw & PTE_PS) != 0);
     uint64_t address = raw & (leaf && level == 2 ? LARGE_ADDRESS : PTE_ADDRESS);
-    uint64_t allowed = leaf ? LEAF_BITS | (level == 2 ? PTE_PS : 0) : TABLE_BITS;
+    bool device = leaf && (raw & UNCACHED) == UNCACHED;
+    uint64_t allowed = leaf ? LEAF_BITS | (level == 2 ? PTE_PS : 0) | (device ? UNCACHED : 0) : TABLE_BITS;
     uint64_t needed = leaf ? PTE_P | PTE_U : PTE_P | PTE_U | PTE_W;
 
     return (struct audit_entry){
@@ -22,6 +24,7 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level)
         .leaf = leaf,
         .write = (raw & PTE_W) != 0,
         .execute = !(raw & PTE_NX),
+        .device = device,
         .bad = raw & PTE_P ? (raw & ~(allowed | address)) != 0 || (raw & needed) != needed : raw != 0,
         .address = address,
     };

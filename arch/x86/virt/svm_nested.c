@@ -17,6 +17,8 @@ uint64_t nested_entry_leaf(hpa_t page, uint32_t flags, bool large)
         entry |= PTE_W;
     if (!(flags & NESTED_EXECUTE))
         entry |= PTE_NX;
+    if (flags & NESTED_DEVICE)
+        entry |= PTE_PCD | PTE_PWT;
     return large ? entry | PTE_PS : entry;
 }
 

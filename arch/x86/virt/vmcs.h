@@ -121,6 +121,7 @@ _Static_assert(REASON_VMCALL == 18 && REASON_VMXON == 27 && REASON_MSR_LOADING =
 #define EPT_READ (1ull << 0)
 #define EPT_WRITE (1ull << 1)
 #define EPT_EXECUTE (1ull << 2)
+#define EPT_UNCACHED (0ull << 3)
 #define EPT_WRITE_BACK (6ull << 3)
 #define EPT_IGNORE_PAT (1ull << 6)
 #define EPT_LARGE (1ull << 7)

@@ -9,7 +9,8 @@
 #define READ (1ull << 0)
 #define WRITE (1ull << 1)
 #define EXECUTE (1ull << 2)
-#define WRITE_BACK_ALWAYS (6ull << 3 | 1ull << 6) /* whatever the guest's PAT says */
+#define WRITE_BACK (6ull << 3) /* else 0: uncached */
+#define ALWAYS (1ull << 6)     /* whatever the guest's PAT says */
 #define LARGE (1ull << 7)
 #define ADDRESS 0x000ffffffffff000ull
 #define LARGE_ADDRESS (ADDRESS & ~(uint64_t)(LARGE_SIZE - 1))
@@ -20,7 +21,9 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level)
 {
     bool leaf = level == 1 || (level == 2 && (raw & LARGE) != 0);
     uint64_t address = raw & (leaf && level == 2 ? LARGE_ADDRESS : ADDRESS);
-    uint64_t fixed = leaf ? READ | WRITE_BACK_ALWAYS | (level == 2 ? LARGE : 0) : READ | WRITE | EXECUTE;
+    bool device = leaf && (raw & WRITE_BACK) == 0;
+    uint64_t type = ALWAYS | (device ? 0 : WRITE_BACK);
+    uint64_t fixed = leaf ? READ | type | (level == 2 ? LARGE : 0) : READ | WRITE | EXECUTE;
     bool erratum = level == 2 && !plan.board->no_page_size_erratum; /* no large page to execute from: CVE-2018-12207 */
     uint64_t free = leaf ? WRITE | (erratum ? 0 : EXECUTE) : 0;
 
@@ -29,6 +32,7 @@ struct audit_entry audit_decode(uint64_t raw, unsigned level)
         .leaf = leaf,
         .write = (raw & WRITE) != 0,
         .execute = (raw & EXECUTE) != 0,
+        .device = device,
         .bad = raw != 0 && (raw & ~(address | free)) != fixed,
         .address = address,
     };

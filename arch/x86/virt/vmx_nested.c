@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries of Intel's nested tables. RAM is write-back whatever the guest's PAT says, so that no partition can make its memory slow for
- * others or lose sight of what the hypervisor wrote to it. No accessed and dirty flags: the CPU never writes to a table. SDM3 29.3. */
+ * others or lose sight of what the hypervisor wrote to it; a device's registers are uncached in the same way. No accessed and dirty flags: the CPU never writes to a table. SDM3 29.3. */
 #include "nested.h"
 #include "plan.h"
 #include "vmcs.h"
@@ -12,7 +12,7 @@ uint64_t nested_entry_table(hpa_t table)
 
 uint64_t nested_entry_leaf(hpa_t page, uint32_t flags, bool large)
 {
-    uint64_t entry = page.v | EPT_READ | EPT_WRITE_BACK | EPT_IGNORE_PAT;
+    uint64_t entry = page.v | EPT_READ | EPT_IGNORE_PAT | (flags & NESTED_DEVICE ? EPT_UNCACHED : EPT_WRITE_BACK);
 
     if (flags & NESTED_WRITE)
         entry |= EPT_WRITE;
