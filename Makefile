@@ -59,7 +59,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
 CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o console_command.o log.o uart16550.o devices.o crash.o \
-	sha256.o memory.o pool.o
+	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o sha256.o memory.o pool.o
 
 BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
@@ -73,10 +73,12 @@ VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
 VIRT_vmx_OBJS := vmx.o vmx_block.o vmx_guest.o vmx_exit.o vmx_enter.S.o vmx_nested.o vmx_controls.o vmx_state.o vmx_audit.o
 # One IOMMU's back end.
 IOMMU_amdvi_OBJS := amdvi.o amdvi_unit.o amdvi_queue.o amdvi_table.o amdvi_ivrs.o amdvi_event.o amdvi_audit.o io_table.o
+IOMMU_none_OBJS := none.o
 IOMMU_vtd_OBJS := vtd.o vtd_table.o vtd_queue.o vtd_fault.o vtd_dmar.o vtd_audit.o io_table.o
 
 ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(addprefix mm/,$(MM_OBJS)) $(addprefix irq/,$(IRQ_OBJS)) \
-	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix iommu/,$(IOMMU_$(IOMMU)_OBJS)) $(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
+	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix iommu/,$(IOMMU_$(IOMMU)_OBJS)) \
+	$(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
 HYPERVISOR_OBJS := $(addprefix build/obj/core/,$(CORE_OBJS)) $(addprefix build/obj/arch/x86/,$(ARCH_OBJS))
 LDS := arch/x86/boot/bulkhead.lds
 

@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "crash.h"
 #include "devices.h"
+#include "pci.h"
 #include "vcpu.h"
 #include "virt.h"
 
@@ -155,15 +156,31 @@ static void mmio_result(struct vcpu *vcpu, const struct mmio_insn *insn, uint64_
         *reg = (*reg & ~(mask << shift)) | (value & mask) << shift;
 }
 
+/* Who answers for a page that is not mapped: local APIC and IO-APIC, or PCI. Each says false where it is not its own. */
+static bool mmio_present(const struct vcpu *vcpu, gpa_t u_gpa)
+{
+    return guest_mmio_present(vcpu, u_gpa) || pci_mmio_present(vcpu, u_gpa);
+}
+
+static bool mmio_read(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value)
+{
+    return guest_mmio_read(vcpu, u_gpa, size, value) || pci_mmio_read(vcpu, u_gpa, size, value);
+}
+
+static bool mmio_write(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t u_value)
+{
+    return guest_mmio_write(vcpu, u_gpa, size, u_value) || pci_mmio_write(vcpu, u_gpa, size, u_value);
+}
+
 static bool mmio_do(struct vcpu *vcpu, gpa_t u_gpa, const struct mmio_insn *insn)
 {
     uint64_t value = 0;
 
     if (insn->write) {
         value = insn->immediate ? insn->value : vcpu->regs.r[insn->reg & 15] >> (insn->high_byte ? 8 : 0);
-        return guest_mmio_write(vcpu, u_gpa, insn->size, value & width_mask(insn->size));
+        return mmio_write(vcpu, u_gpa, insn->size, value & width_mask(insn->size));
     }
-    if (!guest_mmio_read(vcpu, u_gpa, insn->size, &value))
+    if (!mmio_read(vcpu, u_gpa, insn->size, &value))
         return false;
     mmio_result(vcpu, insn, value);
     return true;
@@ -179,7 +196,7 @@ static void handle_nested_fault(struct vcpu *vcpu, const struct exit *exit)
         partition_stop(vcpu, CAUSE_MMIO, 0, exit->fault.gpa.v, exit);
         return;
     }
-    if (!exit->fault.fetch && guest_mmio_present(vcpu, exit->fault.gpa)) {
+    if (!exit->fault.fetch && mmio_present(vcpu, exit->fault.gpa)) {
         if (!guest_mmio_decode(vcpu, &insn)) {
             partition_stop(vcpu, CAUSE_MMIO, 1, exit->fault.gpa.v, exit);
             return;

@@ -7,6 +7,7 @@
 #include "console.h"
 #include "devices.h"
 #include "memory.h"
+#include "pci.h"
 #include "virt.h"
 #include "watchdog.h"
 
@@ -60,7 +61,7 @@ static void stop_record_log(const struct stop_record *record)
 static bool cause_is_orderly(enum cause cause)
 {
     return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR ||
-           cause == CAUSE_IMAGE;
+           cause == CAUSE_IMAGE || cause == CAUSE_DEVICE;
 }
 
 static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
@@ -117,7 +118,7 @@ static enum action table_action(const struct partition *partition, enum cause ca
     }
 }
 
-/* The first cause wins: later ones find the state changed. From here on nothing is sent to the partition's cores. */
+/* The first cause wins: later ones find the state changed. From here on nothing is sent to the partition's cores, by us or its devices. */
 static bool stop_begin(struct partition *partition, enum cause cause, enum action action)
 {
     uint8_t running = PARTITION_RUNNING;
@@ -130,6 +131,7 @@ static bool stop_begin(struct partition *partition, enum cause cause, enum actio
     atomic_store(&partition->parked, 0);
     lock_take(&partition->gate);
     partition->gate_open = false;
+    pci_functions_quiet(partition);
     lock_drop(&partition->gate);
     return true;
 }
@@ -221,6 +223,8 @@ void partition_parked(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
+    if (!pci_functions_stop(partition) && atomic_load(&partition->stop_action) == ACTION_RESTART)
+        atomic_store(&partition->stop_action, ACTION_STOP);
     switch ((enum action)atomic_load(&partition->stop_action)) {
     case ACTION_RESTART:
         restart_begin(vcpu);
@@ -248,20 +252,43 @@ void partition_start(struct partition *partition)
         vcpu_request(&partition->vcpus[0], REQUEST_START);
 }
 
+static void bring_up_refuse(struct vcpu *vcpu, enum cause cause, const char *why)
+{
+    struct partition *partition = vcpu->partition;
+
+    atomic_store(&partition->stop_cause, (uint8_t)cause);
+    atomic_store(&partition->stop_action, ACTION_STOP);
+    atomic_store(&partition->stop_recorded, 0);
+    stop_record_make(vcpu, 0, 0, 0);
+    atomic_store(&partition->state, PARTITION_STOPPED);
+    log_line("partition %s: refused: %s", partition->plan->name, why);
+}
+
+/* The order is that of SEP-9: memory scrubbed, what the devices of the life before have raised forgotten, devices attached. */
+static bool bring_up_prepare(struct vcpu *vcpu)
+{
+    struct partition *partition = vcpu->partition;
+    bool again = partition->lives > 0; /* the first life was verified at boot, and nothing can write the image zone since */
+
+    if (again && partition->plan->restart.never)
+        bring_up_refuse(vcpu, CAUSE_DEVICE, "its table says that it never starts again: a device of it has no reset");
+    else if (!partition_load(partition, again))
+        bring_up_refuse(vcpu, CAUSE_IMAGE, "its payload does not have the SHA-256 of the plan any more");
+    else if (!arch_apic_reset())
+        bring_up_refuse(vcpu, CAUSE_APIC, "the local APIC of its first core would not empty");
+    else if (!pci_functions_start(partition))
+        bring_up_refuse(vcpu, CAUSE_DEVICE, "one of its devices cannot be started");
+    else
+        return true;
+    return false;
+}
+
 void partition_bring_up(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
-    /* The first life was verified at boot, and nothing can write the image zone since. */
-    if (!partition_load(partition, partition->lives > 0)) {
-        atomic_store(&partition->stop_cause, CAUSE_IMAGE);
-        atomic_store(&partition->stop_action, ACTION_STOP);
-        atomic_store(&partition->stop_recorded, 0);
-        stop_record_make(vcpu, 0, 0, 0);
-        atomic_store(&partition->state, PARTITION_STOPPED);
-        log_line("partition %s: refused: its payload does not have the SHA-256 of the plan any more", partition->plan->name);
+    if (!bring_up_prepare(vcpu))
         return;
-    }
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {
         atomic_fetch_and(&partition->vcpus[i].requests,
                          ~(uint32_t)(REQUEST_INIT | REQUEST_SIPI | REQUEST_NMI)); /* of the life before */
@@ -297,6 +324,7 @@ void partition_tick(uint64_t now)
         watchdog_tick(&partitions[i], now);
         backoff_end(&partitions[i], now);
     }
+    pci_faults(now);
     if (now - second >= 1000 * arch_tsc_khz()) {
         second = now;
         partition_second();

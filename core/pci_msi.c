@@ -41,7 +41,7 @@ bool msi_changed(struct partition *partition, struct pci_function *function)
     bool wide = (image[0] >> 16 & MSI_64BIT) != 0;
     const uint32_t u_word[4] = {image[1], wide ? image[2] : 0, (wide ? image[3] : image[2]) & 0xffff};
     uint16_t requester = function->plan->requester;
-    struct iommu_message message;
+    struct iommu_message message = {0};
 
     if (!function->live)
         return true;
@@ -76,7 +76,7 @@ static void entry_mask(const struct pci_function *function, unsigned index)
 static bool entry_changed(struct partition *partition, struct pci_function *function, unsigned index, unsigned word)
 {
     struct pci_entry *entry = &function->entries[index];
-    struct iommu_message message;
+    struct iommu_message message = {0};
 
     if (word != ENTRY_CONTROL)
         entry->set = false;

@@ -79,7 +79,8 @@ static void vcpu_init_received(struct vcpu *vcpu)
 static void vcpu_sipi_received(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->mode) != VCPU_WAIT_SIPI)
-        return; /* the second one of the usual two */
+        return;              /* the second one of the usual two */
+    (void)arch_apic_reset(); /* what devices of the life before have raised here; all that is left is of the present one */
     arch_fpu_reset();
     msr_policy_reset(vcpu);
     virt_reset_sipi(vcpu, atomic_load(&vcpu->sipi_vector));

@@ -14,6 +14,7 @@
 #include "fake_arch.h"
 #include "fake_partition.h"
 #include "fake_plan.h"
+#include "pci.h"
 
 static struct {
     unsigned offset;
@@ -54,6 +55,26 @@ void watchdog_stop(struct partition *partition)
 {
     uart.stops++;
     uart.gate_held = fake_gate_held(partition);
+}
+
+static unsigned pci_asked;
+
+bool pci_port_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value)
+{
+    (void)size;
+    assert_in_range(u_port, PORT_PCI_ADDRESS, PORT_PCI_DATA + 3);
+    pci_asked++;
+    if (vcpu->partition->plan->function_count != 0)
+        *value = u_port;
+    return vcpu->partition->plan->function_count != 0;
+}
+
+bool pci_port_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t u_value)
+{
+    (void)size, (void)u_value;
+    assert_in_range(u_port, PORT_PCI_ADDRESS, PORT_PCI_DATA + 3);
+    pci_asked++;
+    return vcpu->partition->plan->function_count != 0;
 }
 
 static struct vcpu *linux_vcpu, *unikernel_vcpu;
@@ -129,6 +150,28 @@ static void test_sep5_widths(void **state)
     assert_false(device_present(IMAGE_LINUX, 0x3f4, 4));
     assert_false(device_present(IMAGE_LINUX, 0x400, 4));
     assert_false(device_present(IMAGE_LINUX, 0xffff, 4));
+}
+
+/* The eight ports of PCI are those of partitions with functions, of any kind and in all widths. */
+static void test_pci_ports(void **state)
+{
+    uint32_t value = 0;
+
+    (void)state;
+    fake_plan_partitions[1].function_count = 1;
+    pci_asked = 0;
+    for (uint16_t port = 0xcf8; port < 0xd00; port++)
+        for (unsigned size = 1; size <= 4; size *= 2) {
+            assert_true(device_read(unikernel_vcpu, port, size, &value));
+            assert_int_equal(value, port);
+            assert_true(device_write(unikernel_vcpu, port, size, 6)); /* 6 at 0xcf9 would reset a PC */
+            assert_false(device_read(linux_vcpu, port, size, &value));
+            assert_false(device_write(linux_vcpu, port, size, 6));
+        }
+    assert_int_equal(pci_asked, 8 * 3 * 4);
+    assert_false(device_read(unikernel_vcpu, 0xcf7, 2, &value));
+    assert_false(device_read(unikernel_vcpu, 0xd00, 1, &value));
+    assert_int_equal(fake_partition.stop_count, 0);
 }
 
 static void test_uart_ports(void **state)
@@ -293,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_sep5_only_named_ports, setup),
         cmocka_unit_test_setup(test_sep5_widths, setup),
+        cmocka_unit_test_setup(test_pci_ports, setup),
         cmocka_unit_test_setup(test_uart_ports, setup),
         cmocka_unit_test_setup(test_rtc_every_day, setup),
         cmocka_unit_test_setup(test_rtc_leap_days, setup),

@@ -9,6 +9,7 @@
 #include "arch.h"
 #include "devices.h"
 #include "exit.h"
+#include "pci.h"
 #include "vcpu.h"
 #include "virt.h"
 
@@ -20,7 +21,7 @@ static struct {
     enum cause cause;
     uint64_t stop_value, stop_address, denied_what;
     struct guest_state state;
-    bool port_known, msr_known, mmio_page, mmio_known, insn_known, cr_legal, xcr_legal;
+    bool port_known, msr_known, mmio_page, pci_page, mmio_known, insn_known, cr_legal, xcr_legal;
     uint32_t port_value;
     uint64_t msr_value, mmio_value, written;
     struct mmio_insn insn;
@@ -123,6 +124,26 @@ bool guest_mmio_present(const struct vcpu *v, gpa_t gpa)
 {
     (void)v, (void)gpa;
     return seen.mmio_page;
+}
+/* A page of PCI: it knows each access, and is asked after the local APIC. */
+bool pci_mmio_present(const struct vcpu *v, gpa_t gpa)
+{
+    (void)v, (void)gpa;
+    return seen.pci_page;
+}
+bool pci_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t *value)
+{
+    (void)v, (void)size;
+    if (seen.pci_page)
+        *value = gpa.v ^ 0xff;
+    return seen.pci_page;
+}
+bool pci_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
+{
+    (void)v, (void)gpa, (void)size;
+    if (seen.pci_page)
+        seen.written = value;
+    return seen.pci_page;
 }
 bool guest_mmio_decode(struct vcpu *v, struct mmio_insn *insn)
 {
@@ -385,6 +406,27 @@ static void mmio_writes_take_register_high_byte_or_immediate(void **state)
     assert_int_equal(seen.written, 0xffffff00);
 }
 
+/* A page of PCI is answered like one of ours; where both have one it is ours. */
+static void mmio_of_pci(void **state)
+{
+    (void)state;
+    seen.pci_page = seen.insn_known = true;
+    seen.insn = (struct mmio_insn){.length = 3, .size = 4, .reg_size = 4, .reg = REG_RBX};
+    take((struct exit){.kind = EXIT_NESTED_FAULT, .fault = {.gpa = {0xe0008010}}});
+    assert_int_equal(vcpu.regs.r[REG_RBX], 0xe00080ef);
+    seen.insn.write = true;
+    take((struct exit){.kind = EXIT_NESTED_FAULT, .fault = {.gpa = {0xe0008010}, .write = true}});
+    assert_int_equal(seen.written, 0xe00080ef);
+    assert_int_equal(seen.skipped, 2);
+    seen.mmio_page = seen.mmio_known = true;
+    seen.mmio_value = 5;
+    seen.insn.write = false;
+    take((struct exit){.kind = EXIT_NESTED_FAULT, .fault = {.gpa = {0xe0008010}}});
+    assert_int_equal(vcpu.regs.r[REG_RBX], 5);
+    take((struct exit){.kind = EXIT_NESTED_FAULT, .fault = {.gpa = {0xe0008010}, .fetch = true}});
+    assert_int_equal(seen.denied[DENIED_MEMORY], 1);
+}
+
 static void control_register_writes(void **state)
 {
     (void)state;
@@ -496,6 +538,7 @@ int main(void)
         cmocka_unit_test_setup(mmio_needs_a_mov_that_agrees_with_the_fault, setup),
         cmocka_unit_test_setup(mmio_reads_fill_registers_by_width, setup),
         cmocka_unit_test_setup(mmio_writes_take_register_high_byte_or_immediate, setup),
+        cmocka_unit_test_setup(mmio_of_pci, setup),
         cmocka_unit_test_setup(control_register_writes, setup),
         cmocka_unit_test_setup(xsetbv_needs_privilege_and_a_legal_value, setup),
         cmocka_unit_test_setup(exceptions_go_back_unless_they_loop, setup),

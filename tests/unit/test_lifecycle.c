@@ -15,6 +15,7 @@
 #include "fake_plan.h"
 #include "launch.h"
 #include "lifecycle.h"
+#include "pci.h"
 #include "sha256.h"
 #include "vcpu.h"
 #include "virt.h"
@@ -24,6 +25,8 @@ static struct {
     unsigned entry_resets, sipi_resets, apic_resets, apic_failures, services, watchdog_ticks, device_resets, ioapic_resets;
     unsigned fpu_resets[4], msr_resets[4]; /* by core */
     unsigned console_resets, watchdog_starts, flushes;
+    unsigned quiets, pci_stops, pci_starts, fault_looks;
+    bool pci_stop_fails, pci_start_fails;
     uint8_t sipi;
     bool nmi_refused, console_busy;
     unsigned nmis;
@@ -129,6 +132,43 @@ void watchdog_tick(struct partition *partition, uint64_t now)
     (void)partition, (void)now;
     seen.watchdog_ticks++;
 }
+void pci_faults(uint64_t now)
+{
+    (void)now;
+    seen.fault_looks++;
+}
+/* As soon as the stop begins, before any of its cores has parked. */
+void pci_functions_quiet(struct partition *partition)
+{
+    assert_int_not_equal(partition->gate.next, partition->gate.owner);
+    assert_int_equal(partition->state, PARTITION_STOPPING);
+    assert_int_equal(partition->parked, 0);
+    assert_false(partition->gate_open);
+    seen.quiets++;
+}
+/* On the first core, all of them parked; before anything is loaded. */
+bool pci_functions_stop(struct partition *partition)
+{
+    assert_int_equal(partition->vcpus[0].core, fake.core);
+    assert_int_equal(partition->gate.next, partition->gate.owner);
+    assert_int_equal(partition->state, PARTITION_STOPPING);
+    for (unsigned i = 0; i < partition->plan->core_count; i++)
+        assert_int_equal(partition->vcpus[i].mode, VCPU_PARKED);
+    assert_int_equal(seen.entry_resets, seen.pci_starts);
+    seen.pci_stops++;
+    return !seen.pci_stop_fails;
+}
+/* Once memory is scrubbed and the core has forgotten earlier interrupts, and before anybody may send any. */
+bool pci_functions_start(struct partition *partition)
+{
+    assert_int_equal(partition->vcpus[0].core, fake.core);
+    assert_int_equal(partition->state, PARTITION_LOADING);
+    assert_false(partition->gate_open);
+    seen.pci_starts++;
+    assert_int_equal(seen.entry_resets, seen.pci_starts);
+    assert_true(seen.apic_resets >= seen.pci_starts);
+    return !seen.pci_start_fails;
+}
 void watchdog_board(uint64_t now)
 {
     (void)now;
@@ -158,7 +198,7 @@ static void partition_prepare(unsigned i)
     p->on_crash = p->on_reboot = p->watchdog.action = ACTION_RESTART;
     p->on_exit = p->on_poweroff = ACTION_STOP;
     p->denied = (struct denied_spec){10, ACTION_STOP};
-    p->restart = (struct restart_spec){2, 60000, 0};
+    p->restart = (struct restart_spec){2, 60000, 0, false};
 }
 
 static int setup(void **state)
@@ -328,11 +368,12 @@ static void sep9_a_further_core_starts_from_reset_state(void **state)
     step(1);
     assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
     assert_int_equal(vcpus[1].apic.base_msr, 0xfee00c00);
-    assert_int_equal(seen.apic_resets, 1);
+    assert_int_equal(seen.apic_resets, 2);
     assert_false(vcpus[1].nmi_pending || vcpus[1].nmi_blocked);
     fake.core = 0;
     vcpu_request(&vcpus[1], REQUEST_SIPI);
     step(1);
+    assert_int_equal(seen.apic_resets, 3);
     assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
     assert_int_equal(seen.fpu_resets[1], 1);
     assert_int_equal(seen.msr_resets[1], 1);
@@ -371,7 +412,7 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
     assert_int_equal(partitions[1].lives, 2);
     assert_int_equal(ram[1][0x1000], 0);
     assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
-    assert_int_equal(seen.apic_resets, 1);
+    assert_int_equal(seen.apic_resets, 3);
     assert_int_equal(partitions[1].stops.made, 1);
     assert_int_equal(record->cause, CAUSE_TRAP);
     assert_int_equal(record->value, 14);
@@ -404,7 +445,10 @@ static void sep9_restart_forgets_what_was_kept_for_the_guest(void **state)
     assert_int_equal(seen.device_resets, 1);
     assert_int_equal(seen.console_resets, 1);
     assert_int_equal(seen.ioapic_resets, 1);
-    assert_int_equal(seen.apic_resets, 2);
+    assert_int_equal(seen.apic_resets, 3);
+    assert_int_equal(seen.quiets, 1);
+    assert_int_equal(seen.pci_stops, 1);
+    assert_int_equal(seen.pci_starts, 1);
     assert_int_equal(seen.fpu_resets[0], 1);
     assert_int_equal(seen.msr_resets[0], 1);
     assert_int_equal(seen.entry_resets, 1);
@@ -552,6 +596,60 @@ static void an_apic_that_would_not_empty_keeps_it_stopped(void **state)
     seen.apic_failures = 1;
     crash_one();
     assert_int_equal(state_of(1), PARTITION_STOPPED);
+}
+
+static void sep9_an_apic_that_would_not_empty_keeps_it_from_starting(void **state)
+{
+    (void)state;
+    fake.core = plan.housekeeping;
+    seen.apic_failures = 1;
+    partition_start(&partitions[1]);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[1].stop_cause, CAUSE_APIC);
+    assert_int_equal(seen.pci_starts, 0);
+}
+
+/* AC-49: a device that no reset brings back keeps its owner from a further life. */
+static void sep9_a_device_that_is_lost_keeps_it_stopped(void **state)
+{
+    (void)state;
+    start(1);
+    seen.pci_stop_fails = seen.pci_start_fails = true;
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[1].lives, 1);
+    fake.core = plan.housekeeping;
+    partition_start(&partitions[1]); /* the operator tries */
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[1].stop_cause, CAUSE_DEVICE);
+    assert_false(partitions[1].gate_open);
+    assert_int_equal(vcpus[2].mode, VCPU_PARKED);
+}
+
+static void never_again_is_for_the_operator_too(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart.never = true;
+    start(1);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    fake.core = plan.housekeeping;
+    partition_start(&partitions[1]);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[1].lives, 1);
+    assert_non_null(strstr(fake_uart_text(), "never starts again"));
+}
+
+static void faults_are_looked_for_at_each_tick(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++) {
+        partition_tick(fake.ticks);
+        assert_int_equal(seen.fault_looks, i);
+    }
 }
 
 static void requests_to_a_stopped_partition_do_nothing(void **state)
@@ -931,6 +1029,10 @@ int main(void)
         cmocka_unit_test_setup(sep4_stop_waits_for_all_cores_of_the_partition_only, setup),
         cmocka_unit_test_setup(first_cause_wins, setup),
         cmocka_unit_test_setup(an_apic_that_would_not_empty_keeps_it_stopped, setup),
+        cmocka_unit_test_setup(sep9_an_apic_that_would_not_empty_keeps_it_from_starting, setup),
+        cmocka_unit_test_setup(sep9_a_device_that_is_lost_keeps_it_stopped, setup),
+        cmocka_unit_test_setup(never_again_is_for_the_operator_too, setup),
+        cmocka_unit_test_setup(faults_are_looked_for_at_each_tick, setup),
         cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
         cmocka_unit_test_setup(sep9_requests_of_an_earlier_life_are_forgotten, setup),
         cmocka_unit_test_setup(sep4_records_are_bounded, setup),

@@ -12,6 +12,7 @@
 #include "../fixtures/good.h"
 #include "check.h"
 #include "devices.h"
+#include "pci.h"
 #include "random_tables.h"
 #include "report.h"
 #include "uart16550.h"
@@ -30,6 +31,20 @@ uint8_t uart16550_read(struct partition *partition, unsigned offset)
     (void)offset;
     fail();
     return 0;
+}
+
+bool pci_port_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value)
+{
+    (void)vcpu, (void)u_port, (void)size, (void)value;
+    fail();
+    return false;
+}
+
+bool pci_port_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t u_value)
+{
+    (void)vcpu, (void)u_port, (void)size, (void)u_value;
+    fail();
+    return false;
 }
 
 void uart16550_write(struct partition *partition, unsigned offset, uint8_t u_value)
