@@ -26,14 +26,14 @@ bool audit_bar_overlap(const struct plan_function *function, uint64_t hpa, uint6
 
 bool audit_board_register(uint64_t hpa, uint64_t size)
 {
-    const struct board *board = plan.board;
-    uint64_t ecam_size = board->pci.ecam ? (board->pci.last_bus + 1ull) << 20 : 0;
+    const struct board *machine = plan.board;
+    uint64_t ecam_size = machine->pci.ecam ? (machine->pci.last_bus + 1ull) << 20 : 0;
 
-    for (unsigned i = 0; i < board->iommu.unit_count; i++)
-        if (range_overlap(hpa, size, board->iommu.units[i], PAGE_SIZE))
+    for (unsigned i = 0; i < machine->iommu.unit_count; i++)
+        if (range_overlap(hpa, size, machine->iommu.units[i], PAGE_SIZE))
             return true;
-    return range_overlap(hpa, size, board->ioapic.base, PAGE_SIZE) || range_overlap(hpa, size, APIC_REGISTERS, REGISTERS_SIZE) ||
-           range_overlap(hpa, size, board->pci.ecam, ecam_size);
+    return range_overlap(hpa, size, machine->ioapic.base, PAGE_SIZE) || range_overlap(hpa, size, APIC_REGISTERS, REGISTERS_SIZE) ||
+           range_overlap(hpa, size, machine->pci.ecam, ecam_size);
 }
 
 static bool msix_page(const struct plan_function *function, uint64_t page)
