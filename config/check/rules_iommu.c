@@ -2,19 +2,19 @@
 /* Rules of a board's IOMMU and of the addresses that its table leaves to devices. SEP-6. */
 #include <string.h>
 
+#include "bulkhead_abi.h"
 #include "rules_pci.h"
 
 #define APICS 0xfec00000u /* from here to 4 GiB: IO-APICs, HPET, local APICs, flash */
 #define LOCAL_APIC 0xfee00000u
 #define ADDRESS_END (1ull << 46)
-#define GUEST_AREA_SIZE MIB(2) /* from BH_ABI_GPA: what partitions see there is emulated, not a BAR */
 
 struct area {
     const char *what;
     uint64_t base, size;
 };
 
-#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 4)
+#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 5)
 
 static uint64_t unit_size(const struct board *board)
 {
@@ -45,7 +45,8 @@ static unsigned areas(const struct check *check, const char *but, struct area ou
         out[n++] = (struct area){"configuration space", b->pci.ecam, b->pci.ecam ? MIB(b->pci.last_bus + 1u) : 0};
     out[n++] = (struct area){"the IO-APIC", b->ioapic.base < ADDRESS_END ? b->ioapic.base : 0, PAGE_SIZE};
     out[n++] = (struct area){"the local APIC", LOCAL_APIC, PAGE_SIZE};
-    out[n++] = (struct area){"what partitions see at the ABI area", BH_ABI_GPA, GUEST_AREA_SIZE};
+    out[n++] = (struct area){"partitions' ABI area", BH_ABI_GPA, LARGE_SIZE};
+    out[n++] = (struct area){"partitions' configuration space", PLAN_ECAM, PLAN_ECAM_SIZE};
     for (unsigned i = 0; i < n; i++)
         if (strcmp(out[i].what, but) != 0)
             out[kept++] = out[i];
@@ -84,7 +85,7 @@ void rule_window_free(struct check *check)
     struct area own = {0, check->board->pci.window, check->board->pci.window_size};
     if (!check_has(check, "CFG-613") && !check_has(check, "CFG-685"))
         look_for_overlap(check, (struct place){"board", 0, "pci.window"},
-                         "choose a window in which /proc/iomem shows nothing, and not 0xf0000000 to 0xf01fffff", own, "RAM");
+                         "choose a window in which /proc/iomem shows nothing, and not 0xf0000000 to 0xf10fffff", own, "RAM");
 }
 
 void rule_ecam_form(struct check *check)

@@ -7,6 +7,7 @@
 #include "devices.h"
 #include "payload_file.h"
 #include "pci.h"
+#include "roles.h"
 #include "uart16550.h"
 
 #include <string.h>
@@ -345,7 +346,7 @@ static void rsdp_fill(struct writer *w, uint32_t xsdt)
 size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct partition_spec *spec, const struct board *machine)
 {
     struct writer w = {buffer, size, RSDP_SIZE, base};
-    bool pci = spec->devices[0].role != 0;
+    bool pci = partition_has_devices(spec, machine);
     size_t xsdt, xsdt_size = SDT_HEADER + (pci ? 24 : 16);
     uint32_t tables[3], dsdt;
 

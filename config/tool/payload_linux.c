@@ -4,6 +4,7 @@
 #include "payload_linux.h"
 
 #include "devices.h"
+#include "roles.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static void map_build(struct linux_start *start, const struct partition_spec *sp
     map_add(start, ACPI_GPA, acpi_end, E820_ACPI);
     map_add(start, acpi_end, KERNEL_GPA, E820_RESERVED);
     map_add(start, KERNEL_GPA, low, E820_RAM);
-    if (spec->devices[0].role != 0) /* else Linux does not trust the MCFG */
+    if (partition_has_devices(spec, machine)) /* else Linux does not trust the MCFG */
         map_add(start, PLAN_ECAM, PLAN_ECAM + PLAN_ECAM_SIZE, E820_RESERVED);
     map_add(start, GIB(4), GIB(4) + (spec->memory - low), E820_RAM);
 }

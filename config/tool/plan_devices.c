@@ -14,42 +14,7 @@ static uint64_t align_up(uint64_t value, uint64_t step)
     return (value + step - 1) / step * step;
 }
 
-/* --- roles and functions --- */
-
-bool role_read(const char *text, struct role *role)
-{
-    const char *dot = text ? strchr(text, '.') : 0;
-    size_t length = dot ? (size_t)(dot - text) : text ? strlen(text) : 0;
-    *role = (struct role){.vf = 0};
-    if (length < 1 || length > ROLE_MAX)
-        return false;
-    memcpy(role->name, text, length);
-    if (!text_name(role->name, ROLE_MAX, false))
-        return false;
-    if (!dot)
-        return true;
-    if (strncmp(dot, ".vf", 3) != 0 || dot[3] < '1' || dot[3] > '9')
-        return false;
-    for (const char *c = dot + 3; *c; c++) {
-        if (*c < '0' || *c > '9' || role->vf > 6553)
-            return false;
-        role->vf = role->vf * 10 + (unsigned)(*c - '0');
-    }
-    return role->vf <= 65535;
-}
-
-uint32_t board_functions(const struct board *board)
-{
-    return board->function_count < BOARD_MAX_FUNCTIONS ? board->function_count : BOARD_MAX_FUNCTIONS;
-}
-
-const struct board_function *board_role(const struct board *board, const char *name)
-{
-    for (uint32_t i = 0; i < board_functions(board); i++)
-        if (board->functions[i].role && strcmp(board->functions[i].role, name) == 0)
-            return &board->functions[i];
-    return 0;
-}
+/* --- functions --- */
 
 uint16_t function_requester(const struct board_function *f)
 {
@@ -86,8 +51,8 @@ unsigned devices_given(const struct product *product, const struct board *board,
         for (unsigned i = 0; i < PRODUCT_MAX_DEVICES && product->partitions[p].devices[i].role; i++) {
             const struct device_spec *spec = &product->partitions[p].devices[i];
             struct role role;
-            const struct board_function *function = role_read(spec->role, &role) ? board_role(board, role.name) : 0;
-            if (function && role.vf <= function->vf.total)
+            const struct board_function *function = role_find(board, spec->role, &role);
+            if (function)
                 devices[n++] = (struct device){spec, function, (uint16_t)role.vf, (uint8_t)p, (uint8_t)(i + 1)};
         }
     return n;
@@ -367,5 +332,5 @@ void devices_plan(const struct product *product, const struct board *board, stru
     place_vfs(plan);
     plan->interrupts = place_interrupts(plan) + (board->iommu.kind != IOMMU_NONE ? IOAPIC_ENTRIES : 0);
     group_restarts(devices, count, plan);
-    plan->ecam = count ? PARTITION_ECAM : 0;
+    plan->ecam = count ? PLAN_ECAM : 0;
 }

@@ -5,26 +5,16 @@
 #define BULKHEAD_PLAN_DEVICES_H
 
 #include "board.h"
-#include "bulkhead_abi.h"
 #include "plan.h"
 #include "product.h"
+#include "roles.h"
 
-#define ROLE_MAX 15u                         /* of a board's role, without ".vfN" */
-#define DEVICE_VECTORS 32u                   /* of a function whose product names no number; also PLAN_MAX_VECTORS */
-#define WINDOW_STEP MIB(1)                   /* of a bridge's memory window */
-#define PORT_WINDOW_STEP 0x1000u             /* of a bridge's port window */
-#define PAGE_BAR_MIN PAGE_SIZE               /* memory BARs that are given away fill whole pages */
-#define IOAPIC_ENTRIES 2u                    /* of the remapping table, the last: tick and UART */
-#define PARTITION_ECAM (BH_ABI_GPA + MIB(1)) /* where each partition with functions sees configuration space: above the ABI area */
+#define DEVICE_VECTORS 32u       /* of a function whose product names no number; also PLAN_MAX_VECTORS */
+#define WINDOW_STEP MIB(1)       /* of a bridge's memory window */
+#define PORT_WINDOW_STEP 0x1000u /* of a bridge's port window */
+#define PAGE_BAR_MIN PAGE_SIZE   /* memory BARs that are given away fill whole pages */
+#define IOAPIC_ENTRIES 2u        /* of the remapping table, the last: tick and UART */
 #define PRODUCT_DEVICES_MAX (PRODUCT_MAX_PARTITIONS * PRODUCT_MAX_DEVICES)
-
-/* A role as a product writes it, "disk0" or "disk0.vf2". */
-struct role {
-    char name[ROLE_MAX + 1];
-    unsigned vf; /* from 1; 0: the function itself */
-};
-/* False: not 1 to 15 of a-z, 0-9 and '-', perhaps with ".vf" and a number from 1 to 65535. */
-bool role_read(const char *text, struct role *role);
 
 /* A function of the board that a partition asks for and gets. */
 struct device {
@@ -35,9 +25,6 @@ struct device {
 };
 /* All of a product that the board has, partition by partition. A VF beyond the PF's total is not there. */
 unsigned devices_given(const struct product *product, const struct board *board, struct device devices[PRODUCT_DEVICES_MAX]);
-const struct board_function *board_role(const struct board *board, const char *name);
-/* Entries of board.functions, cut to what the array holds. */
-uint32_t board_functions(const struct board *board);
 
 uint16_t function_requester(const struct board_function *function);
 /* Of the function or its VF n. In 32 bits: a wild table's VF may lie beyond the last bus there can be. */

@@ -147,7 +147,7 @@ static void test_owners(void **state)
     assert_int_equal(planned.first[3], 3);
     assert_int_equal(planned.count[0], 2);
     assert_int_equal(planned.count[1], 0);
-    assert_int_equal(planned.ecam, 0xf0100000);
+    assert_int_equal(planned.ecam, 0xf1000000);
     assert_int_equal(planned.restart_group[2], 1u << 3);
     assert_int_equal(planned.restart_group[0] | planned.restart_group[1] | planned.restart_group[3], 0);
 }
@@ -476,7 +476,7 @@ static void test_text(void **state)
         ".sriov_count = 1,",
         ".count = 3,",
         ".restart_group = 0x0008",
-        ".ecam = {0xf0100000}",
+        ".ecam = {0xf1000000}",
         ".interrupts = 19,",
         ".never = false"};
     static struct layout l;

@@ -204,7 +204,7 @@ static void test_devices(void **state)
                                            "bridge 00:01.0  window         memory         0xc0100000  0xc02fffff",
                                            "0x2000..0x201f  one",
                                            "disk0.vf2, entries",
-                                           "emulated        its own bus 0  configuration  0xf0100000  0xf01fffff"};
+                                           "emulated        its own bus 0  configuration  0xf1000000  0xf10fffff"};
     b = good;
     p = (struct product){
         GOOD_PRODUCT,

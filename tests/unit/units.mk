@@ -6,9 +6,9 @@ unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
 unit_storage := partitions/storage/settings.c pvdrivers/disk_pattern.c
-unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c)
+unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c roles.c)
 unit_payload_pvh := $(unit_payload)
-unit_acpi := config/tool/acpi.c
+unit_acpi := config/tool/acpi.c config/tool/roles.c
 unit_memory :=
 unit_pool := core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_sha256 := core/sha256.c
@@ -25,7 +25,7 @@ unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \
-	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c plan_devices.c plan_pool.c) partitions/lib/cpio.c
+	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c plan_devices.c plan_pool.c) partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_devices.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
