@@ -3,7 +3,7 @@
 #   build/obj/               the hypervisor's objects, alike for every product and board
 #   build/host/              the planner's objects
 #   build/unit/              unit tests
-#   build/newlib/ build/linux/ build/programs/   what partitions are made of
+#   build/newlib/ build/lwip/ build/linux/ build/programs/   what partitions are made of
 #   build/<board>/<product>/ what belongs to one image
 # A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
@@ -158,7 +158,7 @@ ifneq ($(file <$(out)/programs.list),$(PROGRAMS_THERE))
 $(file >$(out)/programs.list,$(PROGRAMS_THERE))
 endif
 endif
-build/newlib/stamp: | build/.deps
+build/newlib/stamp build/lwip/stamp: | build/.deps
 program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 
 build/linux/kernel build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
@@ -264,7 +264,8 @@ endif
 include tests/unit/units.mk
 UNITS := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 UNIT_CFLAGS := -std=gnu11 -Ulinux -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
-	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib -Ipvdrivers
+	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib -Ipvdrivers \
+	-Ipartitions/port/lwip -Ipartitions/httpd -isystem $(LWIP)/src/include
 unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
 
 build/unit/obj/%.o: %.c | build/.deps

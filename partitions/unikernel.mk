@@ -6,11 +6,13 @@
 # and may use: $(O)/programs/<name>.elf, $(UNIKERNEL_ELFS).
 
 NEWLIB := build/newlib
+LWIP := build/lwip
 UNIKERNEL_CC := gcc
 UNIKERNEL_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -fno-pic -no-pie -mno-red-zone -mcmodel=small -fno-stack-protector \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)/= -U__linux__ -U__linux -Ulinux -U__unix__ -U__unix -Uunix -D_READ_WRITE_RETURN_TYPE=_ssize_t \
 	-nostdinc -isystem $(NEWLIB)/include -isystem $(shell gcc -print-file-name=include 2>/dev/null) -Icore/abi -Ipartitions/lib -Ipvdrivers \
+	-Ipartitions/port/lwip -isystem $(LWIP)/src/include \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 UNIKERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--gc-sections -Wl,-T,partitions/lib/unikernel.lds
@@ -35,6 +37,12 @@ unilib_sources := \
 	pvdrivers/console.c \
 	pvdrivers/watchdog.c
 
+# The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.
+lwip_sources := $(addprefix $(LWIP)/src/,$(addprefix core/,def.c dns.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c stats.c tcp.c tcp_in.c \
+	tcp_out.c timeouts.c udp.c) $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c ip4.c ip4_addr.c) \
+	$(addprefix core/ipv6/,ethip6.c icmp6.c ip6.c ip6_addr.c mld6.c nd6.c) netif/ethernet.c)
+net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_e1000e.c net_entropy.c net_random.c) pvdrivers/e1000e.c
+
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c
 program_control := partitions/control/control.c partitions/control/jitter.c
@@ -49,15 +57,19 @@ program_bench := partitions/bench/bench.c
 nvme_sources := pvdrivers/nvme.c pvdrivers/nvme_manage.c pvdrivers/disk_pattern.c
 program_storage := partitions/storage/storage.c partitions/storage/settings.c $(nvme_sources)
 program_diskcheck := partitions/diskcheck/diskcheck.c $(nvme_sources)
+program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck
+OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
 
 # Where one's sources are: the product's own folder wins.
 product_sources = $(sort $(wildcard $(PRODUCT_DIR)/partitions/$(1)/*.c $(PRODUCT_DIR)/partitions/$(1)/*.S))
-program_sources = $(or $(if $(PRODUCT_DIR),$(call product_sources,$(1))),$(program_$(1)))
+own_sources = $(or $(if $(PRODUCT_DIR),$(call product_sources,$(1))),$(program_$(1)))
+net_programs := $(foreach p,$(UNIKERNEL_PROGRAMS),$(if $(shell grep -ls '"bh_net.h"' $(call own_sources,$(p))),$(p)))
+program_sources = $(call own_sources,$(1)) $(if $(filter $(1),$(net_programs)),$(net_sources) $(lwip_sources))
+net_needed := $(sort $(net_sources) $(lwip_sources) $(foreach p,$(net_programs),$(call own_sources,$(p))))
 # All that have sources, for the rule that refuses others (CFG-509).
 PROGRAMS_THERE := $(sort $(if $(PRODUCT_DIR),$(notdir $(patsubst %/,%,$(dir $(call product_sources,*))))) $(OUR_PROGRAMS))
 # Object of a source; a path outside the tree keeps its shape below outside/.
@@ -67,8 +79,12 @@ unilib_objects := $(foreach s,$(unilib_sources),$(call unikernel_object,$(s)))
 $(NEWLIB)/stamp: partitions/port/newlib/build.sh
 	$(Q)$< $(NEWLIB)
 
+$(LWIP)/stamp: partitions/port/lwip/build.sh
+	$(Q)$< $(LWIP)
+$(LWIP)/src/%.c: $(LWIP)/stamp ;
+
 define unikernel_compile
-$(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk
+$(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk $(if $(filter $(1),$(net_needed)),$(LWIP)/stamp)
 	@mkdir -p $$(@D)
 	@echo "  CC      $(1)"
 	$(Q)$(UNIKERNEL_CC) $(UNIKERNEL_CFLAGS) -MMD -MP -c -o $$@ $$<

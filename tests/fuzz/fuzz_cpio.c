@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at = entry.next;
     }
     for (at = rounds = 0; cpio_next_file(archive, size, &at, &entry);)
-        if (!entry.file || !entry.sound || entry.name[0] == 0 || entry.name[0] == '/' || strstr(entry.name, "/../") || ++rounds > size)
+        if (!entry.file || !entry.sound || entry.name[0] == 0 || entry.name[0] == '/' || strstr(entry.name, "/../") ||
+            ++rounds > size)
             abort();
     free(archive);
     return 0;

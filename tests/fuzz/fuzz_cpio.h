@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The libFuzzer entry point of archives. */
 #ifndef FUZZ_CPIO_H
 #define FUZZ_CPIO_H
 

@@ -2,8 +2,10 @@
 /* What newlib asks of a system: a console on descriptors 0 to 2, a heap, a clock, an end. There are no files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <reent.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -55,6 +57,13 @@ void *sbrk(ptrdiff_t increment)
     }
     top = old + (uintptr_t)increment;
     return (void *)old;
+}
+
+/* aligned_alloc() is built on this one. */
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    *memory = memalign(alignment, size);
+    return *memory ? 0 : ENOMEM;
 }
 
 _ssize_t write(int descriptor, const void *bytes, size_t count)
