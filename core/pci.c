@@ -93,14 +93,15 @@ static bool latch_address(struct partition *partition, uint16_t u_port, uint32_t
     return (latch & ADDRESS_ENABLE) != 0;
 }
 
-static bool is_address_port(uint16_t u_port, unsigned size)
+/* Only who has a function can set the latch, without which the data port leads nowhere. Narrower accesses are none to it: PCI 3.0 3.2.2.3.2. */
+static bool is_address_port(const struct partition *partition, uint16_t u_port, unsigned size)
 {
-    return u_port == PORT_PCI_ADDRESS && size == 4; /* narrower ones are no accesses to it: PCI 3.0 3.2.2.3.2 */
+    return partition->plan->function_count != 0 && u_port == PORT_PCI_ADDRESS && size == 4;
 }
 
-static bool is_data_port(const struct partition *partition, uint16_t u_port, unsigned size)
+static bool is_data_port(uint16_t u_port, unsigned size)
 {
-    return partition->plan->function_count != 0 && (u_port & ~3u) == PORT_PCI_DATA && is_register(u_port, size);
+    return (u_port & ~3u) == PORT_PCI_DATA && is_register(u_port, size);
 }
 
 bool pci_port_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value)
@@ -108,13 +109,13 @@ bool pci_port_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *
     struct partition *partition = vcpu->partition;
     uint32_t address;
 
-    if (partition->plan->function_count != 0 && is_address_port(u_port, size)) {
+    if (is_address_port(partition, u_port, size)) {
         lock_take(&partition->gate);
         *value = partition->pci_latch;
         lock_drop(&partition->gate);
         return true;
     }
-    if (!is_data_port(partition, u_port, size) || !latch_address(partition, u_port, &address))
+    if (!is_data_port(u_port, size) || !latch_address(partition, u_port, &address))
         return false;
     lock_take(&partition->gate);
     *value = address_read(partition, address, size);
@@ -127,13 +128,13 @@ bool pci_port_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t 
     struct partition *partition = vcpu->partition;
     uint32_t address;
 
-    if (partition->plan->function_count != 0 && is_address_port(u_port, size)) {
+    if (is_address_port(partition, u_port, size)) {
         lock_take(&partition->gate);
         partition->pci_latch = u_value & ADDRESS_KEPT;
         lock_drop(&partition->gate);
         return true;
     }
-    if (!is_data_port(partition, u_port, size) || !latch_address(partition, u_port, &address))
+    if (!is_data_port(u_port, size) || !latch_address(partition, u_port, &address))
         return false;
     address_write(vcpu, address, size, u_value);
     return true;

@@ -4,7 +4,6 @@
  * test_pci.c calls it too. */
 #include "fuzz_functions.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "fake_functions.h"
@@ -15,7 +14,7 @@
 #define PROMISE(condition)                                                                                                         \
     do {                                                                                                                           \
         if (!(condition))                                                                                                          \
-            abort();                                                                                                               \
+            fake_broken(#condition);                                                                                               \
     } while (0)
 
 static const struct {

@@ -24,6 +24,12 @@ static struct board_function boards[FAKE_FUNCTIONS];
 static const uint16_t requesters[FAKE_FUNCTIONS] = {0x0100, 0x0108, 0x0018, 0x0208, 0x0300};
 static const uint64_t bases[FAKE_FUNCTIONS] = {0xd0000000, 0x8800000000, 0xd0200000, 0xd0300000, 0xd0400000};
 
+_Noreturn void fake_broken(const char *what)
+{
+    fprintf(stderr, "broken: %s\n", what);
+    abort();
+}
+
 void fake_event(const char *format, ...)
 {
     size_t length = strlen(fake_pci.events);
@@ -208,13 +214,13 @@ static struct fake_pci_function *function_of(uint16_t requester)
     for (unsigned i = 0; i < FAKE_FUNCTIONS; i++)
         if (fake_pci.functions[i].requester == requester)
             return &fake_pci.functions[i];
-    abort();
+    fake_broken("nothing is there");
 }
 
 static void sane(uint64_t at, unsigned size, uint64_t end)
 {
     if ((size != 1 && size != 2 && size != 4 && size != 8) || at % size != 0 || at + size > end)
-        abort();
+        fake_broken("an access that the machine does not take");
 }
 
 uint32_t arch_pci_read(uint16_t requester, unsigned offset, unsigned size)
@@ -249,12 +255,12 @@ static uint8_t *device_at(uint64_t address, unsigned size)
         if (address - bases[i] < 0x10000) {
             sane(address - bases[i], size, 0x10000);
             if (!fake_pci.mapped[i][(address - bases[i]) / PAGE_SIZE])
-                abort();
+                fake_broken("an access that the machine does not take");
             fake_pci.last_address = address;
             fake_pci.last_size = size;
             return fake_pci.functions[i].memory + (address - bases[i]);
         }
-    abort();
+    fake_broken("nothing is there");
 }
 
 void arch_device_map(hpa_t page)
@@ -264,7 +270,7 @@ void arch_device_map(hpa_t page)
             fake_pci.mapped[i][(page.v - bases[i]) / PAGE_SIZE] = true;
             return;
         }
-    abort();
+    fake_broken("nothing is there");
 }
 
 uint64_t arch_device_read(hpa_t address, unsigned size)

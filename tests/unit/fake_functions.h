@@ -50,6 +50,7 @@ void fake_pci_start(void);
 /* The same once more for what a test has changed in the hardware or in the plan. */
 void fake_pci_create_again(void);
 __attribute__((format(printf, 1, 2))) void fake_event(const char *format, ...);
+_Noreturn void fake_broken(const char *what);             /* "broken: what", and the end of the program */
 uint32_t fake_config(unsigned function, unsigned offset); /* a doubleword of the hardware */
 uint32_t fake_register(unsigned function, unsigned offset);
 #define FAKE_ECAM 0xe0000000u

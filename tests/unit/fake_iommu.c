@@ -2,7 +2,6 @@
 /* See fake_iommu.h. */
 #include "fake_iommu.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "fake_functions.h"
@@ -29,9 +28,8 @@ bool iommu_attach(const struct plan_function *function)
 {
     fake_event("attach %x;", function->requester);
     fake_iommu.attaches++;
-    if (!fake_iommu.attach_fails)
-        fake_iommu.attached[function - plan.functions] = true;
-    return !fake_iommu.attach_fails;
+    fake_iommu.attached[function - plan.functions] = function->requester != fake_iommu.attach_fails;
+    return function->requester != fake_iommu.attach_fails;
 }
 
 bool iommu_detach(const struct plan_function *function)
@@ -55,7 +53,7 @@ bool iommu_interrupt_set(const struct plan_function *function, unsigned index, u
         own = own || plan.cores[owner->cores[i]].apic_id == apic_id;
     if (index >= function->vectors || !own || vector < 16 || !fake_iommu.attached[function - plan.functions] ||
         function->interrupt + index >= FAKE_ENTRIES)
-        abort();
+        fake_broken("an interrupt that is not the owner's");
     fake_iommu.sets++;
     if (fake_iommu.set_fails)
         return false;

@@ -17,7 +17,8 @@ struct fake_iommu {
     struct fake_irte entries[FAKE_ENTRIES]; /* by plan_function.interrupt + index */
     bool attached[PLAN_MAX_FUNCTIONS];
     unsigned attaches, detaches, sets;
-    bool attach_fails, detach_fails, set_fails; /* the unit does not answer */
+    bool detach_fails, set_fails; /* the unit does not answer */
+    uint16_t attach_fails;        /* nor does it for this requester */
     struct iommu_fault faults[512];
     unsigned fault_count, faults_taken;
     bool faults_lost;

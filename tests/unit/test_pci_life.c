@@ -177,14 +177,14 @@ static void test_failed_attach(void **state)
     (void)state;
     fake_functions[OLD].board = fake_functions[VIRTIO].board;
     assert_true(pci_functions_stop(&partitions[0]));
-    fake_iommu.attach_fails = true;
+    fake_iommu.attach_fails = 0x0018;
     assert_false(pci_functions_start(&partitions[0]));
     for (unsigned i = NIC; i <= VIRTIO; i++)
         assert_false(fake_iommu.attached[i]);
-    assert_non_null(strstr(fake_uart_text(), "partition linux: not started: its function nic0 (01:00.0) could not be attached"));
+    assert_non_null(strstr(fake_uart_text(), "partition linux: not started: its function old0 (00:03.0) could not be attached"));
     put(0x8004, 2, 4);
     assert_false(fake_config(NIC, 4) & 4);
-    fake_iommu.attach_fails = false;
+    fake_iommu.attach_fails = 0;
     assert_true(pci_functions_start(&partitions[0]));
 }
 
