@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as configuration space: the walks of both capability chains end, read nothing outside the space, and what they return is
  * a capability that lies whole in it. Byte 0 of the input: by memory or by the ports; the rest is the space, repeated. A libFuzzer entry
- * point; test_pci_config.c calls it too. Links arch/x86/pci/config.c and tests/unit/fake_pci.c. */
+ * point; test_pci_config.c calls it too. Links what tests/unit/units.mk names for that. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake_pci.h"
+#include "fake_plan.h"
 #include "pci_bus.h"
 #include "pci_parts.h"
 
@@ -42,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2)
         return 0;
+    fake_plan_reset();
     fake_pci_reset();
     fake_pci.ecam = data[0] & 1;
     function = fake_pci_add(7, 0x1234, 0x5678, 0x020000, 0);
