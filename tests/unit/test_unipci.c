@@ -165,7 +165,7 @@ static int setup(void **state)
     for (unsigned i = 0; i < 64; i++)
         entries[16 * i + 12] = 1;
     entry_writes_unmasked = command_writes = 0;
-    interrupts_off = false;
+    interrupts_off = locked = false; /* a test may have failed between the two ports */
     function_make(0, 0x8086, 0x29c0, 0x060000);
     function_make(NVME, 0x1b36, 0x0010, 0x010802);
     put32(NVME, 4, 0x00100002);
