@@ -22,7 +22,7 @@
 struct connection {
     struct tcp_pcb *pcb; /* 0: a free place */
     struct pbuf *pending;
-    bool answering, keep_alive, head, peer_done;
+    bool answering, keep_alive, head, peer_done, ended;
     uint64_t since; /* when it was last given time: PATIENCE_NS from then */
     size_t input_count, header_count, header_sent;
     uint64_t body_sent, unacknowledged, fetched; /* bytes; fetched: since `since` */
@@ -210,9 +210,11 @@ static err_t advance(struct connection *c)
         c->answering = false;
         give_time(c);
     }
-    /* Closed when all has arrived: then nothing of this connection stays behind with lwIP for long. */
+    /* Our end at once, the place given up when all has arrived: then nothing of it stays behind with lwIP for long. */
     if (finished && c->unacknowledged == 0)
         return end(c);
+    if (finished && !c->ended)
+        c->ended = tcp_shutdown(c->pcb, 0, 1) == ERR_OK;
     tcp_output(c->pcb);
     return ERR_OK;
 }

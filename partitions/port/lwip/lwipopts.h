@@ -62,7 +62,8 @@
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 
 /* --- how many ------------------------------------------------------------------------------------------------------------ */
-#define MEMP_NUM_TCP_PCB 192 /* 128 served, the rest ending: the oldest in TIME-WAIT makes way */
+#define MEMP_NUM_TCP_PCB                                                                                                           \
+    320 /* 128 served; as many that are ending, where the oldest makes way, or are opened by the program itself */
 #define MEMP_NUM_TCP_PCB_LISTEN 8
 #define MEMP_NUM_TCP_SEG 6400 /* 32 segments for each of them, and out of order ones */
 #define MEMP_NUM_UDP_PCB 8    /* DHCP, DNS and a program's own */
