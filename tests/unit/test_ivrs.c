@@ -328,18 +328,16 @@ static void what_is_no_function_is_nobodys(void **state)
     accepted();
     TABLE(fake_functions[3].requester = fake_board.iommu.unit_functions[1]);
     refused("requester id of the IO-APIC");
-    TABLE(special(2, FAKE_HPET + 1));
-    refused("HPET");
-    TABLE(fake_board.iommu.hpet_function = 0);
-    refused("HPET");
+    TABLE(special(2, 0x321)); /* an HPET */
+    refused("requester id of the IO-APIC");
     TABLE(fake_board.iommu.ioapic_function++);
-    refused("IO-APIC");
+    refused("another requester id for the IO-APIC");
     start();
     unit(0x10, 0);
     unit(0x11, 1);
     one(1, 0);
-    special(1, FAKE_IOAPIC);
-    refused("HPET");
+    special(2, FAKE_IOAPIC);
+    refused("another requester id for the IO-APIC");
 }
 
 static void reserved_memory_is_nobodys(void **state)

@@ -85,7 +85,7 @@ _Static_assert(sizeof(struct amdvi_device) == 32, "48882, 2.2.2.1");
 #define AMDVI_BLOCK_LOG2 5u /* entries of a function */
 _Static_assert(1u << AMDVI_BLOCK_LOG2 == PLAN_MAX_VECTORS, "a block holds what the plan allows");
 /* What one block takes: the 2,048 short entries that a message can name. Those beyond the length are never present; a unit does not read
- * them (QEMU 7.2 does: its amd-iommu ignores the length, PLATFORM-AMDVI-1). */
+ * them; QEMU's does (docs/CAVEATS.md). */
 #define AMDVI_BLOCK_PAGES 2u
 
 /* Short entries and the low half of wide ones. */

@@ -15,7 +15,7 @@ enum {
     ENTRY_ALIAS_RANGE = 0x43, ENTRY_EXTENDED = 0x46, ENTRY_EXTENDED_RANGE = 0x47, ENTRY_SPECIAL = 0x48, ENTRY_NAMED = 0xf0,
     /* clang-format on */
 };
-enum { SPECIAL_IOAPIC = 1, SPECIAL_HPET = 2 };
+#define SPECIAL_IOAPIC 1u
 #define NAMED_MIN 22u /* then as many bytes as byte 21 says */
 #define NOBODY 0x10000u
 
@@ -23,7 +23,7 @@ struct parse {
     const uint8_t *table;
     size_t size;
     struct ivrs *out;
-    bool covered[PLAN_MAX_FUNCTIONS], ioapic, hpet;
+    bool covered[PLAN_MAX_FUNCTIONS], ioapic;
     uint32_t range, range_alias; /* first id of the range that is open; as whom its functions speak. NOBODY: none, as themselves */
 };
 
@@ -58,17 +58,14 @@ static const char *covers(struct parse *p, uint32_t first, uint32_t last, uint32
     return 0;
 }
 
-/* What is no PCI function has a requester id too, which nobody may own. */
+/* What is no PCI function, IO-APIC, HPET, has a requester id too, which nobody may own: the HPET's messages are stopped like any other's. */
 static const char *special(struct parse *p, uint8_t kind, uint16_t id)
 {
     for (unsigned i = 0; i < plan.function_count; i++)
         if (plan.functions[i].requester == id)
             return refuse(&plan.functions[i],
                           "IVRS-3: a function has the requester id of the IO-APIC, the HPET or a device of the board");
-    if (kind == SPECIAL_HPET && id != plan.board->iommu.hpet_function)
-        return "IVRS-2: the IVRS table has another requester id for the HPET than the board table (iommu.hpet_function)";
     p->ioapic |= kind == SPECIAL_IOAPIC && id == plan.board->iommu.ioapic_function;
-    p->hpet |= kind == SPECIAL_HPET;
     return 0;
 }
 
@@ -238,9 +235,9 @@ static const char *rest_check(const struct parse *p)
         if (bits < 52 && last->hpa.v + last->size > 1ull << bits)
             return "AMDVI-1: a unit cannot address all RAM (IVinfo, PASize)";
     }
-    if (!p->ioapic || p->hpet != (plan.board->iommu.hpet_function != 0))
-        return "IVRS-2: the IVRS table has another requester id for the IO-APIC, or none for the HPET, than the board table";
-    return 0;
+    return p->ioapic
+               ? 0
+               : "IVRS-2: the IVRS table has another requester id for the IO-APIC than the board table (iommu.ioapic_function)";
 }
 
 const char *ivrs_parse(const uint8_t *table, size_t size, struct ivrs *out)
