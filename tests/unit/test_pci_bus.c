@@ -950,6 +950,10 @@ static void test_flr(void **state)
     fake_pci_at(VF1)->pending = 5;
     assert_reset(2, VF1, VF1);
     assert_reset(3, VF2, VF2);
+    use(VF2);
+    fake_pci_at(VF2)->silent_now = 50; /* its PF is being reset on another core */
+    assert_null(arch_pci_reset(&functions[3]));
+    assert_placed();
 }
 
 static void test_bus_reset(void **state)
@@ -1037,6 +1041,8 @@ static void test_resets_that_fail(void **state)
     assert_not_reset(1, "does not take its places");
     fake_pci_at(NVME)->absent = true; /* pulled out */
     assert_not_reset(1, "lost its PCI Express");
+    fake_pci_at(VF1)->absent = true;
+    assert_not_reset(2, "it does not answer");
 }
 
 /* A transaction that never ends delays the reset, no more. */

@@ -76,6 +76,8 @@ const char *arch_pci_reset(const struct plan_function *function)
     uint16_t last = bus ? pci_requester(above->bridge.subordinate, 31, 7) : function->requester;
     const char *why;
 
+    if (function->physical != PLAN_NO_FUNCTION && !pci_answers(function->requester))
+        return "it does not answer"; /* while its PF is being reset, on another core, it is not there for a while */
     pci_function_quiet(function->requester);
     if (kind == RESET_BUS && !bus)
         return "there is no bridge above it";
