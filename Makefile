@@ -274,6 +274,8 @@ build/unit/obj/%.o: %.c | build/.deps
 $(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objs,$$*)
 	$(call say,LINK,$@)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ -lcmocka
+lwip_units := $(foreach u,$(UNITS),$(if $(filter $(LWIP)/%,$(unit_$(u))),$(u)))
+$(foreach u,$(lwip_units),$(call unit_objs,$(u))): | $(LWIP)/stamp
 .PHONY: units $(UNITS:%=unit-%)
 units: $(UNITS:%=build/unit/%)
 $(UNITS:%=unit-%): unit-%: build/unit/%

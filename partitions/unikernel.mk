@@ -58,8 +58,9 @@ nvme_sources := pvdrivers/nvme.c pvdrivers/nvme_manage.c pvdrivers/disk_pattern.
 program_storage := partitions/storage/storage.c partitions/storage/settings.c $(nvme_sources)
 program_diskcheck := partitions/diskcheck/diskcheck.c $(nvme_sources)
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
+program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd
+OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd nettest
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
