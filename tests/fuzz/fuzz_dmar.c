@@ -14,8 +14,10 @@
 
 #define PROMISE(condition)                                                                                                         \
     do {                                                                                                                           \
-        if (!(condition))                                                                                                          \
+        if (!(condition)) {                                                                                                        \
+            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
             abort();                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 static const struct plan_function functions[] = {

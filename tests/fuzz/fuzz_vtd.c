@@ -3,6 +3,7 @@
  * ends in bounded time, and the tables in memory allow exactly what has been granted: all else stays denied. A libFuzzer entry point;
  * test_vtd_lies.c calls it too. Linked with fake_plan.c and fake_arch.c. */
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define PROMISE(condition)                                                                                                         \
     do {                                                                                                                           \
-        if (!(condition))                                                                                                          \
+        if (!(condition)) {                                                                                                        \
+            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
             abort();                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 #define POOL_PAGES 64u

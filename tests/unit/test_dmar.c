@@ -270,6 +270,15 @@ static void test_lengths(void **state)
     make_explicit();
     table[50] += 4; /* into nothing */
     assert_says(check(0), "DMAR-1");
+    for (unsigned length = 8; length < 16 + 8;
+         length++) { /* the last structure, its end inside what it must have, or inside a scope */
+        header(1);
+        unit(0xfed90000, 1, io_apic);
+        at = unit(0xfed91000, 0, graphics);
+        table[at + 2] = (uint8_t)length;
+        size = at + length;
+        assert_says(check(1), length == 16 ? NULL : "DMAR-1");
+    }
     make_client();
     table[48] = 1; /* a region needs more than a unit */
     table[50] = 20;

@@ -3,7 +3,7 @@
  * "Intel Virtualization Technology for Directed I/O" specification, revision 3.3. Legacy mode: scalable mode (RTADDR.TTM) stays off.
  *
  * All units have the same root table, context tables, interrupt table and I/O page tables. Pool pages: 1 for the root, 1 for each bus
- * with a function that somebody owns, vtd_interrupt_entries() / 256, 1 per unit; io_table.h's per partition with functions. */
+ * with a function that somebody owns, 1 for each 256 interrupt entries (a power of 2), 1 per unit; io_table.h's per partition with functions. */
 #ifndef BULKHEAD_VTD_H
 #define BULKHEAD_VTD_H
 
@@ -61,28 +61,13 @@ struct vtd_entry {
 _Static_assert(sizeof(struct vtd_entry) == 16, "3.4, 6.5.2, 9.1, 9.3, 9.10");
 
 #define VTD_PRESENT (1ull << 0)
-#define VTD_FPD (1ull << 1) /* faults are not recorded: context entry 9.3, IRTE 9.10 */
+#define VTD_FPD (1ull << 1) /* of a context entry: faults are not recorded, 9.3 */
 #define VTD_ADDRESS 0x000ffffffffff000ull
 
 /* Second-level entry, 9.8 */
 #define VTD_READ (1ull << 0)
 #define VTD_WRITE (1ull << 1)
 #define VTD_PS (1ull << 7)
-
-/* Context entry, 9.3: T = 00, only the second level translates */
-static inline struct vtd_entry vtd_context(hpa_t table, unsigned levels, uint16_t domain)
-{
-    return (struct vtd_entry){table.v | VTD_PRESENT, (uint64_t)domain << 8 | (levels - 2)};
-}
-
-/* IRTE, 9.10: remapped, physical, edge; only this source may name it (SVT = 01, SQ = 00) */
-#define VTD_IRTE_NMI (4ull << 5)
-#define VTD_IRTE_MODE (7ull << 5)
-#define VTD_IRTE_SVT (1ull << 18)
-static inline struct vtd_entry vtd_irte(uint64_t mode, uint8_t vector, uint32_t destination, uint16_t source)
-{
-    return (struct vtd_entry){VTD_PRESENT | mode | (uint64_t)vector << 16 | (uint64_t)destination << 32, VTD_IRTE_SVT | source};
-}
 
 /* Descriptors of the invalidation queue, 6.5.2 */
 #define VTD_INV_CONTEXT_ALL 0x11ull
@@ -129,9 +114,6 @@ static inline void vtd_write64(const struct vtd_unit *unit, unsigned reg, uint64
 {
     arch_device_write(HPA(unit->base.v + reg), 8, value);
 }
-
-/* Entries of the interrupt table: plan.interrupts and more, whole pages of them. */
-unsigned vtd_interrupt_entries(void);
 
 /* Wait until the bits of `mask` in a register are `value`; at most VTD_WAIT_MS. False: they are not. */
 #define VTD_WAIT_MS 10u

@@ -15,7 +15,10 @@
 /* Remappable format, 5.1.2: of a message, of a redirection entry (edge, active high, unmasked, vector as in the entry: 0) */
 #define MESSAGE(entry) (0xfee00010ull | (uint64_t)((entry)&0x7fff) << 5 | (uint64_t)((entry) >> 15) << 2)
 #define RTE_REMAPPED (1ull << 48)
-#define XAPIC_SHIFT 8 /* an 8-bit id is bits 15..8 of the destination, 9.10 */
+/* IRTE, 9.10: remapped, physical, edge; only this source may name it (SVT = 01, SQ = 00) */
+#define IRTE_NMI (4ull << 5)
+#define IRTE_SVT (1ull << 18)
+#define XAPIC_SHIFT 8 /* an 8-bit id is bits 15..8 of the destination */
 
 struct vtd_unit vtd_units[BOARD_MAX_IOMMUS];
 static struct vtd_entry *root, *interrupts;
@@ -27,7 +30,8 @@ static uint64_t drain; /* kinds of access in flight that all units can wait for 
 static const char stuck[] =
     "VTD-5: an IOMMU does not do in time what it is told; switch VT-d off and on in the firmware's setup, or the power";
 
-unsigned vtd_interrupt_entries(void)
+/* Of the interrupt table: whole pages, a power of 2. */
+static unsigned entries_count(void)
 {
     unsigned entries = IRTES_PER_PAGE;
 
@@ -126,7 +130,7 @@ static struct vtd_entry *context_at(uint16_t requester)
 
 static void tables_create(void)
 {
-    unsigned pages = vtd_interrupt_entries() / IRTES_PER_PAGE;
+    unsigned pages = entries_count() / IRTES_PER_PAGE;
 
     interrupts = pool_take(pages);
     io_cache_flush(interrupts, (size_t)pages * PAGE_SIZE);
@@ -177,7 +181,7 @@ static uint64_t irta(void)
 {
     uint64_t size = 0; /* 2^(size + 1) entries, 11.4.10 */
 
-    while (2u << size < vtd_interrupt_entries())
+    while (2u << size < entries_count())
         size++;
     return arch_hpa(interrupts).v | size | (lapic_is_x2apic() ? VTD_IRTA_EIME : 0);
 }
@@ -273,9 +277,11 @@ bool iommu_detach(const struct plan_function *function)
 bool iommu_attach(const struct plan_function *function)
 {
     hpa_t table = tables[function->partition];
+    /* Context entry, 9.3: T = 00, only the second level translates */
+    struct vtd_entry context = {table.v | VTD_PRESENT, (function->partition + 1ull) << 8 | (levels - 2)};
 
     INVARIANT(table.v != 0, "vtd: function of a partition without an I/O page table");
-    if (function_set(function, vtd_context(table, levels, (uint16_t)(function->partition + 1))))
+    if (function_set(function, context))
         return true;
     iommu_detach(function);
     return false;
@@ -293,8 +299,10 @@ static bool irte_set(unsigned index, struct vtd_entry entry)
 
 static struct vtd_entry irte_make(uint64_t mode, uint8_t vector, uint32_t apic_id, uint16_t source)
 {
+    uint64_t destination = lapic_is_x2apic() ? apic_id : apic_id << XAPIC_SHIFT;
+
     INVARIANT(apic_id < 255, "vtd: destination is no local APIC");
-    return vtd_irte(mode, vector, lapic_is_x2apic() ? apic_id : apic_id << XAPIC_SHIFT, source);
+    return (struct vtd_entry){VTD_PRESENT | mode | (uint64_t)vector << 16 | destination << 32, IRTE_SVT | source};
 }
 
 bool iommu_interrupt_set(const struct plan_function *function, unsigned index, uint32_t apic_id, uint8_t vector,
@@ -316,7 +324,7 @@ bool iommu_interrupt_clear(const struct plan_function *function, unsigned index)
 uint64_t iommu_pin_nmi(unsigned which, unsigned pin, uint32_t apic_id)
 {
     unsigned entry = plan.interrupts - 2 + which;
-    bool done = which < 2 && irte_set(entry, irte_make(VTD_IRTE_NMI, 0, apic_id, plan.board->iommu.ioapic_function));
+    bool done = which < 2 && irte_set(entry, irte_make(IRTE_NMI, 0, apic_id, plan.board->iommu.ioapic_function));
 
     (void)pin;
     INVARIANT(done, "vtd: interrupt entry of an IO-APIC pin");

@@ -65,8 +65,6 @@ static const char *bus_check(const uint64_t *entry)
 
         if (!(context[0] & 1))
             continue;
-        if (BITS(context[0], 2, 2) != 0)
-            return "a context entry does not translate by our tables alone";
         if (BITS(context[0], 1, 11) != 0 || context[0] >> 52 != 0 || context[1] >> 24 != 0 || BITS(context[1], 3, 5) != 0 ||
             BITS(context[1], 0, 3) - 1 > 1)
             return "a context entry has unexpected bits";
