@@ -61,7 +61,7 @@ static void stop_record_log(const struct stop_record *record)
 static bool cause_is_orderly(enum cause cause)
 {
     return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR ||
-           cause == CAUSE_IMAGE || cause == CAUSE_DEVICE;
+           cause == CAUSE_IMAGE || cause == CAUSE_DEVICE || cause == CAUSE_GROUP;
 }
 
 static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
@@ -223,6 +223,7 @@ void partition_parked(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
+    restart_group_stop(partition);
     if (!pci_functions_stop(partition) && atomic_load(&partition->stop_action) == ACTION_RESTART)
         atomic_store(&partition->stop_action, ACTION_STOP);
     switch ((enum action)atomic_load(&partition->stop_action)) {
@@ -306,6 +307,7 @@ void partition_bring_up(struct vcpu *vcpu)
     atomic_store(&partition->state, PARTITION_RUNNING);
     log_line("partition %s: running, life %lu, %u cores, %lu MiB", partition->plan->name, partition->lives,
              partition->plan->core_count, partition->plan->memory >> 20);
+    restart_group_start(partition);
 }
 
 /* --- the housekeeping core's part ---------------------------------------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@
     X(CAUSE_IMAGE, "altered image") /* its payload no longer has the digest of the plan */                                         \
     X(CAUSE_APIC, "local APIC would not empty")                                                                                    \
     X(CAUSE_DMA, "too many IOMMU faults") /* of one of its functions, per second */                                                \
+    X(CAUSE_GROUP, "the owner of its device's physical function")                                                                  \
     X(CAUSE_DEVICE, "a device that cannot start again")                                                                            \
     X(CAUSE_OPERATOR, "operator") /* by the console */
 

@@ -26,6 +26,7 @@ static struct {
     unsigned fpu_resets[4], msr_resets[4]; /* by core */
     unsigned console_resets, watchdog_starts, flushes;
     unsigned quiets, pci_stops, pci_starts, fault_looks;
+    unsigned stopped[16], started[16]; /* whose functions, in order */
     bool pci_stop_fails, pci_start_fails;
     uint8_t sipi;
     bool nmi_refused, console_busy;
@@ -155,7 +156,7 @@ bool pci_functions_stop(struct partition *partition)
     for (unsigned i = 0; i < partition->plan->core_count; i++)
         assert_int_equal(partition->vcpus[i].mode, VCPU_PARKED);
     assert_int_equal(seen.entry_resets, seen.pci_starts);
-    seen.pci_stops++;
+    seen.stopped[seen.pci_stops++ % 16] = partition->index;
     return !seen.pci_stop_fails;
 }
 /* Once memory is scrubbed and the core has forgotten earlier interrupts, and before anybody may send any. */
@@ -164,7 +165,7 @@ bool pci_functions_start(struct partition *partition)
     assert_int_equal(partition->vcpus[0].core, fake.core);
     assert_int_equal(partition->state, PARTITION_LOADING);
     assert_false(partition->gate_open);
-    seen.pci_starts++;
+    seen.started[seen.pci_starts++ % 16] = partition->index;
     assert_int_equal(seen.entry_resets, seen.pci_starts);
     assert_true(seen.apic_resets >= seen.pci_starts);
     return !seen.pci_start_fails;
@@ -271,6 +272,24 @@ static void start(unsigned index)
 static enum partition_state state_of(unsigned index)
 {
     return atomic_load(&partitions[index].state);
+}
+
+/* Where one core waits for others: they go on whenever it looks at the clock. */
+static bool others_go_on;
+uint64_t arch_ticks(void)
+{
+    unsigned core = fake.core;
+
+    fake.ticks += fake.step;
+    if (others_go_on) {
+        others_go_on = false;
+        for (unsigned other = 0; other < 4; other++)
+            if (other != core)
+                step(other);
+        fake.core = core;
+        others_go_on = true;
+    }
+    return fake.ticks;
 }
 
 /* A crash of partition 1, on its core 2. */
@@ -641,6 +660,100 @@ static void never_again_is_for_the_operator_too(void **state)
     assert_int_equal(state_of(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].lives, 1);
     assert_non_null(strstr(fake_uart_text(), "never starts again"));
+}
+
+/* --- restart groups ---------------------------------------------------------------------------------------------------------------- */
+
+/* hello has a VF of a PF of control's. */
+static void group_make(void)
+{
+    fake_plan_partitions[1].restart_group = 1u << 2;
+    start(0);
+    start(1);
+    start(2);
+    seen.pci_starts = seen.entry_resets = seen.pci_stops = 0;
+}
+
+static void a_group_restarts_together(void **state)
+{
+    (void)state;
+    group_make();
+    others_go_on = true;
+    crash_one();
+    others_go_on = false;
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    assert_int_equal(partitions[1].lives, 2);
+    assert_int_equal(partitions[2].lives, 2);
+    assert_int_equal(partitions[2].stops.last[0].cause, CAUSE_GROUP);
+    assert_int_equal(partitions[2].restart.count, 0); /* it is not to blame */
+    assert_int_equal(partitions[0].lives, 1);
+    assert_int_equal(seen.stopped[0], 2); /* the VF's owner first */
+    assert_int_equal(seen.stopped[1], 1);
+    assert_int_equal(seen.started[0], 1);
+    assert_int_equal(seen.started[1], 2);
+}
+
+/* A member's restart is its own affair. */
+static void a_member_restarts_alone(void **state)
+{
+    (void)state;
+    group_make();
+    fake.core = 3;
+    partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
+    settle();
+    assert_int_equal(partitions[2].lives, 2);
+    assert_int_equal(partitions[1].lives, 1);
+}
+
+/* One that its own table has stopped, or nobody has started, is not started by the group. */
+static void a_group_starts_only_whom_it_stopped(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart_group = 1u << 2 | 1u << 0;
+    start(1);
+    start(2);
+    fake_plan_partitions[2].on_crash = ACTION_STOP;
+    fake.core = 3;
+    partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
+    settle();
+    crash_one();
+    assert_int_equal(state_of(0), PARTITION_CREATED);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_STOPPED);
+}
+
+/* It waits neither for ever nor with a pending restart of a member. */
+static void a_group_waits_for_a_while(void **state)
+{
+    (void)state;
+    group_make();
+    fake.step = 1000000; /* 1 ms */
+    crash_one();         /* hello's core does not answer meanwhile */
+    assert_non_null(strstr(fake_uart_text(), "partition control: not all partitions with virtual functions"));
+    fake.step = 0;
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+static void a_member_in_back_off_waits_for_the_group(void **state)
+{
+    (void)state;
+    group_make();
+    fake_plan_partitions[2].restart.backoff_ms = 100;
+    fake.core = 3;
+    partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
+    settle();
+    assert_int_equal(state_of(2), PARTITION_BACKOFF);
+    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    crash_one();
+    fake_ms(200);
+    partition_tick(fake.ticks);
+    settle();
+    assert_int_equal(state_of(2), PARTITION_STOPPED);
+    start(1);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
 }
 
 static void faults_are_looked_for_at_each_tick(void **state)
@@ -1033,6 +1146,11 @@ int main(void)
         cmocka_unit_test_setup(sep9_a_device_that_is_lost_keeps_it_stopped, setup),
         cmocka_unit_test_setup(never_again_is_for_the_operator_too, setup),
         cmocka_unit_test_setup(faults_are_looked_for_at_each_tick, setup),
+        cmocka_unit_test_setup(a_group_restarts_together, setup),
+        cmocka_unit_test_setup(a_member_restarts_alone, setup),
+        cmocka_unit_test_setup(a_group_starts_only_whom_it_stopped, setup),
+        cmocka_unit_test_setup(a_group_waits_for_a_while, setup),
+        cmocka_unit_test_setup(a_member_in_back_off_waits_for_the_group, setup),
         cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
         cmocka_unit_test_setup(sep9_requests_of_an_earlier_life_are_forgotten, setup),
         cmocka_unit_test_setup(sep4_records_are_bounded, setup),
