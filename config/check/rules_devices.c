@@ -293,6 +293,7 @@ void rule_device_reset(struct check *check)
     }
 }
 
+/* Its own virtual functions restart with it anyway. */
 void rule_device_reset_bus(struct check *check)
 {
     EACH_DEVICE(d, check)
@@ -302,7 +303,7 @@ void rule_device_reset_bus(struct check *check)
             continue;
         for (const struct device *o = given; o < end_; o++) {
             char field[FIELD_ROOM];
-            if (o->partition == d->partition || !behind(o->function, bridge))
+            if (o->partition == d->partition || o->function == d->function || !behind(o->function, bridge))
                 continue;
             found(check, device_place(field, check, d, "role"),
                   "it is reset with all that is behind the bridge above, and another partition has something there",

@@ -305,6 +305,7 @@ static void test_devices_accepted(void **state)
     (void)state;
     static const struct board good = {GOOD_BOARD};
     static const struct board apart = {GOOD_BOARD, .functions[PORT3].bridge.acs = true, .functions[MODEM].group = 4};
+    static const struct board bus_reset = {GOOD_BOARD, .functions[DISK].reset.kind = RESET_BUS};
     static const struct {
         const struct board *board;
         struct partition_spec partitions[3];
@@ -323,6 +324,9 @@ static void test_devices_accepted(void **state)
         {&apart,
          {{GOOD_UNIKERNEL("one"), .devices = {{.role = "sound0"}}, NEVER},
           {GOOD_UNIKERNEL("two"), .devices = {{.role = "modem0"}}}}},
+        /* its virtual functions restart with it whatever resets it */
+        {&bus_reset,
+         {{GOOD_UNIKERNEL("one"), .devices = {{.role = "disk0"}}}, {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0.vf2"}}}}},
         /* who never starts again takes nobody with it */
         {&good,
          {{GOOD_UNIKERNEL("one"), .devices = {{.role = "disk0"}}, NEVER},
