@@ -42,7 +42,7 @@ static bool completion_wait(const struct amdvi_unit *unit, uint64_t number, uint
 
 bool amdvi_submit(const struct amdvi_command *commands, unsigned count)
 {
-    uint64_t number[BOARD_MAX_IOMMUS], since = arch_ticks();
+    uint64_t number[BOARD_MAX_IOMMUS] = {0}, since = arch_ticks();
     bool done = true;
 
     for (unsigned i = 0; i < amdvi_unit_count; i++) {
