@@ -277,7 +277,7 @@ bool iommu_detach(const struct plan_function *function)
 bool iommu_attach(const struct plan_function *function)
 {
     hpa_t table = tables[function->partition];
-    /* Context entry, 9.3: T = 00, only the second level translates */
+    /* Context entry, 9.3: T = 00, only the second level translates, and what asks for or shows a translation of its own is refused (AC-29) */
     struct vtd_entry context = {table.v | VTD_PRESENT, (function->partition + 1ull) << 8 | (levels - 2)};
 
     INVARIANT(table.v != 0, "vtd: function of a partition without an I/O page table");
