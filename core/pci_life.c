@@ -227,13 +227,11 @@ static void second_end(uint64_t now)
     faults.lost = false;
 }
 
-/* At each tick: IOMMU_FAULTS of them at most, and a few lines per second. */
+/* At each tick: IOMMU_FAULTS of them at most, and a few lines per second. Also where nobody has a function: others may misbehave. */
 void pci_faults(uint64_t now)
 {
     struct iommu_fault fault;
 
-    if (plan.function_count == 0)
-        return;
     if (now - faults.second >= 1000 * arch_tsc_khz())
         second_end(now);
     for (unsigned i = 0; i < IOMMU_FAULTS && iommu_fault_next(&fault); i++)
