@@ -17,6 +17,7 @@ UNIKERNEL_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -fno-pic -no-pie -mno-r
 UNIKERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--gc-sections -Wl,-T,partitions/lib/unikernel.lds
 
+# Drivers of devices too: what a program does not use is not in it (--gc-sections).
 unilib_sources := \
 	partitions/lib/crt0.S \
 	partitions/lib/trap_entry.S \
@@ -35,18 +36,23 @@ unilib_sources := \
 	partitions/port/newlib/locks.c \
 	partitions/port/newlib/syscalls.c \
 	pvdrivers/console.c \
+	pvdrivers/disk_pattern.c \
+	pvdrivers/e1000e.c \
+	pvdrivers/edu.c \
+	pvdrivers/nvme.c \
+	pvdrivers/nvme_manage.c \
 	pvdrivers/watchdog.c
 
 # The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.
 lwip_sources := $(addprefix $(LWIP)/src/,$(addprefix core/,def.c dns.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c stats.c tcp.c tcp_in.c \
 	tcp_out.c timeouts.c udp.c) $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c ip4.c ip4_addr.c) \
 	$(addprefix core/ipv6/,ethip6.c icmp6.c ip6.c ip6_addr.c mld6.c nd6.c) netif/ethernet.c)
-net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_e1000e.c net_entropy.c net_random.c) pvdrivers/e1000e.c
+net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_e1000e.c net_entropy.c net_random.c)
 
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c
 program_control := partitions/control/control.c partitions/control/jitter.c
-program_probe := partitions/probe/probe.c partitions/probe/parse.c pvdrivers/edu.c
+program_probe := partitions/probe/probe.c partitions/probe/parse.c
 program_witness := partitions/witness/witness.c
 program_victim := partitions/victim/victim.c partitions/victim/registers.S
 program_libtest := partitions/libtest/libtest.c
@@ -54,9 +60,8 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_delivery.c attack_icr.c attack_kick.c attack_life.c attack_msrs.c attack_npt.c attack_paged.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
-nvme_sources := pvdrivers/nvme.c pvdrivers/nvme_manage.c pvdrivers/disk_pattern.c
-program_storage := partitions/storage/storage.c partitions/storage/settings.c $(nvme_sources)
-program_diskcheck := partitions/diskcheck/diskcheck.c $(nvme_sources)
+program_storage := partitions/storage/storage.c partitions/storage/settings.c
+program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
