@@ -28,24 +28,34 @@ static void say_port(unsigned port)
     printf("/\n");
 }
 
-static void say_addresses(unsigned port)
+static bool has_address6(const struct bh_net_status *net, const char *address)
 {
+    for (unsigned i = 0; i < BH_NET_ADDRESSES; i++)
+        if (strcmp(net->address6[i], address) == 0)
+            return true;
+    return false;
+}
+
+/* What is new since the last time. */
+static void say_changes(unsigned port)
+{
+    static struct bh_net_status last;
     struct bh_net_status net;
 
     bh_net_status(&net);
-    if (!net.loopback_only)
-        printf("httpd: link %s", net.link ? "up" : "down\n");
-    if (net.link)
-        printf(", %u Mbit/s\n", net.speed);
-    if (net.address[0]) {
+    if (net.link != last.link)
+        printf(net.link ? "httpd: link up, %u Mbit/s\n" : "httpd: link down\n", net.speed);
+    if (net.address[0] && strcmp(net.address, last.address) != 0) {
         printf("httpd: IPv4 %s, gateway %s (%s): http://%.*s", net.address, net.gateway[0] ? net.gateway : "none", net.how,
                (int)strcspn(net.address, "/"), net.address);
         say_port(port);
     }
-    for (unsigned i = 0; i < BH_NET_ADDRESSES && net.address6[i][0]; i++) {
-        printf("httpd: IPv6 http://[%s]", net.address6[i]);
-        say_port(port);
-    }
+    for (unsigned i = 0; i < BH_NET_ADDRESSES && net.address6[i][0]; i++)
+        if (!has_address6(&last, net.address6[i])) {
+            printf("httpd: IPv6 http://[%s]", net.address6[i]);
+            say_port(port);
+        }
+    last = net;
 }
 
 int main(int argc, char **argv)
@@ -68,7 +78,7 @@ int main(int argc, char **argv)
     for (;;) {
         bh_net_poll();
         if (bh_net_changed())
-            say_addresses(port);
+            say_changes(port);
         bh_watchdog_pet();
         bh_net_wait(bh_now_ns() + ROUND_NS);
     }

@@ -124,6 +124,7 @@ static void json_server(struct text *text, const struct page_facts *facts)
 {
     text_add(text, "\"server\":{");
     json_number(text, "open", facts->server.open, ",");
+    json_number(text, "most", facts->server.most, ",");
     json_number(text, "accepted", facts->server.accepted, ",");
     json_number(text, "turned_away", facts->server.turned_away, ",");
     json_number(text, "requests", facts->server.requests, ",");

@@ -19,7 +19,7 @@ struct page_facts {
     uint64_t uptime_ns, lives;
     struct {
         uint64_t accepted, turned_away, requests, refused, bytes, slow, broken;
-        unsigned open;
+        unsigned open, most;
     } server;
     struct bh_net_status net;
 };

@@ -108,6 +108,7 @@ static struct page_facts facts_now(void)
     facts.server.broken = now.broken;
     facts.server.bytes = now.bytes;
     facts.server.open = now.open;
+    facts.server.most = now.most;
     bh_net_status(&facts.net);
     return facts;
 }
@@ -309,6 +310,8 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t error)
     memset(c, 0, offsetof(struct connection, input));
     c->pcb = pcb;
     counters.accepted++;
+    if (server_counters().open > counters.most)
+        counters.most = counters.open;
     give_time(c);
     tcp_nagle_disable(pcb);
     tcp_arg(pcb, c);

@@ -18,7 +18,7 @@ struct server_counters {
     uint64_t slow;        /* connections ended because they were too slow, or made way for others */
     uint64_t broken;      /* connections that ended by a reset or a time-out of TCP */
     uint64_t bytes;       /* of answers, acknowledged by their clients */
-    unsigned open;
+    unsigned open, most;  /* now; at most so far */
 };
 struct server_counters server_counters(void);
 

@@ -161,13 +161,22 @@ static void status_v4(struct bh_net_status *status)
         ip4addr_ntoa_r(netif_ip4_gw(&card), status->gateway, BH_NET_TEXT);
 }
 
+/* RFC 5952 writes them small; lwIP does not. */
+static void text_v6(char *text, const ip6_addr_t *address)
+{
+    ip6addr_ntoa_r(address, text, BH_NET_TEXT);
+    for (; *text; text++)
+        if (*text >= 'A' && *text <= 'F')
+            *text = (char)(*text + ('a' - 'A'));
+}
+
 static void status_v6(struct bh_net_status *status)
 {
     unsigned count = 0;
 
     for (unsigned i = 0; i < LWIP_IPV6_NUM_ADDRESSES && count < BH_NET_ADDRESSES; i++)
         if (ip6_addr_isvalid(netif_ip6_addr_state(&card, i)))
-            ip6addr_ntoa_r(netif_ip6_addr(&card, i), status->address6[count++], BH_NET_TEXT);
+            text_v6(status->address6[count++], netif_ip6_addr(&card, i));
 }
 
 static void status_name_servers(struct bh_net_status *status)
