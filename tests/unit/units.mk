@@ -77,3 +77,4 @@ unit_vtd_lies := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_f
 unit_plan_pool := $(RULES_UNDER_TEST) core/pci_bars.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c arch/x86/iommu/io_table.c
 unit_http := $(addprefix partitions/httpd/,http.c page.c text.c) tests/fuzz/fuzz_http.c
 unit_server := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
+unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_e1000e.c)

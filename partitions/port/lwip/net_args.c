@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "net=..." and "net6=...". lwIP's reader of addresses takes old forms too, like 10.1 or 012: these are refused here. */
+/* "net=..." and "net6=...". lwIP's readers of addresses take old forms too, like 10.1 or 012, and what only begins
+ * as one: these are refused here. */
 #include "net_args.h"
 
 #include <stdio.h>
@@ -25,6 +26,17 @@ static bool address4(const char *text, ip4_addr_t *address)
     char again[16];
 
     return ip4addr_aton(text, address) && ip4addr_ntoa_r(address, again, sizeof(again)) && strcmp(text, again) == 0;
+}
+
+static bool address6(const char *text, ip6_addr_t *address)
+{
+    for (const char *at = text; *at;) {
+        size_t digits = strspn(at, "0123456789abcdefABCDEF");
+        if (digits > 4 || (digits == 0 && *at != ':'))
+            return false;
+        at += digits + (at[digits] == ':');
+    }
+    return ip6addr_aton(text, address);
 }
 
 /* A number without sign or leading zeros, at most `most`; -1: it is none. */
@@ -65,7 +77,7 @@ static bool take_v6(struct parse *parse, char *part)
         *slash = 0;
     if (!slash || number(slash + 1, 128) != 64)
         return refuse(parse, "an IPv6 address needs its prefix, which can only be /64");
-    if (!ip6addr_aton(part, &parse->args->address6) || ip6_addr_isany(address) || ip6_addr_ismulticast(address) ||
+    if (!address6(part, &parse->args->address6) || ip6_addr_isany(address) || ip6_addr_ismulticast(address) ||
         ip6_addr_isloopback(address) || ip6_addr_islinklocal(address))
         return refuse(parse, "not an IPv6 address for a machine; link-local ones are made by themselves");
     parse->args->v6 = NET_STATIC;
@@ -78,7 +90,7 @@ static bool take_gateway(struct parse *parse, bool v6, const char *text)
 
     if (v6 ? args->v6 != NET_STATIC : args->v4 != NET_STATIC)
         return refuse(parse, "gw= belongs behind an address");
-    if (v6 ? !ip6addr_aton(text, &args->gateway6) || ip6_addr_isany(&args->gateway6) || ip6_addr_ismulticast(&args->gateway6)
+    if (v6 ? !address6(text, &args->gateway6) || ip6_addr_isany(&args->gateway6) || ip6_addr_ismulticast(&args->gateway6)
            : !address4(text, &args->gateway) || ip4_addr_isany(&args->gateway))
         return refuse(parse, "gw= is not an address");
     if (!v6 && !ip4_addr_netcmp(&args->address, &args->gateway, &args->mask))
@@ -93,7 +105,7 @@ static bool take_name_server(struct parse *parse, bool v6, const char *text)
 
     if (args->name_server_count == NET_NAME_SERVERS)
         return refuse(parse, "at most two dns= in all");
-    if (v6 ? !ip6addr_aton(text, ip_2_ip6(server)) : !address4(text, ip_2_ip4(server)))
+    if (v6 ? !address6(text, ip_2_ip6(server)) : !address4(text, ip_2_ip4(server)))
         return refuse(parse, "dns= is not an address");
     IP_SET_TYPE_VAL(*server, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
     args->name_server_count++;
