@@ -130,37 +130,26 @@ bool pci_mmio_present(const struct vcpu *vcpu, gpa_t u_gpa)
     return is_ecam(vcpu->partition, u_gpa) || function_holding(vcpu->partition, u_gpa) != 0;
 }
 
-static void msix_access(struct vcpu *vcpu, struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t *value, bool write)
-{
-    bool done;
-
-    lock_take(&vcpu->partition->gate);
-    if (write)
-        done = msix_page_write(vcpu->partition, function, u_gpa, size, *value);
-    else
-        done = msix_page_read(function, u_gpa, size, value);
-    lock_drop(&vcpu->partition->gate);
-    if (!done)
-        partition_denied(vcpu, DENIED_PCI, u_gpa.v);
-}
-
 /* False only where there is no page: what one does not have reads ones and is counted. */
 static bool page_access(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t *value, bool write)
 {
     bool ecam = is_ecam(vcpu->partition, u_gpa);
     struct pci_function *function = ecam ? 0 : function_holding(vcpu->partition, u_gpa);
     uint32_t u_address = (uint32_t)(u_gpa.v - plan.ecam.v), word = (uint32_t)*value;
+    bool done = false;
 
     if (!ecam && function == 0)
         return false;
-    if (function != 0) {
-        msix_access(vcpu, function, u_gpa, size, value, write);
-    } else if (is_register(u_address, size)) {
+    if (ecam && is_register(u_address, size)) {
         address_access(vcpu, u_address, size, &word, write);
         *value = word;
-    } else {
-        partition_denied(vcpu, DENIED_PCI, u_gpa.v);
+        return true;
     }
+    if (function != 0)
+        done = write ? msix_page_write(vcpu->partition, function, u_gpa, size, *value)
+                     : msix_page_read(vcpu->partition, function, u_gpa, size, value);
+    if (!done)
+        partition_denied(vcpu, DENIED_PCI, u_gpa.v);
     return true;
 }
 

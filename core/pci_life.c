@@ -10,22 +10,15 @@
 #define DRAIN_MS 100u
 #define FAULTS_PER_SECOND 10u /* no driver makes one: these are a mistake's, more are an attack or a broken device */
 
+/* Decoding on, for the kinds of BARs that it has, and no more. It has no pin to raise, whatever the owner thinks. */
 static void master_off(const struct pci_function *function)
-{
-    uint32_t command = arch_pci_read(function->plan->requester, CONFIG_COMMAND, 2);
-
-    arch_pci_write(function->plan->requester, CONFIG_COMMAND, 2, command & ~COMMAND_MASTER);
-}
-
-/* Of the kinds of BARs that it has. It has no pin to raise, whatever the owner thinks. */
-static uint32_t command_at_start(const struct plan_function *function)
 {
     uint32_t command = COMMAND_INTX_OFF;
 
     for (unsigned i = 0; i < BOARD_BARS; i++)
-        if (function->bars[i].size != 0 && function->bars[i].kind != BAR_NONE)
-            command |= function->bars[i].kind == BAR_PORTS ? COMMAND_PORTS : COMMAND_MEMORY;
-    return command;
+        if (function->plan->bars[i].size != 0 && function->plan->bars[i].kind != BAR_NONE)
+            command |= function->plan->bars[i].kind == BAR_PORTS ? COMMAND_PORTS : COMMAND_MEMORY;
+    arch_pci_write(function->plan->requester, CONFIG_COMMAND, 2, command);
 }
 
 void pci_functions_quiet(struct partition *partition)
@@ -121,7 +114,7 @@ static bool function_start(struct pci_function *function)
     for (unsigned i = 0; i < CONFIG_WORDS; i++)
         function->image[i] = function->initial[i];
     msi_off(function);
-    arch_pci_write(function->plan->requester, CONFIG_COMMAND, 2, command_at_start(function->plan));
+    master_off(function);
     msi_reset(function);
     function->live = iommu_attach(function->plan);
     return function->live;

@@ -65,14 +65,7 @@ static hpa_t entry_at(const struct pci_function *function, unsigned index, unsig
     return HPA(pci_msix_table(function->plan).v + index * ENTRY_SIZE + word * 4);
 }
 
-/* Read back, so that no message is under way any more when the owner goes on. */
-static void entry_mask(const struct pci_function *function, unsigned index)
-{
-    arch_device_write(entry_at(function, index, ENTRY_CONTROL), 4, ENTRY_MASKED);
-    arch_device_read(entry_at(function, index, ENTRY_CONTROL), 4);
-}
-
-/* One word has changed. Cost: two accesses to the device to mask, one to unmask, four more for a message that is new. */
+/* One word has changed. Cost: one write to the device to mask, one to unmask, four more for a message that is new. */
 static bool entry_changed(struct partition *partition, struct pci_function *function, unsigned index, unsigned word)
 {
     struct pci_entry *entry = &function->entries[index];
@@ -83,7 +76,7 @@ static bool entry_changed(struct partition *partition, struct pci_function *func
     if (!function->live || (word != ENTRY_CONTROL && (entry->word[ENTRY_CONTROL] & ENTRY_MASKED)))
         return true; /* the hardware's is masked, too */
     if (!entry->set || (entry->word[ENTRY_CONTROL] & ENTRY_MASKED))
-        entry_mask(function, index);
+        arch_device_write(entry_at(function, index, ENTRY_CONTROL), 4, ENTRY_MASKED);
     if (entry->word[ENTRY_CONTROL] & ENTRY_MASKED)
         return true;
     if (!entry->set) {
@@ -141,13 +134,18 @@ static enum part part_of(const struct pci_function *function, gpa_t u_gpa, unsig
     return PART_REGISTER;
 }
 
-bool msix_page_read(const struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t *value)
+/* The hardware is read without the gate: what a device takes its time for is no matter of other cores. The owner may read a mask to see
+ * that no message is under way any more, so that it is read there too. */
+bool msix_page_read(struct partition *partition, const struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t *value)
 {
     uint64_t offset = u_gpa.v - pci_msix_table(function->plan).v;
 
     switch (part_of(function, u_gpa, size)) {
     case PART_TABLE:
+        arch_device_read(HPA(u_gpa.v), size);
+        lock_take(&partition->gate);
         *value = table_read(function, offset) | (size == 8 ? (uint64_t)table_read(function, offset + 4) << 32 : 0);
+        lock_drop(&partition->gate);
         return true;
     case PART_PENDING:
     case PART_REGISTER:
@@ -165,8 +163,11 @@ bool msix_page_write(struct partition *partition, struct pci_function *function,
 
     switch (part_of(function, u_gpa, size)) {
     case PART_TABLE:
+        lock_take(&partition->gate);
         done = table_write(partition, function, offset, (uint32_t)u_value);
-        return (size == 4 || table_write(partition, function, offset + 4, (uint32_t)(u_value >> 32))) && done;
+        done = (size == 4 || table_write(partition, function, offset + 4, (uint32_t)(u_value >> 32))) && done;
+        lock_drop(&partition->gate);
+        return done;
     case PART_REGISTER:
         arch_device_write(HPA(u_gpa.v), size, u_value);
         return true;

@@ -78,11 +78,11 @@ uint32_t config_read(const struct pci_function *function, unsigned offset, unsig
 /* False: some of it was dropped. */
 bool config_write(struct partition *partition, struct pci_function *function, unsigned offset, unsigned size, uint32_t u_value);
 
-/* --- pci_msi.c. Gate held. --- */
+/* --- pci_msi.c. Gate held, but for accesses to pages. --- */
 /* After a write to the MSI capability. False: what it asks for is nothing that its owner may have. */
 bool msi_changed(struct partition *partition, struct pci_function *function);
-/* An access to a page that pci_held() names. False: denied. */
-bool msix_page_read(const struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t *value);
+/* An access to a page that pci_held() names. Takes the gate. False: denied. */
+bool msix_page_read(struct partition *partition, const struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t *value);
 bool msix_page_write(struct partition *partition, struct pci_function *function, gpa_t u_gpa, unsigned size, uint64_t u_value);
 /* Entries and image as at power on; all vectors of the hardware masked. */
 void msi_reset(struct pci_function *function);

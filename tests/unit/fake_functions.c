@@ -278,6 +278,8 @@ uint64_t arch_device_read(hpa_t address, unsigned size)
     uint64_t value = 0;
 
     fake_pci.device_reads++;
+    if (fake_gate_held(&partitions[0]) || fake_gate_held(&partitions[1]))
+        fake_broken("a device is read with a gate held");
     memcpy(&value, device_at(address.v, size), size);
     return value;
 }

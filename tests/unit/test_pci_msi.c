@@ -170,7 +170,9 @@ static void test_mask_and_change(void **state)
     assert_int_equal(real(1, 3), 0);
     assert_int_equal(irte(NIC, 1)->apic_id, 0x21);
     assert_int_equal(put(entry(1, 3), 4, 0xfffffffe), 0); /* one bit is all there is */
+    fake_pci.device_reads = 0;
     assert_int_equal(get(entry(1, 3), 4), 0);
+    assert_int_equal(fake_pci.device_reads, 1); /* so that what was written before has arrived */
 }
 
 static void test_unit_does_not_answer(void **state)
