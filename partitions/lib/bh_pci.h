@@ -16,11 +16,10 @@
 struct bh_pci {
     uint16_t bdf; /* bus << 8 | device << 3 | function */
     uint16_t vendor, id;
-    uint32_t class_code;                /* class, subclass, interface: 24 bits */
-    uint16_t interrupts;                /* that it can raise: MSI-X entries, at most BH_PCI_INTERRUPTS; 1 with MSI only; 0: none */
-    uint8_t msi, msix;                  /* where these capabilities are; 0: it has none */
-    volatile uint8_t *entries;          /* of MSI-X, once mapped */
-    uint8_t vectors[BH_PCI_INTERRUPTS]; /* that its interrupts come with; 0: not asked for yet */
+    uint32_t class_code;       /* class, subclass, interface: 24 bits */
+    uint16_t interrupts;       /* that it can raise: MSI-X entries, at most BH_PCI_INTERRUPTS; 1 with MSI only; 0: none */
+    uint8_t msi, msix;         /* where these capabilities are; 0: it has none */
+    volatile uint8_t *entries; /* of MSI-X, once mapped */
 };
 
 struct bh_bar {
@@ -59,7 +58,7 @@ void bh_pci_stop(const struct bh_pci *pci);
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------------- */
 /* Call fn(arg) on `core` when the function raises interrupt `index`: by MSI-X, or MSI for index 0. The handler runs with interrupts off,
- * the library signals its end. fn 0: masked from now on. False: no such interrupt or core, or no vector left. */
+ * the library signals its end. Asked for again, it keeps its vector. fn 0: masked from now on. False: no such interrupt or core, or no vector left. */
 bool bh_pci_interrupt(struct bh_pci *pci, unsigned index, unsigned core, void (*fn)(void *arg), void *arg);
 /* A vector of one's own for fn(arg), from 0xdf downwards; 0: none left (128 in all). */
 unsigned bh_vector_take(void (*fn)(void *arg), void *arg);

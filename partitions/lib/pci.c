@@ -36,6 +36,7 @@ enum { IDS = 0x00, COMMAND = 0x04, STATUS = 0x06, CLASS = 0x08, HEADER_TYPE = 0x
 static struct {
     void (*fn)(void *arg);
     void *arg;
+    uint32_t source; /* function and interrupt, plus one; 0: the program's own */
 } owners[VECTOR_LAST + 1];
 static bool locked; /* two ports, one latch */
 
@@ -278,13 +279,14 @@ bool bh_pci_interrupt(struct bh_pci *pci, unsigned index, unsigned core, void (*
 {
     if (index >= pci->interrupts || core >= bh_start_info()->cores)
         return false;
-    unsigned vector = pci->vectors[index];
+    uint32_t source = ((uint32_t)pci->bdf << 8 | index) + 1;
+    unsigned vector = VECTOR_LAST;
 
-    if (vector == 0 && fn)
-        vector = bh_vector_take(fn, arg);
-    if (vector == 0)
+    while (vector >= VECTOR_FIRST && owners[vector].source != source)
+        vector--;
+    if (vector < VECTOR_FIRST && (!fn || (vector = bh_vector_take(fn, arg)) == 0))
         return !fn;
-    pci->vectors[index] = (uint8_t)vector;
+    owners[vector].source = source;
     uint32_t address = MESSAGE_BASE | core << 12;
     if (fn) {
         bool were_on = bh_irq_off(); /* where the handler runs on this core */
