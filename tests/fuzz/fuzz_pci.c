@@ -26,7 +26,7 @@ static void check_one(const struct fake_function *function, unsigned id, bool ex
 
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint64_t before = fake_pci.reads;
-        unsigned at = extended ? pci_extended(7, id, sizes[i]) : pci_capability(7, id, sizes[i]);
+        unsigned at = extended ? pci_capability(7, PCI_EXTENDED | id, sizes[i]) : pci_capability(7, id, sizes[i]);
 
         PROMISE(fake_pci.reads - before <= READS);
         if (at == 0)

@@ -170,15 +170,15 @@ static void test_capabilities_are_found(void **state)
     assert_int_equal(pci_capability(0x110, 5, 14), msi);
     assert_int_equal(pci_capability(0x110, 0x10, 0x3c), express);
     assert_int_equal(pci_capability(0x110, 0x11, 12), 0);
-    assert_int_equal(pci_extended(0x110, 1, 0x48), aer);
-    assert_int_equal(pci_extended(0x110, 0x0d, 8), acs);
-    assert_int_equal(pci_extended(0x110, 0x10, 0x40), 0);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 1, 0x48), aer);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 0x0d, 8), acs);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 0x10, 0x40), 0);
     assert_true(pci_chains_sound(0x110));
     /* What does not fit is not there, although its header is. */
     assert_int_equal(pci_capability(0x110, 0x10, 0x100 - express), express);
     assert_int_equal(pci_capability(0x110, 0x10, 0x100 - express + 1), 0);
-    assert_int_equal(pci_extended(0x110, 0x0d, 0x1000 - acs), acs);
-    assert_int_equal(pci_extended(0x110, 0x0d, 0x1000 - acs + 1), 0);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 0x0d, 0x1000 - acs), acs);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 0x0d, 0x1000 - acs + 1), 0);
     /* The two lowest bits of a pointer are reserved. */
     function->space[0x34] |= 3;
     assert_int_equal(pci_capability(0x110, 5, 14), msi);
@@ -194,7 +194,7 @@ static void assert_broken(const struct fake_function *function)
 
     assert_false(pci_chains_sound(function->requester));
     assert_int_equal(pci_capability(function->requester, 0x12, 4), 0);
-    assert_int_equal(pci_extended(function->requester, 0x12, 4), 0);
+    assert_int_equal(pci_capability(function->requester, PCI_EXTENDED | 0x12, 4), 0);
     assert_in_range(fake_pci.reads - before, 1, 4 * 50);
 }
 
@@ -228,7 +228,7 @@ static void test_broken_chains(void **state)
     assert_true(pci_chains_sound(0x110));
     fake_put(function, aer, 4, ~0u); /* no extended space at all is none */
     assert_true(pci_chains_sound(0x110));
-    assert_int_equal(pci_extended(0x110, 0xffff, 4), 0);
+    assert_int_equal(pci_capability(0x110, PCI_EXTENDED | 0xffff, 4), 0);
     function->absent = true;
     assert_int_equal(pci_capability(0x110, 1, 8), 0);
     assert_int_equal(pci_capability(0x110, 0xff, 0), 0);

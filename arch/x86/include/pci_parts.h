@@ -36,6 +36,7 @@
 #define BRIDGE_RESET 0x40u
 #define BRIDGE_CONTROL_ALL 0x7fu
 
+#define PCI_EXTENDED 0x10000u /* ids of another chain */
 #define CAP_PM 0x01u
 #define PM_SIZE 8u
 #define PM_CONTROL 4u
@@ -66,19 +67,19 @@
 #define DEVICE_CONTROL_2 0x28u
 #define ARI_FORWARDING 0x20u
 
-#define EXT_ACS 0x0du
+#define EXT_ACS (PCI_EXTENDED | 0x0du)
 #define ACS_CAPS 4u
 #define ACS_CONTROL 6u
 #define ACS_ON 0x1fu
 #define ACS_ALL 0x7fu
 #define ACS_NEEDED 0x1du /* source validation, redirection of requests and completions, upstream forwarding */
-#define EXT_ARI 0x0eu
-#define EXT_ATS 0x0fu
-#define EXT_PRI 0x13u
-#define EXT_PASID 0x1bu
+#define EXT_ARI (PCI_EXTENDED | 0x0eu)
+#define EXT_ATS (PCI_EXTENDED | 0x0fu)
+#define EXT_PRI (PCI_EXTENDED | 0x13u)
+#define EXT_PASID (PCI_EXTENDED | 0x1bu)
 #define EXT_SIZE 8u /* of each of these four */
 
-#define EXT_SRIOV 0x10u
+#define EXT_SRIOV (PCI_EXTENDED | 0x10u)
 #define SRIOV_SIZE 0x40u
 #define SRIOV_CONTROL 0x08u
 #define SRIOV_ENABLE 0x01u
@@ -100,12 +101,16 @@ static inline uint16_t pci_requester(unsigned bus, unsigned device, unsigned fun
     return (uint16_t)(bus << 8 | device << 3 | function);
 }
 
+static inline uint16_t pci_requester_of(const struct board_function *function)
+{
+    return pci_requester(function->bus, function->device, function->function);
+}
+
 /* --- config.c ------------------------------------------------------------------------------------------------------------- */
 
-/* Offset of the first capability `id` of which `size` bytes lie in the space that its chain is in; 0: there is none, or its chain is broken
- * before it. pci_extended: of the space beyond 256 bytes. At most 48 steps. */
+/* Offset of the first capability `id` of which `size` bytes lie in the space that its chain is in: an extended one's in that beyond 256 bytes.
+ * 0: there is none, or its chain is broken before it. At most 48 steps. */
 unsigned pci_capability(uint16_t requester, unsigned id, unsigned size);
-unsigned pci_extended(uint16_t requester, unsigned id, unsigned size);
 /* Both chains end within 48 steps and stay where they may be. */
 bool pci_chains_sound(uint16_t requester);
 /* Go on from *at to the first function that answers, to be used as `for (uint32_t at = 0; pci_next(&at); at++)`. VFs do not: their ids

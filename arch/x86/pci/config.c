@@ -15,7 +15,7 @@
 #define ADDRESS_ENABLE 0x80000000u
 #define PORT_SPACE 0x100u /* bytes of a function's space that the ports reach */
 #define CHAIN_STEPS 48u   /* (256 - 64) / 4, and more than any function has beyond */
-#define NO_CAPABILITY 0x10000u
+#define NO_CAPABILITY 0x20000u
 #define DEVICE_PAGES 256u
 
 static uint8_t *ecam; /* 0: the ports, also before pci_init() */
@@ -86,8 +86,9 @@ void arch_pci_write(uint16_t requester, unsigned offset, unsigned size, uint32_t
 /* --- capabilities ----------------------------------------------------------------------------------------------------------- */
 
 /* PCI 3.0 6.7, PCIe 7.6.3. A function that does not answer, or has no extended space, reads as ones. */
-static unsigned chain_find(uint16_t requester, bool extended, unsigned id, unsigned size, bool *sound)
+static unsigned chain_find(uint16_t requester, unsigned id, unsigned size, bool *sound)
 {
+    bool extended = id & PCI_EXTENDED;
     unsigned first = extended ? 0x100 : 0x40, end = extended ? PAGE_SIZE : 0x100, at = first;
 
     *sound = true;
@@ -101,7 +102,7 @@ static unsigned chain_find(uint16_t requester, bool extended, unsigned id, unsig
             return 0;
         if (header == UINT32_MAX)
             break;
-        if ((header & (extended ? 0xffff : 0xff)) == id) {
+        if ((header & (extended ? 0xffff : 0xff)) == (id & ~PCI_EXTENDED)) {
             *sound = at + size <= end;
             return *sound ? at : 0;
         }
@@ -117,22 +118,15 @@ unsigned pci_capability(uint16_t requester, unsigned id, unsigned size)
 {
     bool sound;
 
-    return chain_find(requester, false, id, size, &sound);
-}
-
-unsigned pci_extended(uint16_t requester, unsigned id, unsigned size)
-{
-    bool sound;
-
-    return chain_find(requester, true, id, size, &sound);
+    return chain_find(requester, id, size, &sound);
 }
 
 bool pci_chains_sound(uint16_t requester)
 {
     bool low, high;
 
-    (void)chain_find(requester, false, NO_CAPABILITY, 0, &low);
-    (void)chain_find(requester, true, NO_CAPABILITY, 0, &high);
+    (void)chain_find(requester, NO_CAPABILITY, 0, &low);
+    (void)chain_find(requester, NO_CAPABILITY | PCI_EXTENDED, 0, &high);
     return low && high;
 }
 

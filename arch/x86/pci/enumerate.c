@@ -10,15 +10,10 @@
 
 /* --- what the table says ---------------------------------------------------------------------------------------------------- */
 
-static uint16_t requester_of(const struct board_function *function)
-{
-    return pci_requester(function->bus, function->device, function->function);
-}
-
 const struct board_function *pci_listed(uint16_t requester)
 {
     for (uint32_t i = 0; i < plan.board->function_count; i++)
-        if (requester_of(&plan.board->functions[i]) == requester)
+        if (pci_requester_of(&plan.board->functions[i]) == requester)
             return &plan.board->functions[i];
     return 0;
 }
@@ -72,7 +67,7 @@ void pci_quiet(void)
 
     for (uint32_t at = 0; pci_next(&at); at++) {
         uint16_t requester = (uint16_t)at;
-        unsigned sriov = pci_extended(requester, EXT_SRIOV, SRIOV_SIZE);
+        unsigned sriov = pci_capability(requester, EXT_SRIOV, SRIOV_SIZE);
 
         if (pci_is_iommu(requester))
             continue;
@@ -167,16 +162,17 @@ static unsigned places_compare(uint16_t requester, const struct board_bar *bars)
     return found;
 }
 
-static unsigned msix_compare(const char *id, uint16_t requester, const struct board_msix *want)
+static unsigned msix_compare(uint16_t requester, const struct board_msix *want)
 {
     unsigned at = pci_capability(requester, CAP_MSIX, MSIX_SIZE);
     unsigned vectors = at ? (arch_pci_read(requester, at + MSI_CONTROL, 2) & 0x7ff) + 1 : 0;
 
     if (at == 0 || vectors != want->vectors)
-        return pci_value_compare(id, requester, "MSI-X vectors", want->vectors, vectors);
-    return pci_value_compare(id, requester, "MSI-X table", want->table_offset | want->table_bar,
+        return pci_value_compare("CFG-927", requester, "MSI-X vectors", want->vectors, vectors);
+    return pci_value_compare("CFG-927", requester, "MSI-X table", want->table_offset | want->table_bar,
                              arch_pci_read(requester, at + 4, 4)) +
-           pci_value_compare(id, requester, "MSI-X PBA", want->pba_offset | want->pba_bar, arch_pci_read(requester, at + 8, 4));
+           pci_value_compare("CFG-927", requester, "MSI-X PBA", want->pba_offset | want->pba_bar,
+                             arch_pci_read(requester, at + 8, 4));
 }
 
 static bool reset_possible(uint16_t requester, enum board_reset kind)
@@ -190,15 +186,18 @@ static bool reset_possible(uint16_t requester, enum board_reset kind)
     return kind != RESET_BUS || pci_bridge_above(requester) != 0;
 }
 
-static unsigned reset_compare(uint16_t requester, enum board_reset kind)
+/* Of any function, virtual or not. */
+static unsigned capabilities_compare(uint16_t requester, const struct board_msix *msix, enum board_reset reset)
 {
-    return pci_value_compare("CFG-929", requester, "can be reset as its table says", true, reset_possible(requester, kind));
+    return pci_value_compare("CFG-933", requester, "sound chains of capabilities", true, pci_chains_sound(requester)) +
+           msix_compare(requester, msix) +
+           pci_value_compare("CFG-929", requester, "can be reset as its table says", true, reset_possible(requester, reset));
 }
 
 static unsigned bridge_compare(uint16_t requester, const struct board_function *want)
 {
     uint32_t buses = (uint32_t)(requester >> 8) | (uint32_t)want->bridge.secondary << 8 | (uint32_t)want->bridge.subordinate << 16;
-    unsigned acs = pci_extended(requester, EXT_ACS, EXT_SIZE);
+    unsigned acs = pci_capability(requester, EXT_ACS, EXT_SIZE);
     bool apart = acs && (arch_pci_read(requester, acs + ACS_CAPS, 2) & ACS_NEEDED) == ACS_NEEDED;
 
     if (want->bridge.secondary == 0)
@@ -210,7 +209,7 @@ static unsigned bridge_compare(uint16_t requester, const struct board_function *
 
 static unsigned sriov_compare(uint16_t requester, const struct board_function *want)
 {
-    unsigned at = pci_extended(requester, EXT_SRIOV, SRIOV_SIZE);
+    unsigned at = pci_capability(requester, EXT_SRIOV, SRIOV_SIZE);
     unsigned total = at ? arch_pci_read(requester, at + SRIOV_TOTAL, 2) : 0;
 
     if (total == 0 || total != want->vf.total)
@@ -228,23 +227,12 @@ static unsigned sriov_compare(uint16_t requester, const struct board_function *w
 
 unsigned pci_vf_compare(uint16_t requester, const struct board_function *pf)
 {
-    if (!pci_chains_sound(requester))
-        return pci_value_compare("CFG-933", requester, "sound chains of capabilities", true, false);
-    return msix_compare("CFG-927", requester, &pf->vf.msix) + reset_compare(requester, pf->vf.reset);
-}
-
-static unsigned capabilities_compare(uint16_t requester, const struct board_function *want)
-{
-    if (!pci_chains_sound(requester))
-        return pci_value_compare("CFG-933", requester, "sound chains of capabilities", true, false);
-    return msix_compare("CFG-927", requester, &want->msix) +
-           pci_value_compare("CFG-928", requester, "MSI", want->msi, pci_capability(requester, CAP_MSI, MSI_SIZE) != 0) +
-           reset_compare(requester, want->reset.kind) + bridge_compare(requester, want) + sriov_compare(requester, want);
+    return capabilities_compare(requester, &pf->vf.msix, pf->vf.reset);
 }
 
 static unsigned function_compare(const struct board_function *want)
 {
-    uint16_t requester = requester_of(want);
+    uint16_t requester = pci_requester_of(want);
     uint32_t command = arch_pci_read(requester, PCI_COMMAND, 2), id = want->vendor | (uint32_t)want->id << 16;
     bool bridge = pci_is_bridge(requester);
     unsigned found;
@@ -260,7 +248,9 @@ static unsigned function_compare(const struct board_function *want)
         found += places_compare(requester, want->bars);
     arch_pci_write(requester, PCI_COMMAND, 2, command & ~COMMAND_DECODE);
     found += bars_compare("CFG-926", requester, PCI_BARS, bridge ? BRIDGE_BARS : BOARD_BARS, want->bars) +
-             capabilities_compare(requester, want);
+             capabilities_compare(requester, &want->msix, want->reset.kind) +
+             pci_value_compare("CFG-928", requester, "MSI", want->msi, pci_capability(requester, CAP_MSI, MSI_SIZE) != 0) +
+             bridge_compare(requester, want) + sriov_compare(requester, want);
     arch_pci_write(requester, PCI_COMMAND, 2, command);
     return found;
 }

@@ -12,11 +12,12 @@
 #define DEVICE_CONTROL_KEPT 0x0500u
 #define DEVICE_CONTROL_STICKS 0x02efu
 #define ROOT_ERRORS 0xfu
-#define WINDOW_CLOSED 0x0000fff0u /* base above limit */
+#define MEMORY_CLOSED 0x0000fff0u /* base above limit */
 #define PORTS_CLOSED 0x00f0u
 
 static const struct {
-    uint16_t id, control, enable;
+    uint32_t id;
+    uint16_t control, enable;
 } never_on[] = {{EXT_ATS, 6, 0x8000}, {EXT_PRI, 4, 0x1}, {EXT_PASID, 6, 0x7}};
 
 /* --- any function ----------------------------------------------------------------------------------------------------------- */
@@ -42,11 +43,11 @@ static bool express_settle(uint16_t requester)
 /* What concerns no addresses: ROM off, errors, payload size, translation by the device itself off, ACS on. */
 static bool function_settle(uint16_t requester)
 {
-    unsigned acs = pci_extended(requester, EXT_ACS, EXT_SIZE);
+    unsigned acs = pci_capability(requester, EXT_ACS, EXT_SIZE);
     bool ok = pci_set(requester, pci_is_bridge(requester) ? BRIDGE_ROM : PCI_ROM, 4, 0, 1) && express_settle(requester);
 
     for (unsigned i = 0; i < ARRAY_SIZE(never_on); i++) {
-        unsigned at = pci_extended(requester, never_on[i].id, EXT_SIZE);
+        unsigned at = pci_capability(requester, never_on[i].id, EXT_SIZE);
 
         ok = (at == 0 || pci_set(requester, at + never_on[i].control, 2, 0, never_on[i].enable)) && ok;
     }
@@ -70,38 +71,36 @@ static bool power_on(uint16_t requester)
 
 /* --- bridges ---------------------------------------------------------------------------------------------------------------- */
 
-/* A window that a bridge may not have, in which case its registers read as zero. */
-static bool window_set(uint16_t requester, unsigned offset, unsigned size, uint32_t value, uint32_t mask, bool open)
+/* PCI bridge 1.2 3.2.5. Sizes 0: closed. Bus numbers stay the firmware's. A window that a bridge need not have reads as zero. */
+static bool bridge_set(uint16_t requester, const struct plan_bridge *to)
 {
-    arch_pci_write(requester, offset, size, value);
-    return (!open && (arch_pci_read(requester, offset, size) & mask) == 0) || pci_set(requester, offset, size, value, mask);
-}
-
-/* PCI bridge 1.2 3.2.5. Sizes 0: closed. Bus numbers stay the firmware's. */
-static bool bridge_set(uint16_t requester, const struct plan_bridge *plan_bridge)
-{
-    uint64_t memory = plan_bridge->memory.v, ports = plan_bridge->ports;
-    uint64_t memory_last = memory + plan_bridge->memory_size - 1, ports_last = ports + plan_bridge->ports_size - 1;
-    bool has_memory = plan_bridge->memory_size != 0, has_ports = plan_bridge->ports_size != 0;
-    uint32_t command = (has_memory ? COMMAND_MEMORY : 0) | (has_ports ? COMMAND_PORTS : 0);
+    uint64_t memory_last = to->memory.v + to->memory_size - 1, ports_last = (uint64_t)to->ports + to->ports_size - 1;
+    uint32_t memory = (uint32_t)(to->memory.v >> 16 & 0xfff0) | (uint32_t)(memory_last & 0xfff00000);
+    uint32_t ports = (uint32_t)(to->ports >> 8 & 0xf0) | (uint32_t)(ports_last & 0xf000);
+    uint32_t command = (to->memory_size ? COMMAND_MEMORY : 0) | (to->ports_size ? COMMAND_PORTS : 0) | COMMAND_MASTER;
+    const struct {
+        unsigned offset, size;
+        uint32_t value, mask;
+        bool must;
+    } registers[] = {
+        {BRIDGE_MEMORY, 4, to->memory_size ? memory : MEMORY_CLOSED, 0xfff0fff0, true},
+        {BRIDGE_PORTS, 2, to->ports_size ? ports : PORTS_CLOSED, 0xf0f0, to->ports_size != 0},
+        {BRIDGE_PREFETCH, 4, MEMORY_CLOSED, 0xfff0fff0, false},
+        {BRIDGE_PREFETCH_BASE, 4, 0, UINT32_MAX, true},
+        {BRIDGE_PREFETCH_LIMIT, 4, 0, UINT32_MAX, true},
+        {BRIDGE_PORTS_UPPER, 4, 0, UINT32_MAX, true},
+        {BRIDGE_CONTROL, 2, 0, BRIDGE_CONTROL_ALL, true},
+    };
     bool ok = pci_set(requester, PCI_COMMAND, 2, COMMAND_NO_INTX, COMMAND_DECODE | COMMAND_MASTER) && function_settle(requester);
 
-    ok = window_set(requester, BRIDGE_MEMORY, 4,
-                    has_memory ? (uint32_t)(memory >> 16 & 0xfff0) | (uint32_t)(memory_last & 0xfff00000) : WINDOW_CLOSED,
-                    0xfff0fff0, true) &&
-         ok;
-    ok =
-        window_set(requester, BRIDGE_PORTS, 2,
-                   has_ports ? (uint32_t)(ports >> 8 & 0xf0) | (uint32_t)(ports_last & 0xf000) : PORTS_CLOSED, 0xf0f0, has_ports) &&
-        ok;
-    ok = window_set(requester, BRIDGE_PREFETCH, 4, WINDOW_CLOSED, 0xfff0fff0, false) && ok;
-    ok = pci_set(requester, BRIDGE_PREFETCH_BASE, 4, 0, UINT32_MAX) && ok;
-    ok = pci_set(requester, BRIDGE_PREFETCH_LIMIT, 4, 0, UINT32_MAX) && ok;
-    ok = pci_set(requester, BRIDGE_PORTS_UPPER, 4, 0, UINT32_MAX) && ok;
-    ok = pci_set(requester, BRIDGE_CONTROL, 2, 0, BRIDGE_CONTROL_ALL) && ok;
-    if (plan_bridge->requester == PLAN_NO_FUNCTION)
+    for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
+        arch_pci_write(requester, registers[i].offset, registers[i].size, registers[i].value);
+        if (registers[i].must || (arch_pci_read(requester, registers[i].offset, registers[i].size) & registers[i].mask) != 0)
+            ok = pci_set(requester, registers[i].offset, registers[i].size, registers[i].value, registers[i].mask) && ok;
+    }
+    if (to->requester == PLAN_NO_FUNCTION)
         return ok;
-    return pci_set(requester, PCI_COMMAND, 2, command | COMMAND_MASTER | COMMAND_NO_INTX, COMMAND_DECODE | COMMAND_MASTER) && ok;
+    return pci_set(requester, PCI_COMMAND, 2, command | COMMAND_NO_INTX, COMMAND_DECODE | COMMAND_MASTER) && ok;
 }
 
 /* --- functions -------------------------------------------------------------------------------------------------------------- */
@@ -145,8 +144,8 @@ static bool function_set(const struct plan_function *function)
 static bool ari_set(uint16_t requester)
 {
     const struct board_function *above = pci_bridge_above(requester);
-    uint16_t bridge = above ? pci_requester(above->bus, above->device, above->function) : 0;
-    unsigned at = above && pci_extended(requester, EXT_ARI, EXT_SIZE) ? pci_capability(bridge, CAP_EXPRESS, EXPRESS_SIZE_2) : 0;
+    uint16_t bridge = above ? pci_requester_of(above) : 0;
+    unsigned at = above && pci_capability(requester, EXT_ARI, EXT_SIZE) ? pci_capability(bridge, CAP_EXPRESS, EXPRESS_SIZE_2) : 0;
 
     return at && (arch_pci_read(bridge, at + EXPRESS_FLAGS, 2) & 15) >= 2 &&
            arch_pci_read(bridge, at + DEVICE_CAPS_2, 4) & ARI_FORWARDING &&
@@ -192,7 +191,7 @@ static bool vfs_check(const struct plan_sriov *sriov, uint32_t places)
 static bool sriov_set(const struct plan_sriov *sriov)
 {
     uint16_t pf = sriov->requester;
-    unsigned at = pci_extended(pf, EXT_SRIOV, SRIOV_SIZE);
+    unsigned at = pci_capability(pf, EXT_SRIOV, SRIOV_SIZE);
 
     if (at == 0 || !pci_sriov_prepare(pf, at, sriov->count) || !bars_set(pf, at + SRIOV_BARS, sriov->bars) ||
         !pci_set(pf, at + SRIOV_CONTROL, 2, arch_pci_read(pf, at + SRIOV_CONTROL, 2) | SRIOV_ENABLE | SRIOV_MEMORY,

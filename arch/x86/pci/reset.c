@@ -37,7 +37,7 @@ static const char *reset_pm(uint16_t requester)
 
 static void reset_bus(const struct board_function *above)
 {
-    uint16_t bridge = pci_requester(above->bus, above->device, above->function);
+    uint16_t bridge = pci_requester_of(above);
     uint32_t control = arch_pci_read(bridge, BRIDGE_CONTROL, 2);
 
     arch_pci_write(bridge, BRIDGE_CONTROL, 2, control | BRIDGE_RESET);
