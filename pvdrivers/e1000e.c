@@ -228,23 +228,8 @@ static void link_look(struct e1000e *nic)
 }
 
 /* A second life of the device keeps groups, statistics and the memory of the rings. */
-const char *e1000e_open(struct e1000e *nic, struct bh_pci *pci, unsigned core, void (*wake)(void *arg), void *arg)
+static const char *rings_prepare(struct e1000e *nic)
 {
-    if (nic->pci != pci)
-        *nic = (struct e1000e){.pci = pci};
-    nic->wake = wake;
-    nic->wake_arg = arg;
-    nic->registers = bh_pci_map(pci, 0, &nic->registers_size);
-    if (!nic->registers || nic->registers_size < REGISTERS_END)
-        return "BAR 0 does not hold the registers";
-    bh_pci_start(pci);
-    if (get(nic, STATUS) == ~0u)
-        return "it does not answer";
-    const char *wrong = reset(nic);
-    if (!wrong)
-        wrong = address_read(nic);
-    if (wrong)
-        return wrong;
     if (!nic->receive)
         nic->receive = bh_dma_memory(E1000E_RECEIVE * 16, 4096);
     if (!nic->transmit)
@@ -258,12 +243,36 @@ const char *e1000e_open(struct e1000e *nic, struct bh_pci *pci, unsigned core, v
     nic->receive_head = nic->receive_tail = nic->receive_told = nic->transmit_head = nic->transmit_tail = 0;
     nic->skipping = nic->want_room = nic->woken = false;
     nic->progress_ns = bh_now_ns();
+    return 0;
+}
+
+/* It reaches memory only when it has been reset and knows our rings. */
+const char *e1000e_open(struct e1000e *nic, struct bh_pci *pci, unsigned core, void (*wake)(void *arg), void *arg)
+{
+    if (nic->pci != pci)
+        *nic = (struct e1000e){.pci = pci};
+    nic->wake = wake;
+    nic->wake_arg = arg;
+    nic->registers = bh_pci_map(pci, 0, &nic->registers_size);
+    if (!nic->registers || nic->registers_size < REGISTERS_END)
+        return "BAR 0 does not hold the registers";
+    bh_pci_stop(pci);
+    if (get(nic, STATUS) == ~0u)
+        return "it does not answer";
+    const char *wrong = reset(nic);
+    if (!wrong)
+        wrong = address_read(nic);
+    if (!wrong)
+        wrong = rings_prepare(nic);
+    if (wrong)
+        return wrong;
     if (!bh_pci_interrupt(pci, 0, core, on_interrupt, nic))
         return "no interrupt to be had";
     put(nic, CTRL_EXT, get(nic, CTRL_EXT) | CTRL_EXT_PBA_CLEAR);
     put(nic, IVAR, IVAR_ALL_ON_0);
     put(nic, EIAC, INT_RXQ0 | INT_TXQ0 | INT_OTHER); /* causes clear themselves with the message, 7.4.4.3 */
     put(nic, EITR, 0);
+    bh_pci_start(pci);
     rings_start(nic);
     put(nic, CTRL,
         (get(nic, CTRL) & ~(CTRL_MASTER_DISABLE | CTRL_FLOW | CTRL_PHY_RESET)) | CTRL_LINK_UP | CTRL_ASDE | CTRL_FULL_DUPLEX);

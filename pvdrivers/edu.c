@@ -70,7 +70,7 @@ const char *edu_open(struct edu *edu, struct bh_pci *pci, unsigned core)
     edu->registers = bh_pci_map(pci, 0, &size);
     if (!edu->registers || size < REGISTERS_END)
         return "BAR 0 does not hold the registers";
-    bh_pci_start(pci);
+    bh_pci_stop(pci);
     if ((get(edu, IDENTITY) & IDENTITY_MASK) != IDENTITY_VALUE)
         return "the identification register does not say edu";
     put(edu, LIVENESS, 0x12345678);
@@ -82,6 +82,7 @@ const char *edu_open(struct edu *edu, struct bh_pci *pci, unsigned core)
         return "a copy of an earlier user does not end";
     if (core < BH_PCI_INTERRUPTS && !bh_pci_interrupt(pci, 0, core, on_interrupt, edu))
         return "no interrupt to be had";
+    bh_pci_start(pci);
     return 0;
 }
 

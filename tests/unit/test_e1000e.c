@@ -248,28 +248,34 @@ static void opens_after_a_reset(void **state)
     assert_true(fake.master);
 }
 
+static void refused(void)
+{
+    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    assert_false(fake.master);
+}
+
 static void refuses_what_does_not_start(void **state)
 {
     (void)state;
     device.stuck_reset = true;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     device.stuck_reset = false;
     device.stuck_eeprom = true;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     device.stuck_eeprom = false;
     device.no_mac = true;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     device.no_mac = false;
     device.stuck_master = true; /* only a reset helps then, and does */
     assert_null(e1000e_open(&nic, &pci, 0, 0, 0));
     fake.no_interrupts = true;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     fake.no_interrupts = false;
     device.gone = true;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     device.gone = false;
     fake.bar_size = 0x4000;
-    assert_non_null(e1000e_open(&nic, &pci, 0, 0, 0));
+    refused();
     assert_in_range(fake.now, 0, 1000 * MS); /* all of it */
 }
 

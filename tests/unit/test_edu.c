@@ -138,6 +138,7 @@ static void opens_what_is_an_edu(void **state)
     assert_false(fake.master);
     device.identity = 0x01000000;
     assert_non_null(edu_open(&edu, &pci, 0));
+    assert_false(fake.master);
     device.identity = 0x020000ed; /* another version is one too */
     assert_null(edu_open(&edu, &pci, 0));
     device.deaf = true;
