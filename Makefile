@@ -235,7 +235,7 @@ $(out)/run.args: $(board_dir)/board.mk
 EMULATOR := $(or $(QEMU),$(BOCHS))
 EMULATOR_FLAGS := $(or $(QEMU_FLAGS),$(BOCHS_FLAGS))
 run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
-	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %)
+	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(WEB:%=--web %)
 ifneq ($(RUN_SECONDS),)
 ifeq ($(shell echo '$(subst ','"'"',$(RUN_SECONDS))' | grep -xE '[0-9]+(\.[0-9]+)?' | grep '[1-9]'),)
 $(error RUN_SECONDS=$(RUN_SECONDS) is not a positive number of seconds)

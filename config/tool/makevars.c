@@ -2,6 +2,7 @@
 /* What the Makefile must know of a product and its board, as make variables. Linked with both tables, like the planner; run
  * only after the planner's checks have passed, so that every name is plain. */
 #include <stdio.h>
+#include <string.h>
 
 #include "board.h"
 #include "product.h"
@@ -11,15 +12,26 @@ static const char *text(const char *string)
     return string ? string : "";
 }
 
+/* It has the network card whose port 80 "make run" opens on the host. */
+static bool has_card(const struct partition_spec *spec)
+{
+    for (unsigned i = 0; i < PRODUCT_MAX_DEVICES && spec->devices[i].role; i++)
+        if (strcmp(spec->devices[i].role, "nic0") == 0)
+            return true;
+    return false;
+}
+
 int main(void)
 {
-    printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\n");
+    printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\nWEB :=\n");
     for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && product.partitions[i].name; i++) {
         const struct partition_spec *spec = &product.partitions[i];
 
         printf("PARTITIONS += %s\n", spec->name);
         if (!spec->stopped_at_boot)
             printf("STARTED += %s\n", spec->name);
+        if (has_card(spec))
+            printf("WEB := %s\n", spec->name);
         if (spec->kind == IMAGE_UNIKERNEL)
             printf("UNIKERNELS += %s\nPROGRAM_%s := %s\nFILES_%s := %s\n", spec->name, spec->name,
                    text(spec->program ? spec->program : spec->name), spec->name, text(spec->files));

@@ -6,9 +6,11 @@ Leaves when the machine powers off, after Ctrl-] q, or with --seconds after that
 there was no crash record and each --partition has started; else 1, with the reasons on stderr."""
 import argparse
 import os
+import re
 import select
 import shlex
 import signal
+import socket
 import sys
 import termios
 import time
@@ -18,6 +20,7 @@ import emulator
 from messages import Verdict
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+FIRST_PORT = 8080
 GRACE = 5  # seconds that the hypervisor has to power off after the attention key and q
 
 
@@ -83,6 +86,27 @@ def key_name(code):
     return f"Ctrl-{chr(code + 64)}" if code < 32 else chr(code)
 
 
+def free_port():
+    """The first from FIRST_PORT on that nobody has."""
+    for port in range(FIRST_PORT, 65536):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise SystemExit("make run: no free port on 127.0.0.1")
+
+
+def forward(command, partition):
+    """A port of this host that leads to port 80 of the partition, where the board's card is on QEMU's user network."""
+    network = next((index for index, word in enumerate(command) if re.match(r"user,id=\w+$", word)), None)
+    if network is not None:
+        port = free_port()
+        command[network] += f",hostfwd=tcp:127.0.0.1:{port}-:80"
+        print(f"http://127.0.0.1:{port}/ is port 80 of partition {partition} (/status.json, /files/): once it says that it has an address")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--command", required=True, help="file with the board's emulator and its settings")
@@ -90,12 +114,15 @@ def main():
     parser.add_argument("--partition", action="append", default=[], help="must start")
     parser.add_argument("--attention", type=int, default=0x1D, help="code of the attention key")
     parser.add_argument("--seconds", type=float, help="end after this time")
+    parser.add_argument("--web", metavar="PARTITION", help="has the network card: its port 80 becomes one of this host")
     parser.add_argument("--gdb", metavar="ELF", help="wait for a debugger on port 1234")
     options = parser.parse_args()
 
     with open(options.command, encoding="utf-8") as file:
         command = shlex.split(file.read())
     print(f"Leave with {key_name(options.attention)} q. {key_name(options.attention)} ? shows the other keys.")
+    if options.web:
+        forward(command, options.web)
     if options.gdb:
         print(f"Waiting for a debugger. In another terminal:\n    gdb {options.gdb} -ex 'target remote :1234'")
     sys.stdout.flush()

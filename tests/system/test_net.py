@@ -3,13 +3,17 @@
 import hashlib
 import http.client
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 
-from lib import PATIENCE, Machine
+from lib import PATIENCE, ROOT, Machine, build_product
 
 NET = "tests/system/products/net"
 WEB = "tests/system/products/web"
@@ -140,3 +144,31 @@ def test_requests_that_are_none(web):
             client.sendall(request)
             assert client.recv(1000).startswith(b"HTTP/1.1 " + status)
     assert web.get("/")[0].status == 200
+
+
+@pytest.mark.qemu
+def test_make_run_says_where_the_pages_are():
+    """The port that it names answers; a taken one is passed over."""
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", 8080))
+        except OSError:
+            pass  # by somebody else: as good
+        build = build_product(WEB, CARD_BOARD)
+        run = subprocess.Popen([sys.executable, ROOT / "config/tool/run.py", "--command", build.folder / "run.args", "--image", build.image,
+                                "--partition", "httpd", "--web", "httpd", "--seconds", str(30 * PATIENCE)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            port, text = None, ""
+            for line in run.stdout:
+                text += line
+                named = re.search(r"http://127\.0\.0\.1:(\d+)/ is port 80 of partition httpd", line)
+                port = named[1] if named else port
+                if "httpd: IPv4 10.0.2.15/24" in line:
+                    break
+            assert port and int(port) > 8080, text
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/status.json", timeout=30 * PATIENCE) as answer:
+                assert json.load(answer)["name"] == "httpd"
+        finally:
+            run.terminate()
+            run.communicate(timeout=60)
