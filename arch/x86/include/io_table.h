@@ -21,12 +21,8 @@ hpa_t io_table_build(const struct io_region *regions, unsigned count, unsigned l
 /* Entry encodings. level: of the table that the entry is in, 1 the lowest. */
 uint64_t io_entry_table(hpa_t table, unsigned level);
 uint64_t io_entry_leaf(hpa_t page, unsigned level);
-/* For the audit: what the hardware takes an entry for. */
 bool io_entry_present(uint64_t entry);
-bool io_entry_is_leaf(uint64_t entry, unsigned level);
-hpa_t io_entry_address(uint64_t entry);
-bool io_entry_read(uint64_t entry);
-bool io_entry_write(uint64_t entry);
+hpa_t io_entry_address(uint64_t entry); /* of the next table */
 
 /* Write the cache lines of [p, p + size) back to memory. */
 void io_cache_flush(const void *p, size_t size);

@@ -59,25 +59,20 @@ static const char *unit_check(struct vtd_unit *unit)
     return 0;
 }
 
-/* Addresses up to this are translated for some partition. */
-static uint64_t width_needed(void)
+/* Can all units translate by so many levels what partitions with functions have as RAM, which ascends? */
+static bool levels_fit(unsigned count)
 {
-    uint64_t end = 0;
-
-    for (unsigned p = 0; p < plan.partition_count; p++)
-        for (unsigned i = 0; i < plan.partitions[p].ram_count && plan.partitions[p].function_count != 0; i++)
-            if (plan.partitions[p].ram[i].gpa.v + plan.partitions[p].ram[i].size > end)
-                end = plan.partitions[p].ram[i].gpa.v + plan.partitions[p].ram[i].size;
-    return end;
-}
-
-/* Can all units translate addresses below `end` by so many levels? */
-static bool levels_fit(unsigned count, uint64_t end)
-{
-    bool fit = end <= 1ull << (12 + 9 * count);
+    bool fit = true;
 
     for (unsigned i = 0; i < plan.board->iommu.unit_count; i++)
-        fit = fit && VTD_CAP_LEVELS(vtd_units[i].cap, count) && end / 2 <= 1ull << VTD_CAP_MGAW(vtd_units[i].cap);
+        for (unsigned p = 0; p < plan.partition_count; p++) {
+            const struct plan_partition *owner = &plan.partitions[p];
+            const struct plan_ram *last = &owner->ram[owner->ram_count - 1];
+            uint64_t last_byte = owner->function_count ? last->gpa.v + last->size - 1 : 0;
+
+            fit = fit && VTD_CAP_LEVELS(vtd_units[i].cap, count) && last_byte >> (12 + 9 * count) == 0 &&
+                  last_byte >> VTD_CAP_MGAW(vtd_units[i].cap) <= 1;
+        }
     return fit;
 }
 
@@ -98,8 +93,8 @@ const char *iommu_check(const uint8_t *table, size_t size)
         drain &= VTD_CAP_DRAIN(unit->cap);
         why = unit_check(unit);
     }
-    levels = levels_fit(3, width_needed()) ? 3 : 4;
-    if (why == 0 && !levels_fit(levels, width_needed()))
+    levels = levels_fit(3) ? 3 : 4;
+    if (why == 0 && !levels_fit(levels))
         why = "VTD-4: an IOMMU does not translate addresses as high as a partition with devices has RAM; give that partition less "
               "memory (QEMU: intel-iommu,aw-bits=48)";
     return why;
@@ -177,13 +172,10 @@ static bool unit_off(const struct vtd_unit *unit)
     return true;
 }
 
+/* Its size is 2^(field + 1) entries, 11.4.10. */
 static uint64_t irta(void)
 {
-    uint64_t size = 0; /* 2^(size + 1) entries, 11.4.10 */
-
-    while (2u << size < entries_count())
-        size++;
-    return arch_hpa(interrupts).v | size | (lapic_is_x2apic() ? VTD_IRTA_EIME : 0);
+    return arch_hpa(interrupts).v | ((unsigned)__builtin_ctz(entries_count()) - 1) | (lapic_is_x2apic() ? VTD_IRTA_EIME : 0);
 }
 
 static bool unit_order(const struct vtd_unit *unit, uint32_t bit)

@@ -20,22 +20,7 @@ bool io_entry_present(uint64_t entry)
     return (entry & (VTD_READ | VTD_WRITE)) != 0;
 }
 
-bool io_entry_is_leaf(uint64_t entry, unsigned level)
-{
-    return level == 1 || (entry & VTD_PS) != 0;
-}
-
 hpa_t io_entry_address(uint64_t entry)
 {
     return HPA(entry & VTD_ADDRESS);
-}
-
-bool io_entry_read(uint64_t entry)
-{
-    return (entry & VTD_READ) != 0;
-}
-
-bool io_entry_write(uint64_t entry)
-{
-    return (entry & VTD_WRITE) != 0;
 }
