@@ -115,15 +115,13 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
     unsigned entries;
     const uint8_t *table = interrupt_table(requester, &entries);
 
-    if ((!translated && q[0] != ENTRY_DENIED) || q[1] >> 16 != 0 || q[3] != 0)
-        rights = (struct iommu_rights){.dma = true, .domain = ANYTHING};
-    for (unsigned i = 0; table != 0 && i < entries; i++) {
+    if ((!translated && q[0] != ENTRY_DENIED) || q[1] >> 16 != 0 || table == 0 || q[3] != 0)
+        return (struct iommu_rights){.dma = true, .domain = ANYTHING, .interrupts = UINT32_MAX};
+    for (unsigned i = 0; i < entries; i++) {
         uint64_t high;
 
         rights.interrupts += (uint32_t)(interrupt_read(table, i, &high) & PRESENT);
     }
-    if (table == 0)
-        rights.interrupts = UINT32_MAX;
     return rights;
 }
 
