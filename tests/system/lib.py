@@ -272,7 +272,7 @@ class Machine:
 
     def refused(self, code, timeout=BOOT):
         """Wait for the refusal with this code; returns its line."""
-        return self.expect(messages.OURS + r"[^\r\n]*refused: " + re.escape(code) + r"[^\r\n]*", timeout)[0]
+        return self.expect(messages.OURS + r"[^\r\n]*refused: " + re.escape(code) + r"[^\r\n]*\r", timeout)[0]
 
     # --- the emulator; qmp(), monitor() and peek(): QEMU's only ---
 
