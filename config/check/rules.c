@@ -45,6 +45,7 @@ const struct rule rules[] = {
     {"CFG-642", rule_board_watchdog_timeout, "the hardware watchdog's timeout is 2 seconds to 10 minutes"},
     {"CFG-643", rule_board_speculation, "only an emulator's board says that nothing is executed speculatively"},
     {"CFG-644", rule_board_page_size, "only an Intel board says that its processor has no page-size erratum"},
+    {"CFG-645", rule_board_vmx_reset, "an Intel board resets the whole machine, not its processors alone"},
 
     {"CFG-101", rule_cores_one, "a partition has at least one core"},
     {"CFG-102", rule_cores_sum, "the partitions' cores are no more than the board has"},

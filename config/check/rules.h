@@ -116,6 +116,7 @@ RULE(rule_board_watchdog_address);
 RULE(rule_board_watchdog_timeout);
 RULE(rule_board_speculation);
 RULE(rule_board_page_size);
+RULE(rule_board_vmx_reset);
 
 /* rules_release.c: product and board together */
 RULE(rule_release_board);
