@@ -536,6 +536,7 @@ static void crash_comes(void)
     uart.thr_full = false;
     in_between[0] = arch_uart_write(UART_CRASH, "CRASH", 5);
     uart.thr_full = false;
+    assert_int_equal(arch_uart_write(UART_LOG, "log", 3), 0);
     in_between[1] = arch_uart_write(UART_CRASH, " line", 5);
     uart.thr_full = false;
 }
