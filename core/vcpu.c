@@ -38,17 +38,18 @@ void vcpu_housekeeping_wake(void)
 }
 
 /* Bounded by CONSOLE_BUDGET bytes and one look at each partition. Where the tick is off, there is another look a tick later for as
- * long as something happens, and none in the steady state (PERF-1). */
+ * long as something happens, and none in the steady state (PERF-1). The console comes last, so that
+ * what the others say comes out in this look: there may be no other. */
 static void housekeeping(struct vcpu *vcpu, uint32_t requests)
 {
     static uint64_t busy;
     uint64_t now = arch_ticks();
 
     atomic_store_explicit(&vcpu->alive, now, memory_order_relaxed);
-    if (console_service(now) || (requests & REQUEST_LINGER))
-        busy = now;
     partition_tick(now);
     watchdog_board(now);
+    if (console_service(now) || (requests & REQUEST_LINGER))
+        busy = now;
     if (plan.tick_off && now - busy < LINGER_MS * arch_tsc_khz())
         arch_tick_start();
 }

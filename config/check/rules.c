@@ -45,6 +45,7 @@ const struct rule rules[] = {
     {"CFG-642", rule_board_watchdog_timeout, "the hardware watchdog's timeout is 2 seconds to 10 minutes"},
     {"CFG-643", rule_board_speculation, "only an emulator's board says that nothing is executed speculatively"},
     {"CFG-644", rule_board_page_size, "only an Intel board says that its processor has no page-size erratum"},
+    {"CFG-645", rule_board_vmx_reset, "an Intel board resets the whole machine, not its processors alone"},
 
     {"CFG-650", rule_pci_count, "the board lists at most 64 PCI functions"},
     {"CFG-651", rule_pci_address, "a function's device is below 32 and its number below 8"},
@@ -96,7 +97,7 @@ const struct rule rules[] = {
     {"CFG-697", rule_iommu_function, "each AMD-Vi unit names its listed PCI function, VT-d none"},
     {"CFG-698", rule_iommu_platform, "IO-APIC and HPET have requester ids of their own"},
     {"CFG-699", rule_iommu_vendor, "only an emulator mixes one vendor's processor and the other's IOMMU"},
-    {"CFG-645", rule_unsafe_iommu, "unsafe_dma is not said of a board with an IOMMU"},
+    {"CFG-646", rule_unsafe_iommu, "unsafe_dma is not said of a board with an IOMMU"},
 
     {"CFG-101", rule_cores_one, "a partition has at least one core"},
     {"CFG-102", rule_cores_sum, "the partitions' cores are no more than the board has"},

@@ -120,6 +120,7 @@ RULE(rule_board_watchdog_address);
 RULE(rule_board_watchdog_timeout);
 RULE(rule_board_speculation);
 RULE(rule_board_page_size);
+RULE(rule_board_vmx_reset);
 
 /* rules_pci.c: a board's functions, bridges, roles, isolation groups */
 RULE(rule_pci_count);

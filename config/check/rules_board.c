@@ -331,3 +331,14 @@ void rule_board_page_size(struct check *check)
               "it is a bit that Intel's processors have; nobody on this board would compare the claim with the machine",
               "leave it out: AMD's have no such erratum", "true, and virt is VIRT_SVM");
 }
+
+/* In VMX operation the processors do not hear INIT: SDM3 24.8. */
+void rule_board_vmx_reset(struct check *check)
+{
+    const struct board *b = check->board;
+    if (b->virt == VIRT_VMX && !b->test_only && (b->reset.port == 0 || b->reset.port == 0x64 || b->reset.port == 0x92))
+        found(check, (struct place){"board", 0, "reset.port"},
+              "ports 0x64 and 0x92 and a triple fault may only send INIT, which Intel's processors ignore once VMX is on: a reset "
+              "hangs",
+              "use 0xcf9 with value 0x06 or 0x0e, or the FADT's RESET_REG", "0x%x", b->reset.port);
+}

@@ -91,7 +91,7 @@ WORSE = r"CRASH.*|partition \w+: running.*|(?s:Bulkhead .*bulkhead\| Bulkhead )"
 
 def refused(machine, reason):
     """What is wrong is said, with its code, and that is all: no crash, no reset, nothing started."""
-    line = machine.seen(messages.OURS + f"(?:.*refused: .*|{WORSE})", timeout=60)[0]
+    line = machine.seen(messages.OURS + f"(?:.*refused: .*\r|{WORSE})", timeout=60)[0]  # the whole line
     assert re.search(rf"refused: .*({reason})", line), machine.drain(0.5)
     assert ": running" not in machine.drain(1) and "CRASH" not in machine.text
     assert machine.emulator.running(), "a refusal stays on the screen"

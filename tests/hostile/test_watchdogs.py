@@ -15,20 +15,19 @@ def rig():
         yield rig
 
 
-def state_of(rig, name):
-    return rig.key("l", OURS + rf"\d {name} +(\S+) ")[1]
-
-
 def silent(rig, name):
-    """Long enough for any watchdog here; then the partition's state."""
+    """Long enough for any watchdog here; then what has become of the partition, after how many of its own seconds."""
+    line = rf"\[ *([\d.]+)\] bulkhead\| .*\d {name} +(\S+) "
+    before = rig.key("l", line)
     rig.drain(PERIOD + 3 * PATIENCE)
-    return state_of(rig, name)
+    after = rig.key("l", line)
+    return f"{after[2]} after {float(after[1]) - float(before[1]):.0f} s of silence of {name}"
 
 
 def test_sep4_halted_core_is_stopped_by_its_watchdog(rig):
     place = rig.place()
     rig.begin("halt", "halts")
-    assert silent(rig, "halts") == "stopped"
+    assert "stopped after" in silent(rig, "halts")
     rig.since(place, OURS + r"partition halts: watchdog, .* at 0x[0-9a-f]+; action: stop")
     rig.nobody_noticed()
     rig.state("halts", r"stopped .*stopped by: watchdog")
@@ -55,7 +54,7 @@ def test_sep4_pets_reach_only_ones_own(rig):
     place = rig.place()
     rig.keys_to("pets")
     rig.type("watchdog-pets\r", said_by("pets", "attack watchdog-pets: .*: PASS"), timeout=60)
-    assert silent(rig, "halts") == "stopped"
+    assert "stopped after" in silent(rig, "halts")
     rig.since(place, OURS + r"partition halts: watchdog, .* action: stop")
     rig.state("pets", "running .*started 1 times")
     rig.nobody_noticed()

@@ -216,10 +216,15 @@ class Machine:
     def since(self, place, *patterns, timeout=30):
         """Wait until all patterns (per line: `.` is no newline) have come after this place; returns the match of the last one."""
         end = time.monotonic() + timeout * PATIENCE
+        settled = False
         while True:
             matches = [re.compile(pattern, re.M).search(self.transcript.text, place) for pattern in patterns]
-            if all(matches):
+            if all(matches) and (settled or all(match.end() < len(self.transcript.text) for match in matches)):
                 return matches[-1]
+            if all(matches):
+                settled = True  # one reaches the end of what has come: its line may not be whole
+                self.drain(0.2)
+                continue
             missing = [pattern for pattern, match in zip(patterns, matches) if not match]
             assert time.monotonic() < end, f"no {missing} within {timeout * PATIENCE:g} s; last:\n{self.transcript.text[place:][-2000:]}"
             assert self.emulator.running(), f"{self.emulator.name} ended before {missing}; last:\n{self.transcript.text[place:][-2000:]}"
@@ -272,7 +277,7 @@ class Machine:
 
     def refused(self, code, timeout=BOOT):
         """Wait for the refusal with this code; returns its line."""
-        return self.expect(messages.OURS + r"[^\r\n]*refused: " + re.escape(code) + r"[^\r\n]*", timeout)[0]
+        return self.expect(messages.OURS + r"[^\r\n]*refused: " + re.escape(code) + r"[^\r\n]*\r", timeout)[0]
 
     # --- the emulator; qmp(), monitor() and peek(): QEMU's only ---
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A product whose tick is off (`.tick_off`): nobody looks at the console's rings by himself, and yet all text comes out, to its last
-byte, with nobody typing. Timers of the partitions would hide a text that is stuck: these have none. That the tick is off is shown by
-test_steady.py, where exits can be counted."""
+byte, with nobody typing. Timers of the partitions would hide a text that is stuck: these have none. That the tick is off, the
+exits of the core that keeps the house show; to the last one they are counted in test_steady.py."""
 import re
 import time
 
 import pytest
 
+import messages
 from lib import DEFAULT_BOARD, ROOT, Machine
 from test_linux import Shell, booted
 
@@ -44,6 +45,21 @@ def talker(machine, request):
     machine.keyboard(request.param)
     settled(machine)
     return request.param
+
+
+def kicks_of(machine, seconds):
+    """Of the core that keeps the house, between two looks so far apart. The looks cost some, the same each time."""
+    rows = rf"core \d+, keeper/0: .*\n(?:{messages.OURS}   .*\n)*?{messages.OURS}   .*  kick (\d+)"
+    before = machine.key("c", rows)
+    machine.drain(seconds)
+    return int(machine.key("c", rows)[1]) - int(before[1])
+
+
+def test_the_tick_is_off(machine):
+    """Six seconds more of silence are no more exits; 50 a second if there were a tick."""
+    settled(machine)
+    short, long = kicks_of(machine, 2), kicks_of(machine, 8)
+    assert long - short < 75, (short, long)
 
 
 def test_lines(machine, talker):

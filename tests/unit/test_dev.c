@@ -2,6 +2,7 @@
 /* The hypervisor's own devices against small models of them: real-time clock, calibration, UART interrupt line, watchdog. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,9 +40,9 @@ static struct {
     unsigned in_count, in_taken, out_count;
     uint8_t ier, lcr, mcr, fcr;
     uint16_t divisor;
-    bool thre_pending, thr_full;
-    unsigned sending;     /* reads of the line status until the last byte has left */
-    void (*on_out)(void); /* after a byte */
+    bool thre_pending, thr_full, timeout; /* of a character that is not there */
+    unsigned sending;                     /* reads of the line status until the last byte has left */
+    void (*on_out)(void);                 /* after a byte */
 } uart;
 
 static struct {
@@ -58,7 +59,7 @@ static struct {
 
 static bool uart_line(void)
 {
-    return ((uart.ier & 1) && uart.in_taken < uart.in_count) || ((uart.ier & 2) && uart.thre_pending);
+    return uart.timeout || ((uart.ier & 1) && uart.in_taken < uart.in_count) || ((uart.ier & 2) && uart.thre_pending);
 }
 
 static uint8_t uart_in(unsigned reg)
@@ -67,10 +68,13 @@ static uint8_t uart_in(unsigned reg)
 
     switch (reg) {
     case 0:
+        uart.timeout = false;
         return uart.in_taken < uart.in_count ? uart.in[uart.in_taken++] : 0;
     case 2:
         if ((uart.ier & 1) && uart.in_taken < uart.in_count)
             iir = 4;
+        else if (uart.timeout)
+            iir = 0xc;
         else if ((uart.ier & 2) && uart.thre_pending) {
             iir = 2;
             uart.thre_pending = false; /* reading it acknowledges */
@@ -421,6 +425,23 @@ static void test_uart_line_is_low_after_service(void **state)
     }
 }
 
+/* As a DesignWare UART does now and then. Nothing is lost that comes at that moment. */
+static void test_uart_timeout_without_a_character(void **state)
+{
+    (void)state;
+    for (unsigned pending = 0; pending < 3; pending++) {
+        uart_set();
+        uart_interrupts_on();
+        uart.thre_pending = false;
+        uart.timeout = true;
+        uart.in_count = pending;
+        for (unsigned i = 0; i < pending; i++)
+            assert_int_equal(arch_uart_receive(), 0);
+        assert_int_equal(arch_uart_receive(), -1);
+        assert_false(uart_line());
+    }
+}
+
 static void test_uart_sends_when_ready(void **state)
 {
     (void)state;
@@ -467,8 +488,33 @@ static void test_board_without_uart(void **state)
 
 static size_t in_between[2];
 
+/* Another core, at the moment before this one's attempt to become the writer. */
+static void (*before_claim)(void);
+static void claim_comes(void)
+{
+    void (*other)(void) = before_claim;
+
+    before_claim = NULL;
+    if (other)
+        other();
+}
+#undef atomic_compare_exchange_strong
+#define atomic_compare_exchange_strong(object, expected, value)                                                                    \
+    (claim_comes(), atomic_compare_exchange_strong_explicit(object, expected, value, memory_order_seq_cst, memory_order_seq_cst))
+#include "../../arch/x86/dev/uart.c"
+
+static unsigned pauses = 3; /* of whoever waits for the writer that other_claims() makes */
+
 void arch_pause(void)
 {
+    if (++pauses == 3)
+        (void)atomic_fetch_and(&holder, 0);
+}
+
+static void other_claims(void)
+{
+    atomic_store(&holder, UART_LOG);
+    pauses = 0;
 }
 
 static void other_core_writes(void)
@@ -484,6 +530,7 @@ static void crash_comes(void)
     uart.thr_full = false;
     in_between[0] = arch_uart_write(UART_CRASH, "CRASH", 5);
     uart.thr_full = false;
+    assert_int_equal(arch_uart_write(UART_LOG, "log", 3), 0);
     in_between[1] = arch_uart_write(UART_CRASH, " line", 5);
     uart.thr_full = false;
 }
@@ -499,6 +546,18 @@ static void test_uart_one_writer_at_a_time(void **state)
     assert_memory_equal(uart.out, "screen", 6);
     uart.thr_full = false;
     assert_int_equal(arch_uart_write(UART_LOG, "log", 3), 3);
+}
+
+/* A crash waits for the writer that came just before it, as long as that is soon done. */
+static void test_uart_crash_waits_for_the_writer(void **state)
+{
+    (void)state;
+    uart_set();
+    before_claim = other_claims;
+    assert_int_equal(arch_uart_write(UART_CRASH, "CRASH", 5), 5);
+    assert_null(before_claim);
+    assert_int_equal(pauses, 3);
+    atomic_store(&holder, 0);
 }
 
 /* Once a core crashes, its line comes out whole, even if it had been writing itself. The last of these tests: nobody writes after it. */
@@ -592,10 +651,12 @@ int main(void)
         cmocka_unit_test(test_tick_is_steady_or_single),
         cmocka_unit_test(test_uart_settings),
         cmocka_unit_test(test_uart_line_is_low_after_service),
+        cmocka_unit_test(test_uart_timeout_without_a_character),
         cmocka_unit_test(test_uart_sends_when_ready),
         cmocka_unit_test(test_uart_drains),
         cmocka_unit_test(test_board_without_uart),
         cmocka_unit_test(test_uart_one_writer_at_a_time),
+        cmocka_unit_test(test_uart_crash_waits_for_the_writer),
         cmocka_unit_test(test_uart_belongs_to_the_crash),
         cmocka_unit_test(test_watchdog_start_and_feed),
         cmocka_unit_test(test_watchdog_missing),

@@ -18,6 +18,7 @@
 
 static uint64_t registers[REGISTERS], sent[8], base;
 static unsigned sends, ends, drains;
+static bool finished; /* all stores so far */
 static bool stubborn; /* bits that no EOI clears */
 
 /* The highest bit of eight registers, or 0. */
@@ -73,12 +74,19 @@ void wrmsr(uint32_t msr, uint64_t value)
     }
     assert_true(base & APIC_BASE_X2);
     assert_in_range(msr, MSR_X2APIC, MSR_X2APIC + REGISTERS - 1);
-    if (msr == MSR_X2APIC + APIC_ICR)
+    if (msr == MSR_X2APIC + APIC_ICR) {
+        assert_true(finished); /* SDM3 11.12.3: else the receiver may look before the request is there */
+        finished = false;
         sent[sends++ % 8] = value;
-    else if (msr == MSR_X2APIC + APIC_EOI && ++ends && !stubborn)
+    } else if (msr == MSR_X2APIC + APIC_EOI && ++ends && !stubborn)
         clear(APIC_ISR, highest(APIC_ISR));
     else if (msr != MSR_X2APIC + APIC_EOI)
         registers[msr - MSR_X2APIC] = value;
+}
+
+void stores_finish(void)
+{
+    finished = true;
 }
 
 /* Takes one interrupt, if the priorities let it through, and ends it. */

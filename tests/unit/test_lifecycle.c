@@ -24,6 +24,7 @@
 static struct {
     unsigned entry_resets, sipi_resets, apic_resets, apic_failures, services, watchdog_ticks, device_resets, ioapic_resets;
     unsigned fpu_resets[4], msr_resets[4]; /* by core */
+    unsigned ticks_before_service;
     unsigned console_resets, watchdog_starts, flushes;
     unsigned quiets, pci_stops, pci_starts, fault_looks;
     unsigned stopped[16], started[16]; /* whose functions, in order */
@@ -107,6 +108,7 @@ bool console_service(uint64_t now)
 {
     (void)now;
     seen.services++;
+    seen.ticks_before_service = seen.watchdog_ticks;
     return seen.console_busy;
 }
 void console_reset(struct partition *partition)
@@ -1084,6 +1086,8 @@ static void sep7_long_work_breathes(void **state)
     assert_int_equal(seen.services, before + 1);
     vcpu_breathe();
     assert_int_equal(seen.services, before + 1);
+    assert_true(seen.watchdog_ticks > 0 &&
+                seen.ticks_before_service == seen.watchdog_ticks); /* their lines come out in this look */
     fake_plan.tick_off = true;
     fake.core = 2;
     fake_ms(1000);

@@ -18,6 +18,8 @@ enum {
 #define IER_RECEIVE 1u
 #define IER_EMPTY 2u
 #define IIR_NONE 1u
+#define IIR_SOURCE 0xfu
+#define IIR_TIMEOUT 0xcu
 #define FCR_ON_CLEAR 7u /* enable, clear both; interrupt from the first byte on */
 #define LCR_8N1 3u
 #define LCR_DIVISOR 0x80u
@@ -70,8 +72,12 @@ static bool uart_claim(enum uart_writer writer)
 
     if (writer != UART_CRASH)
         return atomic_compare_exchange_strong(&holder, &nobody, writer);
-    for (unsigned round = 0; round < WRITER_ROUNDS && holder != 0 && holder != UART_CRASH; round++)
+    for (unsigned round = 0; round < WRITER_ROUNDS && nobody != UART_CRASH; round++) {
+        nobody = 0;
+        if (atomic_compare_exchange_strong(&holder, &nobody, UART_CRASH))
+            return true;
         arch_pause();
+    }
     holder = UART_CRASH;
     return true;
 }
@@ -102,16 +108,22 @@ void uart_drain(void)
         ;
 }
 
-/* Before it says "none" it has read IIR as "no interrupt", so that the pin is low and its next edge is seen. */
+/* Before it says "none" it has read IIR as "no interrupt", so that the pin is low and its next edge is seen. A DesignWare UART may tell
+ * of a character that waits too long where there is none: only a read of it ends that. */
 int arch_uart_receive(void)
 {
+    unsigned source;
+
     if (plan.board->uart.port == 0)
         return -1;
     for (unsigned tries = 0; tries < 4; tries++) {
         if (inb(port_of(LSR)) & LSR_READY)
             return inb(port_of(DATA));
-        if (inb(port_of(IIR)) & IIR_NONE)
+        source = inb(port_of(IIR)) & IIR_SOURCE;
+        if (source & IIR_NONE)
             return -1;
+        if (source == IIR_TIMEOUT && !(inb(port_of(LSR)) & LSR_READY))
+            (void)inb(port_of(DATA));
     }
     return -1;
 }

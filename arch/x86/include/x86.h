@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Thin inline assembly, one instruction each, and the bits of the control registers. Not on the host: the unit tests put
+/* Thin inline assembly, one instruction each (but one), and the bits of the control registers. Not on the host: the unit tests put
  * tests/unit/fake/x86.h before this one. */
 #ifndef BULKHEAD_X86_H
 #define BULKHEAD_X86_H
@@ -28,6 +28,11 @@ static inline uint64_t rdmsr(uint32_t msr)
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static inline void stores_finish(void)
+{
+    __asm__ volatile("mfence; lfence" : : : "memory");
 }
 
 static inline uint64_t rdtsc(void)

@@ -43,6 +43,7 @@ void lapic_write(unsigned reg, uint32_t value)
 void lapic_send(uint32_t apic_id, uint32_t low)
 {
     if (x2apic) {
+        stores_finish(); /* unlike a store to the page, this one could overtake what it is about: SDM3 11.12.3 */
         wrmsr(MSR_X2APIC + APIC_ICR, (uint64_t)apic_id << 32 | low);
         return;
     }

@@ -197,16 +197,18 @@ void virt_run(struct vcpu *vcpu, struct exit *exit)
     guest_run(vcpu, vmx_of(vcpu), exit);
 }
 
-static void idle_exit_look(void)
+/* A machine check at the entry itself has a reason like a refusal, and leaves a VMCS that was not launched so. */
+static void idle_exit_look(struct vmx *b)
 {
-    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON), event = (uint32_t)vmread(VMCS_EXIT_EVENT);
+    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON) & (REASON_ENTRY_FAILED | REASON_BASIC);
+    uint32_t event = (uint32_t)vmread(VMCS_EXIT_EVENT);
+    bool check = reason == (REASON_ENTRY_FAILED | REASON_ENTRY_MACHINE_CHECK);
 
-    INVARIANT(!(reason & REASON_ENTRY_FAILED), "the parking guest was refused");
-    if ((reason & REASON_BASIC) != REASON_EXCEPTION)
-        return;
-    if ((event & EVENT_TYPE) == EVENT_NMI)
+    INVARIANT(check || !(reason & REASON_ENTRY_FAILED), "the parking guest was refused");
+    b->idle_launched = b->idle_launched || !check;
+    if (reason == REASON_EXCEPTION && (event & EVENT_TYPE) == EVENT_NMI)
         nmi_again();
-    else if ((event & EVENT_VECTOR) == VECTOR_MC)
+    else if (check || (reason == REASON_EXCEPTION && (event & EVENT_VECTOR) == VECTOR_MC))
         INVARIANT(arch_machine_check(true), "machine check on a parked core: the processor's context is corrupt");
 }
 
@@ -220,8 +222,7 @@ void virt_idle(struct vcpu *vcpu)
     vmwrite(VMCS_ACTIVITY, VMX_ACTIVE);
     if (atomic_load_explicit(&vcpu->requests, memory_order_acquire) == 0) {
         INVARIANT(enter(&scratch, b->idle_launched), "the parking guest was refused");
-        b->idle_launched = true;
-        idle_exit_look();
+        idle_exit_look(b);
         vmx_kick_end(b, &b->idle_copy);
     }
     if (b->guest)

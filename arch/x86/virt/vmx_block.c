@@ -91,8 +91,6 @@ static void controls_write(const struct vmx_controls *c, uint64_t nested_root, u
         vmwrite(VMCS_ENCLS_MAP, ~0ull);
     if (c->proc2 & VMX_PROC2_ENCLV)
         vmwrite(VMCS_ENCLV_MAP, ~0ull);
-    if (c->proc2 & VMX_PROC2_XSAVES)
-        vmwrite(VMCS_XSS_MAP, ~0ull);
     if (c->proc2 & VMX_PROC2_NOTIFY)
         vmwrite(VMCS_NOTIFY_WINDOW, NOTIFY_WINDOW);
 }

@@ -52,7 +52,7 @@ static const struct control_row {
     {PROC2, MUST, VMX_PROC2_UNRESTRICTED, LACKS("unrestricted guests"), "real mode after a SIPI, no paging at a start"},
     {PROC2, MUST, VMX_PROC2_VPID, LACKS("VPID"), "an exit leaves translations alone"},
     {PROC2, MUST, VMX_PROC2_WBINVD, LACKS("WBINVD exiting"), "SEP-4: it would slow every other core's cache"},
-    {PROC2, WANT, VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES | VMX_PROC2_WAITPKG, 0, "#UD without; as the CPU has them"},
+    {PROC2, WANT, VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID, 0, "#UD without; as the CPU has them"},
     {PROC2, WANT, VMX_PROC2_ENCLS | VMX_PROC2_ENCLV, 0, "no enclaves: every leaf exits, #UD"},
     {PROC2, WANT, VMX_PROC2_NOTIFY, 0, "SEP-4: an endless instruction in microcode ends by an exit"},
     {PROC2, WANT, VMX_PROC2_BUS_LOCK, 0, "SEP-4: a guest that locks the bus is seen and counted"},
@@ -65,6 +65,7 @@ static const struct control_row {
     {PROC2, NEVER, VMX_PROC2_PML | VMX_PROC2_VE | VMX_PROC2_MODE_EXECUTE | VMX_PROC2_SUB_PAGE, FORCES("page logs or #VE"),
      "the nested tables are never written after the seal, and say all there is to say"},
     {PROC2, NEVER, VMX_PROC2_CONCEAL_PT | VMX_PROC2_PT_GUEST_PHYSICAL, FORCES("processor trace"), "nobody traces"},
+    {PROC2, NEVER, VMX_PROC2_XSAVES | VMX_PROC2_WAITPKG, FORCES("XSAVES or WAITPKG"), "SEP-5: CPUID hides them, as their MSRs: #UD"},
     {PROC2, NEVER, VMX_PROC2_TSC_SCALING, FORCES("TSC scaling"), "time is the same for all"},
     {PROC2, NEVER, VMX_PROC2_PASID | VMX_PROC2_PCONFIG, FORCES("PASID or PCONFIG"), "hidden; no device portals, no key programming"},
 

@@ -18,7 +18,7 @@ static const struct exit_row {
 } exit_rows[REASON_COUNT] = {
     [REASON_EXCEPTION] = {EXIT_EXCEPTION, .details = true},
     [REASON_TRIPLE_FAULT] = {EXIT_SHUTDOWN},
-    [REASON_INIT] = {EXIT_KICK}, /* nobody can send one: trapped ICRs are the only source */
+    [REASON_INIT] = {EXIT_KICK}, /* no guest can send one; nor has one any other effect here, not even the chipset's: CFG-645 */
     [REASON_NMI_WINDOW] = {EXIT_NMI_UNBLOCKED},
     [REASON_TASK_SWITCH] = {EXIT_TASK_SWITCH},
     [REASON_CPUID] = {EXIT_CPUID, .length = true},
@@ -47,6 +47,7 @@ static const struct exit_row {
     [REASON_ENQCMD... REASON_ENQCMDS] = {EXIT_FORBIDDEN, .length = true},
     [REASON_BUS_LOCK] = {EXIT_NUISANCE},
     [REASON_NOTIFY] = {EXIT_NUISANCE, .details = true},
+    [REASON_SEAMCALL... REASON_TDCALL] = {EXIT_FORBIDDEN, .length = true},
 };
 
 /* The exit hit an IRET that had ended the blocking of NMIs, and is executed again: SDM3 28.2.3. */
