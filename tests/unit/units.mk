@@ -21,7 +21,7 @@ unit_bootinfo := arch/x86/boot/bootinfo.c tests/fuzz/fuzz_bootinfo.c
 unit_acpi_facts := arch/x86/boot/acpi.c tests/fuzz/fuzz_acpi.c
 unit_facts :=
 unit_nested := arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
-unit_audit := arch/x86/virt/audit.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
+unit_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
 unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
@@ -55,7 +55,7 @@ unit_amdvi_fuzz := $(AMDVI) tests/unit/fake_amdvi.c tests/unit/fake_arch.c tests
 unit_vmx_controls := arch/x86/virt/vmx_controls.c
 unit_vmx_state := arch/x86/virt/vmx_state.c
 unit_trap := arch/x86/cpu/trap.S
-unit_vmx_audit := arch/x86/virt/audit.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
+unit_vmx_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
 unit_page_size := $(RULES_UNDER_TEST) arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c
 unit_vmx := $(addprefix arch/x86/virt/,vmx.c vmx_block.c vmx_guest.c vmx_exit.c) arch/x86/virt/vmx_controls.c arch/x86/virt/vmx_state.c arch/x86/virt/vmx_audit.c arch/x86/mm/nested.c arch/x86/virt/vmx_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_trap_table := arch/x86/cpu/trap.c arch/x86/cpu/trap.S tests/unit/fake_plan.c
