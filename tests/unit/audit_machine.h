@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine for the audit to look at, whichever vendor's: a plan of two partitions on two cores and one, a core without partition,
- * and nested tables made by the real builder. Each test supplies the control blocks and maps of its vendor. */
+/* A machine for the audit to look at, whichever vendor's: a plan of two partitions on two cores and one, a core without partition, a
+ * function for each partition, nested tables made by the real builder, and an IOMMU that says what a test wants it to. Each test supplies
+ * the control blocks and maps of its vendor. */
 #ifndef BULKHEAD_AUDIT_MACHINE_H
 #define BULKHEAD_AUDIT_MACHINE_H
 
@@ -17,6 +18,7 @@
 #include "bulkhead_abi.h"
 #include "console.h"
 #include "crash.h"
+#include "iommu.h"
 #include "memory.h"
 #include "nested.h"
 #include "partition.h"
@@ -32,11 +34,65 @@
 static const struct plan_ram linux_ram[] = {{{0x4000000}, {0}, 0x800000}, {{0x5000000}, {0x100000000}, 0x400000}};
 static const struct plan_ram hello_ram[] = {{{0x4800000}, {0}, 0x400000}};
 static const struct plan_partition plan_partitions[] = {
-    {.name = "linux", .kind = IMAGE_LINUX, .ram = linux_ram, .ram_count = 2},
-    {.name = "hello", .kind = IMAGE_UNIKERNEL, .ram = hello_ram, .ram_count = 1},
+    {.name = "linux",
+     .kind = IMAGE_LINUX,
+     .ram = linux_ram,
+     .ram_count = 2,
+     .memory = 0xc00000,
+     .first_function = 0,
+     .function_count = 1},
+    {.name = "hello",
+     .kind = IMAGE_UNIKERNEL,
+     .ram = hello_ram,
+     .ram_count = 1,
+     .memory = 0x400000,
+     .first_function = 1,
+     .function_count = 1},
 };
 static const struct plan_core cores[] = {{0, 0, 0}, {1, 0, 1}, {2, 1, 0}, {3, 0xff, 0}};
-static struct board board_found = {.no_page_size_erratum = true};
+#define IOAPIC_REQUESTER 0xf0f8u
+#define NIC 0x0018u     /* of linux */
+#define DISK 0x0110u    /* nobody's; its second VF: */
+#define DISK_VF 0x0112u /* of hello */
+static struct board board_found = {
+    .no_page_size_erratum = true,
+    .ioapic.base = 0xfec00000,
+    .pci = {.ecam = 0xb0000000, .last_bus = 1},
+    .iommu = {.units = {0xfed90000, 0xfed91000}, .unit_count = 2, .ioapic_function = IOAPIC_REQUESTER},
+    /* The table fills a page and a bit, the pending bits lie in two pages. */
+    .functions = {{.device = 3, .msix = {.vectors = 257, .table_bar = 2, .pba_bar = 2, .pba_offset = 0x2ff8}},
+                  {.bus = 1,
+                   .device = 2,
+                   .msix = {.vectors = 65, .pba_offset = 0x1000},
+                   .vf.msix = {.vectors = 4, .table_offset = 0x2010, .pba_offset = 0x3000}}},
+};
+#define NIC_SMALL 0xfe000000u
+#define NIC_MSIX 0xfe010000u /* four pages that hold MSI-X, four that do not */
+#define NIC_LARGE 0xfe200000u
+#define VF_BAR 0xfe020000u /* two pages, then table and pending bits */
+static const struct plan_function functions[] = {
+    {.role = "nic0",
+     .requester = NIC,
+     .partition = 0,
+     .bars = {{BAR_MEMORY32, false, {NIC_SMALL}, 0x4000},
+              {BAR_PORTS, false, {0xc000}, 0x1000},
+              {BAR_MEMORY32, false, {NIC_MSIX}, 0x8000},
+              {BAR_NONE, false, {0}, 0},
+              {BAR_MEMORY64, true, {NIC_LARGE}, 0x200000}},
+     .msix = {.vectors = 3, .table_bar = 2, .pba_bar = 2, .pba_offset = 0x2ff8},
+     .vectors = 3,
+     .physical = PLAN_NO_FUNCTION,
+     .board = &board_found.functions[0]},
+    {.role = "disk0.vf2",
+     .requester = DISK_VF,
+     .partition = 1,
+     .bars = {{BAR_MEMORY64, false, {VF_BAR}, 0x4000}},
+     .msix = {.vectors = 2, .table_offset = 0x2010, .pba_offset = 0x3000},
+     .interrupt = 3,
+     .vectors = 2,
+     .physical = DISK,
+     .board = &board_found.functions[1]},
+};
 const struct plan plan = {
     .board = &board_found,
     .hypervisor = {0x200000},
@@ -49,6 +105,9 @@ const struct plan plan = {
     .partition_count = 2,
     .cores = cores,
     .core_count = 4,
+    .housekeeping = 3,
+    .functions = functions,
+    .function_count = 2,
     .pool_pages = POOL,
 };
 uint8_t plan_pool[POOL * PAGE_SIZE] __attribute__((aligned(4096)));
@@ -116,6 +175,99 @@ enum msr_access msr_policy(uint32_t msr, bool write)
     return MSR_DENY; /* no x2APIC here */
 }
 
+/* --- IOMMU ------------------------------------------------------------------------------------------------------------------------- */
+
+#define LEAVES 8u
+struct fake_interrupt {
+    bool present, nmi;
+    uint32_t apic_id;
+    uint8_t vector;
+};
+static struct {
+    const char *wrong;
+    struct iommu_rights rights[0x10000];
+    struct iommu_leaf leaves[2][LEAVES];      /* of nic and VF, ascending; size 0: none */
+    struct fake_interrupt interrupts[3][4];   /* of nic, VF and IO-APIC */
+    bool ring;                                /* the first leaf, again and again */
+    unsigned asked, units_asked, leaves_read; /* requesters asked about, ... */
+} unit;
+
+void arch_pause(void)
+{
+    fail_msg("a gate that is never left");
+}
+
+const char *iommu_audit_units(void)
+{
+    unit.units_asked++;
+    return unit.wrong;
+}
+
+static unsigned row_of(uint16_t requester)
+{
+    return requester == NIC ? 0 : requester == DISK_VF ? 1 : 2;
+}
+
+static void assert_gate_held(unsigned partition)
+{
+    if (partition < 2)
+        assert_int_not_equal(partitions[partition].gate.next, partitions[partition].gate.owner);
+}
+
+struct iommu_rights iommu_audit_rights(uint16_t requester)
+{
+    assert_gate_held(row_of(requester));
+    unit.asked++;
+    return unit.rights[requester];
+}
+
+bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf)
+{
+    const struct iommu_leaf *leaves = unit.leaves[row_of(requester)];
+
+    assert_in_range(row_of(requester), 0, 1);
+    assert_gate_held(row_of(requester));
+    assert_true(++unit.leaves_read < 10000);
+    for (unsigned i = 0; i < LEAVES && leaves[i].size != 0; i++)
+        if (unit.ring || leaves[i].iova >= from) {
+            *leaf = leaves[i];
+            return true;
+        }
+    return false;
+}
+
+bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
+{
+    const struct fake_interrupt *entry = &unit.interrupts[row_of(requester)][index];
+
+    assert_true(row_of(requester) < 2 ? index < functions[row_of(requester)].vectors : requester == IOAPIC_REQUESTER && index < 2);
+    assert_gate_held(row_of(requester));
+    if (!entry->present)
+        return false;
+    *apic_id = entry->apic_id;
+    *vector = entry->vector;
+    *nmi = entry->nmi;
+    return true;
+}
+
+/* Both functions attached, two of three and one of two interrupts on; tick and UART go to the housekeeping core. */
+static inline void unit_make(void)
+{
+    memset(&unit, 0, sizeof(unit));
+    unit.rights[NIC] = (struct iommu_rights){true, 1, 2};
+    unit.rights[DISK_VF] = (struct iommu_rights){true, 2, 1};
+    unit.rights[IOAPIC_REQUESTER].interrupts = 2;
+    for (unsigned i = 0; i < 4; i++)
+        unit.leaves[0][i] = (struct iommu_leaf){i * 0x200000, 0x4000000 + i * 0x200000, 0x200000, true, true};
+    unit.leaves[0][4] = (struct iommu_leaf){0x100000000, 0x5000000, 0x400000, true, true};
+    unit.leaves[1][0] = (struct iommu_leaf){0, 0x4800000, 0x400000, true, true};
+    unit.interrupts[0][0] = (struct fake_interrupt){true, false, 0, 16};
+    unit.interrupts[0][2] = (struct fake_interrupt){true, false, 1, 255};
+    unit.interrupts[1][1] = (struct fake_interrupt){true, false, 2, 0x40};
+    unit.interrupts[2][0] = unit.interrupts[2][1] = (struct fake_interrupt){true, true, 3, 0};
+    board_found.iommu.kind = IOMMU_AMDVI;
+}
+
 /* --- tables ---------------------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *idle_page;
@@ -123,9 +275,12 @@ static uint64_t *root[2], *idle_root;
 
 static void tables_make(void)
 {
-    const uint32_t rwx = NESTED_WRITE | NESTED_EXECUTE;
+    const uint32_t rwx = NESTED_WRITE | NESTED_EXECUTE, device = NESTED_WRITE | NESTED_DEVICE;
     struct nested_region linux_regions[] = {{linux_ram[0].gpa, linux_ram[0].hpa, linux_ram[0].size, rwx},
-                                            {linux_ram[1].gpa, linux_ram[1].hpa, linux_ram[1].size, rwx}};
+                                            {linux_ram[1].gpa, linux_ram[1].hpa, linux_ram[1].size, rwx},
+                                            {GPA(NIC_SMALL), HPA(NIC_SMALL), 0x4000, device},
+                                            {GPA(NIC_MSIX + 0x4000), HPA(NIC_MSIX + 0x4000), 0x4000, device},
+                                            {GPA(NIC_LARGE), HPA(NIC_LARGE), 0x200000, device}};
     uint64_t abi;
     struct nested_region code = {GPA(0), HPA(0), PAGE_SIZE, NESTED_EXECUTE};
 
@@ -134,10 +289,14 @@ static void tables_make(void)
     struct nested_region hello_regions[] = {{hello_ram[0].gpa, hello_ram[0].hpa, hello_ram[0].size, rwx},
                                             {GPA(BH_ABI_GPA), HPA(abi), 0x1000, 0},
                                             {GPA(BH_ABI_GPA + 0x1000), HPA(abi + 0x1000), 0x5000, NESTED_WRITE},
-                                            {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x1000, 0}};
+                                            {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x1000, 0},
+                                            {GPA(VF_BAR), HPA(VF_BAR), 0x2000, device}};
 
-    root[0] = arch_ptr(nested_build(linux_regions, 2));
-    root[1] = arch_ptr(nested_build(hello_regions, 4));
+    board_found.iommu.kind = IOMMU_NONE;
+    for (unsigned p = 0; p < 2; p++)
+        partitions[p].plan = &plan_partitions[p];
+    root[0] = arch_ptr(nested_build(linux_regions, ARRAY_SIZE(linux_regions)));
+    root[1] = arch_ptr(nested_build(hello_regions, ARRAY_SIZE(hello_regions)));
     idle_page = pool_take(1);
     memcpy(idle_page, "\xfa\xf4\xeb\xfd", 4);
     code.hpa = arch_hpa(idle_page);
@@ -182,9 +341,15 @@ static uint64_t *large_leaf(unsigned partition, unsigned i)
     return &below(below(root[partition], 0), 0)[i];
 }
 
-static uint64_t *abi_leaf(unsigned page)
+static inline uint64_t *abi_leaf(unsigned page)
 {
     return &below(below(below(root[1], 0), 3), 0x180)[page];
+}
+
+/* The entry of a small page of registers, mapped or not, below a table of such pages that is there. */
+static inline uint64_t *register_leaf(unsigned partition, uint64_t gpa)
+{
+    return &below(below(below(root[partition], 0), 3), gpa >> 21 & 511)[gpa >> 12 & 511];
 }
 
 static void flip_every_bit(uint64_t *entry, uint64_t harmless)

@@ -104,7 +104,7 @@ static void test_sound_machine_is_silent_and_counted(void **state)
         fail_msg("%s", log_text);
     assert_int_equal(result.partitions, 2);
     assert_int_equal(result.cores, 4);
-    assert_int_equal(result.leaves, 4 + 2 + 2 + 7 + 1);
+    assert_int_equal(result.leaves, 4 + 2 + 2 + 7 + 1 + 4 + 4 + 1 + 2);
     assert_int_equal(result.ports, 65536);
     assert_int_equal(result.msrs, 4 * 8192);
 }
@@ -149,13 +149,38 @@ static void test_memory_types(void **state)
     (void)state;
     for (uint64_t type = 0; type < 8; type++) {
         *leaf = (right & ~(7ull << 3)) | type << 3;
-        if (type != 6)
-            assert_finding("AUDIT linux: 200000: entry has unexpected bits");
+        if (type != 6) /* 0 is what registers have */
+            assert_finding(type == 0 ? "AUDIT linux: 200000: expected RWX, found RWX uncached"
+                                     : "AUDIT linux: 200000: entry has unexpected bits");
     }
     *leaf = right & ~(1ull << 6);
     assert_finding("AUDIT linux: 200000: entry has unexpected bits");
     *leaf = right | 3ull << 8; /* accessed and dirty, which are switched off */
     assert_finding("AUDIT linux: 200000: entry has unexpected bits");
+}
+
+/* Of registers: uncached whatever the guest's PAT says, and nothing else. The audit's list of a board's own is in test_audit_devices.c. */
+static void test_registers(void **state)
+{
+    uint64_t *leaf = register_leaf(0, NIC_SMALL), right = *leaf;
+    uint64_t *large = &below(below(root[0], 0), 3)[NIC_LARGE >> 21 & 511];
+
+    (void)state;
+    assert_int_equal(right, NIC_SMALL | EPT_R | EPT_W | 1ull << 6);
+    assert_int_equal(*large, NIC_LARGE | EPT_R | EPT_W | 1ull << 6 | EPT_LARGE);
+    flip_every_bit(leaf, 0);
+    flip_every_bit(large, 0);
+    flip_every_bit(register_leaf(1, VF_BAR + 0x1000), 0);
+    for (uint64_t type = 1; type < 8; type++) {
+        *leaf = right | type << 3;
+        assert_finding(type == 6 ? "AUDIT linux: fe000000: expected RW uncached, found RW"
+                                 : "AUDIT linux: fe000000: entry has unexpected bits");
+    }
+    *leaf = right & ~(1ull << 6);
+    assert_finding("AUDIT linux: fe000000: entry has unexpected bits");
+    *leaf = right;
+    *register_leaf(0, NIC_MSIX) = NIC_MSIX | EPT_R | EPT_W | 1ull << 6;
+    assert_finding("AUDIT linux: fe010000: expected no MSI-X table, found one");
 }
 
 static void test_extra_foreign_and_wrong_mappings(void **state)
@@ -202,7 +227,7 @@ static void test_page_size_erratum(void **state)
     machine_connect();
     if (audit(&result) != 0)
         fail_msg("%s", log_text);
-    assert_int_equal(result.leaves, 512 * (4 + 2 + 2) + 7 + 1);
+    assert_int_equal(result.leaves, 512 * (4 + 2 + 2) + 7 + 1 + 4 + 4 + 1 + 2); /* the large page of registers stays one */
     leaf = large_leaf(0, 1);
     *leaf = 0x4200000 | EPT_RAM | EPT_LARGE;
     assert_finding("AUDIT linux: 200000: entry has unexpected bits");
@@ -426,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_flipped_entry_bit, machine_make),
         cmocka_unit_test_setup(test_stray_bit_in_an_empty_entry, machine_make),
         cmocka_unit_test_setup(test_memory_types, machine_make),
+        cmocka_unit_test_setup(test_registers, machine_make),
         cmocka_unit_test_setup(test_extra_foreign_and_wrong_mappings, machine_make),
         cmocka_unit_test_setup(test_page_size_erratum, machine_make),
         cmocka_unit_test_setup(test_permissions, machine_make),

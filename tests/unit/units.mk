@@ -22,6 +22,7 @@ unit_acpi_facts := arch/x86/boot/acpi.c tests/fuzz/fuzz_acpi.c
 unit_facts :=
 unit_nested := arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
 unit_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
+unit_audit_devices := $(unit_audit)
 unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
