@@ -87,7 +87,8 @@ $(NEWLIB)/stamp: partitions/port/newlib/build.sh
 
 $(LWIP)/stamp: partitions/port/lwip/build.sh
 	$(Q)$< $(LWIP)
-$(LWIP)/src/%.c: $(LWIP)/stamp ;
+# Not newer than the stamp for ever: `make -q` would take what is made of them for old.
+$(LWIP)/src/%.c: | $(LWIP)/stamp ;
 
 define unikernel_compile
 $(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk $(if $(filter $(1),$(net_needed)),$(LWIP)/stamp)

@@ -43,7 +43,7 @@ apt update || fail "no list of source packages: $(tail -n 1 "$work/log")"
 (cd "$work/download" && apt source --download-only lwip) || fail "no source package: $(tail -n 1 "$work/log")"
 archive=$(ls "$work/download/lwip_$version"*.orig.tar.xz 2>/dev/null) || fail "the archive has another version than $version: $(ls "$work/download")"
 [ "$(sha256sum <"$archive" | cut -d' ' -f1)" = "$digest" ] || fail "$(basename "$archive") is not the source that this port was written for"
-tar -xf "$archive" -C "$work/result" --strip-components=1 --wildcards '*/src/core' '*/src/include' '*/src/netif/ethernet.c' '*/COPYING'
+tar -xmf "$archive" -C "$work/result" --strip-components=1 --wildcards '*/src/core' '*/src/include' '*/src/netif/ethernet.c' '*/COPYING'
 echo "$version $digest" >"$work/result/stamp"
 mv "$work/result" "$out"
 rm -rf "$work"
