@@ -66,7 +66,7 @@ const char *edu_open(struct edu *edu, struct bh_pci *pci, unsigned core)
 {
     uint64_t size = 0;
 
-    *edu = (struct edu){.pci = pci};
+    *edu = (struct edu){.pci = pci, .limit = EDU_DMA_LIMIT};
     edu->registers = bh_pci_map(pci, 0, &size);
     if (!edu->registers || size < REGISTERS_END)
         return "BAR 0 does not hold the registers";
@@ -109,7 +109,7 @@ const char *edu_copy(struct edu *edu, enum edu_direction direction, uint64_t add
 
     if (length == 0 || length > EDU_BUFFER || offset > EDU_BUFFER - length)
         return "not inside the device's buffer";
-    if (address >= EDU_DMA_LIMIT || address + length > EDU_DMA_LIMIT)
+    if (edu->limit != 0 && (address >= edu->limit || address + length > edu->limit))
         return "the device reaches addresses below 10000000 only";
     bh_dma_release();
     bh_mmio_write64(edu->registers + DMA_SOURCE, direction == EDU_TO_MEMORY ? inside : address);

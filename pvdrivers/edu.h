@@ -10,12 +10,13 @@
 #define EDU_ID 0x11e8u
 /* Bytes of its buffer that may be used. It has 4096, but QEMU 7.2 ends itself when a copy touches the last one. */
 #define EDU_BUFFER 4095u
-/* The device drops address bits above this (its property dma_mask); edu_copy() refuses what would be changed. */
+/* The device drops address bits above what its property dma_mask says; edu_copy() refuses what would be changed. */
 #define EDU_DMA_LIMIT (1ull << 28)
 
 struct edu {
     struct bh_pci *pci;
     volatile uint8_t *registers;
+    uint64_t limit; /* addresses that it reaches: EDU_DMA_LIMIT, unless who opened it knows of another dma_mask; 0: all */
     volatile uint64_t interrupts; /* that came */
     volatile uint32_t causes;     /* what they said, or'ed: 1 factorial done, 0x100 copy done, and what edu_raise() was given */
 };

@@ -20,7 +20,7 @@ NVME := sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8,max_ioqpairs=10,
 QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 5 -m 2048 \
 	-nodefaults -display none \
 	-device amd-iommu,intremap=on -device i6300esb,addr=05.0 -action watchdog=reset \
-	-device edu,addr=02.0 -device edu,addr=03.0 \
+	-device edu,addr=02.0,dma_mask=0xffffffffffffffff -device edu,addr=03.0 \
 	-netdev user,id=net0 -device e1000e,netdev=net0,addr=04.0,romfile= \
 	-device nvme-subsys,id=subsys0,nqn=disk0 -device nvme,id=nvme0,serial=disk0,subsys=subsys0,addr=06.0,$(NVME) \
 	$(call DISK,disk1,1) $(call DISK,disk2,2)

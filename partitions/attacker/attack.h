@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "bh.h"
+#include "bh_pci.h"
 #include "cpu.h"
 
 #define VECTOR_UD 6u
@@ -25,6 +26,10 @@ struct attack {
 };
 extern const struct attack *attack_now; /* the one that runs */
 extern bool attack_full;                /* the word `full` was given: no strides */
+/* Given as words `at=HEX`: physical addresses of what the attacker cannot know by itself. */
+#define ATTACK_PLACES 16u
+extern uint64_t attack_places[ATTACK_PLACES];
+extern unsigned attack_place_count;
 
 /* Print `attack NAME: expected X got ...: PASS`. */
 void verdict(bool pass, const char *got_format, ...) __attribute__((format(printf, 2, 3)));
@@ -87,6 +92,29 @@ void attack_watchdog_pets(void);
 void attack_halt(void);
 void attack_spin(void);
 void attack_nmi_stay(void);
+void attack_pci_scan(void);
+void attack_pci_foreign(void);
+void attack_pci_lanes(void);
+void attack_pci_own(void);
+void attack_pci_bars(void);
+void attack_pci_command(void);
+void attack_msi(void);
+void attack_msix(void);
+void attack_msi_forge(void);
+void attack_msi_handles(void);
+void attack_irq_storm(void);
+void attack_dma(void);
+void attack_dma_loop(void);
+void attack_disk_admin(void);
+void attack_disk_dma(void);
+void attack_disk_flood(void);
+void attack_disk_storm(void);
+void attack_disk_reboot(void);
+
+/* attack_pci.c: what is at guest-physical `gpa`, which the hypervisor answers, by one plain MOV of 1, 2, 4 or 8 bytes. */
+uint64_t page_read(uint64_t gpa, unsigned bytes);
+void page_write(uint64_t gpa, unsigned bytes, uint64_t value);
+bool function_own(struct bh_pci *pci); /* the first one. False, and a verdict: there is none */
 
 /* attack_sweep.S: read, or write, one word at each of count addresses. Interrupts must be off. */
 struct sweep_job {

@@ -34,6 +34,24 @@ static const struct attack attacks[] = {
     {"lvt", attack_lvt, false, "0 surprises"},
     {"watchdog-pets", attack_watchdog_pets, false, "alive"},
     {"nmi-stay", attack_nmi_stay, false, "a core in its NMI handler"},
+    {"pci-scan", attack_pci_scan, false, "its own alone"},
+    {"pci-foreign", attack_pci_foreign, false, "0 answered"},
+    {"pci-lanes", attack_pci_lanes, false, "0 surprises"},
+    {"pci-own", attack_pci_own, false, "0 surprises"},
+    {"pci-bars", attack_pci_bars, false, "0 moved"},
+    {"pci-command", attack_pci_command, false, "0 surprises"},
+    {"msi", attack_msi, false, "0 delivered"},
+    {"msix", attack_msix, false, "0 surprises"},
+    {"msi-forge", attack_msi_forge, false, "0 strangers"},
+    {"msi-handles", attack_msi_handles, false, "0 strangers"},
+    {"irq-storm", attack_irq_storm, false, "alive"},
+    {"dma", attack_dma, false, "0 reached"},
+    {"disk-admin", attack_disk_admin, false, "alive"},
+    {"disk-dma", attack_disk_dma, false, "0 reached"},
+    {"disk-flood", attack_disk_flood, false, "cut off, or nothing reached"},
+    {"disk-storm", attack_disk_storm, true, "stopped from outside"},
+    {"disk-reboot", attack_disk_reboot, true, "0 left in the next life"},
+    {"dma-loop", attack_dma_loop, true, "stopped from outside"},
     {"cr3", attack_cr3, true, "#GP or stop"},
     {"walk", attack_walk, true, "stop"},
     {"walk-32", attack_walk_32, true, "stop"},
@@ -56,6 +74,8 @@ static const struct attack attacks[] = {
 
 const struct attack *attack_now;
 bool attack_full;
+uint64_t attack_places[ATTACK_PLACES];
+unsigned attack_place_count;
 static unsigned details;
 
 void verdict(bool pass, const char *got_format, ...)
@@ -102,7 +122,7 @@ static void list(void)
 {
     for (size_t i = 0; i < ATTACKS; i++)
         printf("%-18s expected %s%s\n", attacks[i].name, attacks[i].expected, attacks[i].ends ? " (ends this life)" : "");
-    printf("all, full, exit N\n");
+    printf("all, full, at=HEX, exit N\n");
 }
 
 static void word(const char *name)
@@ -113,6 +133,10 @@ static void word(const char *name)
         attack_full = attack_full || name[0] == 'f';
         if (name[0] == 'l')
             list();
+        return;
+    }
+    if (strncmp(name, "at=", 3) == 0 && attack_place_count < ATTACK_PLACES) {
+        attack_places[attack_place_count++] = strtoull(name + 3, 0, 16);
         return;
     }
     for (size_t i = 0; i < ATTACKS; i++)
