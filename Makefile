@@ -315,10 +315,13 @@ HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJ
 # Linker symbols are bounds of one object; cppcheck does not see that refusals do not return.
 CPPCHECK_IGNORES := --suppress=comparePointers --suppress=nullPointerRedundantCheck
 .PHONY: lines tidy compdb format clean help
-back_end_objs = $(addprefix build/obj/arch/x86/virt/,$(VIRT_$(1)_OBJS))
-lines: $(HYPERVISOR_OBJS) $(call back_end_objs,svm) $(call back_end_objs,vmx) ## privileged source lines, common and each vendor's, against their budget
-	$(Q)$(PYTHON) config/tool/lines.py $(VIRT) --common $(patsubst %.o,%.d,$(filter-out $(call back_end_objs,$(VIRT)),$(HYPERVISOR_OBJS))) $(LDS) \
-		$(foreach vendor,svm vmx,--$(vendor) $(patsubst %.o,%.d,$(call back_end_objs,$(vendor))))
+vendor_objs = $(addprefix build/obj/arch/x86/virt/,$(VIRT_$(1)_OBJS))
+iommu_objs = $(addprefix build/obj/arch/x86/iommu/,$(IOMMU_$(1)_OBJS))
+back_end_objs := $(foreach vendor,svm vmx,$(call vendor_objs,$(vendor))) $(foreach kind,amdvi vtd none,$(call iommu_objs,$(kind)))
+lines: $(HYPERVISOR_OBJS) $(back_end_objs) ## privileged source lines, common and each vendor's, against their budget
+	$(Q)$(PYTHON) config/tool/lines.py --common $(patsubst %.o,%.d,$(filter-out $(back_end_objs),$(HYPERVISOR_OBJS))) $(LDS) \
+		$(foreach vendor,svm vmx,--$(vendor) $(patsubst %.o,%.d,$(call vendor_objs,$(vendor)))) \
+		$(foreach kind,amdvi vtd,--$(kind) $(patsubst %.o,%.d,$(call iommu_objs,$(kind))))
 tidy: | build/.deps ## gcc's analyzer, clang-tidy and cppcheck on what is in the image
 	$(Q)set -e; for file in $(HYPERVISOR_C); do gcc $(filter-out -flto%,$(TARGET_CFLAGS)) -fanalyzer -c -o /dev/null $$file; done
 	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter-out -flto%,$(filter -std% -f% -I% -D%,$(TARGET_CFLAGS)))
