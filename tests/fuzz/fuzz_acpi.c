@@ -53,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (info.core_count == 0 || info.core_count > ARRAY_SIZE(info.apic_ids) || info.pm_timer_port > UINT16_MAX)
         abort();
+    if (info.iommu_size > sizeof(info.iommu) || (info.iommu_size != 0 && read32(info.iommu + 4) != info.iommu_size))
+        abort();
     for (uint32_t i = 0; i < info.core_count; i++)
         for (uint32_t j = 0; j < i; j++)
             if (info.apic_ids[i] == info.apic_ids[j])

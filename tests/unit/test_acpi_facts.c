@@ -19,6 +19,8 @@
 #define FADT 0x1000u
 #define HPET 0x1200u
 #define MCFG 0x1300u
+#define IOMMU 0x2000u /* room for one of 4 KiB and more */
+#define IOMMU_SECOND 0x4000u
 
 static uint8_t input[INPUT_SIZE];
 static uint8_t *const memory = input + 1;
@@ -105,6 +107,16 @@ static void madt_add(const void *entry, size_t size)
     memcpy(memory + MADT + length, entry, size);
     put32(MADT + 4, length + (uint32_t)size);
     table_fix(MADT);
+}
+
+/* A table of IOMMUs, whose content another one reads. */
+static void iommu_table_make(size_t at, const char *signature, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++)
+        memory[at + i] = (uint8_t)(i * 7 + 3);
+    memcpy(memory + at, signature, 4);
+    put32(at + 4, size);
+    table_fix(at);
 }
 
 static struct acpi_info info;
@@ -221,6 +233,35 @@ static void test_extended_pm_timer(void **state)
     table_fix(FADT);
     assert_null(parse());
     assert_int_equal(info.pm_timer_port, 0);
+}
+
+static const uint32_t with_iommu[] = {FADT, IOMMU, MADT, HPET, MCFG, IOMMU_SECOND};
+
+static void test_iommu_table_is_copied(void **state)
+{
+    static const char *const signatures[] = {"DMAR", "IVRS"};
+    static const uint32_t sizes[] = {36, 37, 48, 1000, 4096};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(signatures) * ARRAY_SIZE(sizes); i++) {
+        uint32_t size = sizes[i / 2];
+
+        image_make(i & 4);
+        iommu_table_make(IOMMU, signatures[i % 2], size);
+        root_make(i & 4, 5, with_iommu);
+        memset(&info, 0xee, sizeof(info));
+        assert_null(parse());
+        assert_q35();
+        assert_int_equal(info.iommu_size, size);
+        assert_memory_equal(info.iommu, memory + IOMMU, size);
+        for (uint32_t n = size; n < sizeof(info.iommu); n++)
+            assert_int_equal(info.iommu[n], 0);
+    }
+    image_make(true);
+    iommu_table_make(IOMMU, "DMAT", 48); /* another table */
+    root_make(true, 5, with_iommu);
+    assert_null(parse());
+    assert_int_equal(info.iommu_size, 0);
 }
 
 /* --- broken ones ------------------------------------------------------------------------------------------------------------- */
@@ -387,6 +428,41 @@ static void test_bad_fadt(void **state)
     assert_refused("PM timer port");
 }
 
+/* What stands in it tells where translation units are, so that it must be whole, and the only one. */
+static void test_bad_iommu_tables(void **state)
+{
+    static const char *const signatures[][2] = {{"DMAR", "DMAR"}, {"DMAR", "IVRS"}, {"IVRS", "DMAR"}, {"IVRS", "IVRS"}};
+    static const uint32_t impossible[] = {0, 35, 0x100001, 0xffffffff};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(signatures); i++) {
+        image_make(false);
+        iommu_table_make(IOMMU, signatures[i][0], 64);
+        iommu_table_make(IOMMU_SECOND, signatures[i][1], 64);
+        root_make(false, 6, with_iommu);
+        assert_refused("two tables of IOMMUs");
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        const char *signature = signatures[i * 2][0];
+
+        image_make(false);
+        iommu_table_make(IOMMU, signature, 4097);
+        root_make(false, 5, with_iommu);
+        assert_refused("larger than 4 KiB");
+        iommu_table_make(IOMMU, signature, 64);
+        memory[IOMMU + 63]++;
+        assert_refused("checksum");
+        iommu_table_make(IOMMU, signature, 64);
+        put32(IOMMU + 4, 0x1f000); /* reaches beyond what can be read */
+        table_fix(IOMMU);
+        assert_refused("ends where");
+        for (unsigned k = 0; k < ARRAY_SIZE(impossible); k++) {
+            put32(IOMMU + 4, impossible[k]);
+            assert_refused("length is impossible");
+        }
+    }
+}
+
 /* --- many ------------------------------------------------------------------------------------------------------------------------ */
 
 static uint32_t random_next(uint32_t *seed)
@@ -399,7 +475,7 @@ static uint32_t random_next(uint32_t *seed)
 
 static void mutate(uint32_t *seed)
 {
-    static const uint32_t places[] = {0, ROOT, MADT, MADT + 44, FADT, FADT + 76};
+    static const uint32_t places[] = {0, ROOT, MADT, MADT + 44, FADT, FADT + 76, IOMMU};
     static const uint32_t interesting[] = {0, 1, 2, 35, 36, 44, 0xdffff, 0xe0000, 0xfffff, 0x7fffffff, 0x80000000, 0xffffffff};
     size_t at = places[random_next(seed) % ARRAY_SIZE(places)] + random_next(seed) % 100;
 
@@ -416,12 +492,16 @@ static void test_mutations(void **state)
     (void)state;
     for (unsigned round = 0; round < 20000; round++) {
         image_make(random_next(&seed) & 1);
+        if (random_next(&seed) % 2) {
+            iommu_table_make(IOMMU, random_next(&seed) % 2 ? "DMAR" : "IVRS", random_next(&seed) % 5000 + 30);
+            root_make(memory[15] >= 2, 5, with_iommu);
+        }
         input[0] = round % 64 == 0 ? 2 : memory[15] ? 0 : 1;
         for (unsigned n = random_next(&seed) % 4 + 1; n > 0; n--)
             mutate(&seed);
         if (random_next(&seed) % 4) /* else checksums stop nearly all of them */
             sums_fix();
-        LLVMFuzzerTestOneInput(input, round % 64 == 0 ? INPUT_SIZE : 0x1400);
+        LLVMFuzzerTestOneInput(input, round % 64 == 0 ? INPUT_SIZE : 0x3800);
     }
 }
 
@@ -434,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_lapic_address_override_and_second_ioapic),
         cmocka_unit_test(test_unknown_madt_entries_are_skipped),
         cmocka_unit_test(test_extended_pm_timer),
+        cmocka_unit_test(test_iommu_table_is_copied),
         cmocka_unit_test(test_bad_rsdp),
         cmocka_unit_test(test_bad_root),
         cmocka_unit_test(test_bad_table_lengths),
@@ -442,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_bad_madt_entries),
         cmocka_unit_test(test_too_many_cores),
         cmocka_unit_test(test_bad_fadt),
+        cmocka_unit_test(test_bad_iommu_tables),
         cmocka_unit_test(test_mutations),
     };
 
