@@ -79,3 +79,4 @@ unit_plan_pool := $(RULES_UNDER_TEST) core/pci_bars.c arch/x86/mm/nested.c arch/
 unit_http := $(addprefix partitions/httpd/,http.c page.c text.c) tests/fuzz/fuzz_http.c
 unit_server := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_e1000e.c)
+unit_pins := arch/x86/dev/ioapic.c
