@@ -21,12 +21,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "shutdown: a guest's triple fault must exit")
     config.addinivalue_line("markers", "shadow: an entry must load the interrupt shadow")
     config.addinivalue_line("markers", "vmx: needs Intel's processors")
+    config.addinivalue_line("markers", "vtd: needs Intel's IOMMU")
+    config.addinivalue_line("markers", "amdvi: needs AMD's IOMMU")
 
 
 def pytest_collection_modifyitems(config, items):
     """What the board cannot show is not there: neither passed nor skipped."""
     absent = {mark for mark, there in (("qemu", lib.ON_QEMU), ("x2apic", lib.X2APIC), ("shutdown", lib.SHUTDOWN),
-                                 ("shadow", lib.SHADOW), ("vmx", lib.VMX)) if not there}
+                                 ("shadow", lib.SHADOW), ("vmx", lib.VMX), ("vtd", lib.IOMMU == "vtd"),
+                                 ("amdvi", lib.IOMMU == "amdvi")) if not there}
     out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]

@@ -33,6 +33,7 @@ X2APIC = DEFAULT_BOARD.startswith("bochs-")  # no QEMU emulates one
 SHUTDOWN = DEFAULT_BOARD != "bochs-svm"  # Bochs does not report a guest's shutdown to SVM: it resets the machine
 SHADOW = not ON_QEMU  # QEMU 7.2 does not load it
 VMX = DEFAULT_BOARD == "bochs-vmx"
+IOMMU = next(iter(re.findall(r"^IOMMU := (\S+)", (ROOT / "board" / DEFAULT_BOARD / "board.mk").read_text(), re.M)), "none")
 CORES = (ROOT / "board" / DEFAULT_BOARD / "board.c").read_text().count(".apic_id = ")
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1")) * (1 if ON_QEMU else 2)
 BOOT = 60  # seconds to the first line of the hypervisor, GRUB included
