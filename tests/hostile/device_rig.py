@@ -12,8 +12,9 @@ LOAD = re.compile(said_by("load", r"diskcheck (\S+) (\d+) rounds=(\d+) .*bad=(\d
 UNITS = {"vtd": (0xFED90000, (0x1C, 0x20, 0x24, 0x38, 0xB8, 0xBC)), "amdvi": (0xFED80000, (0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x28))}
 COMMAND_MASTER = 0x4
 CAP_MSI, CAP_MSIX, CAP_EXPRESS = 0x05, 0x11, 0x10
-PATTERN = 0x6BA0D3A5C4E10F7D.to_bytes(8, "little")  # attack_dma.c
-DISK_PATTERN = 0xD15C0B5E55EDD15C.to_bytes(8, "little")  # attack_disk.c
+# What attack_dma.c and attack_disk.c write, as much of it as is in no register of the attacker's.
+PATTERN = 0x6BA0D3A5C4E10F7D.to_bytes(8, "little") * 8
+DISK_PATTERN = 0xD15C0B5E55EDD15C.to_bytes(8, "little") * 8
 
 
 class DeviceRig(Rig):
