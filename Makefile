@@ -19,6 +19,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(2)')
 PYTHON := /usr/bin/python3
 goals := $(or $(MAKECMDGOALS),all)
+comma := ,
 
 # A name without a slash is one of the tree's own; else it is the path of a folder.
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
@@ -124,7 +125,6 @@ $(out)/host/product.o: $(product_dir)/product.c | build/.deps
 $(out)/host/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC-HOST,$<)
 	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
-comma := ,
 planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c \
 	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE)) --iommu $(IOMMU)
 $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
@@ -230,10 +230,14 @@ endif
 # --- running -----------------------------------------------------------------------------------------------------------------------
 
 # One shell-like line: the emulator and its words.
-$(out)/run.args: $(board_dir)/board.mk
+$(out)/run.args: $(board_dir)/board.mk $(BOARD_FILES)
 	$(file >$@,$(EMULATOR) $(EMULATOR_FLAGS))
 EMULATOR := $(or $(QEMU),$(BOCHS))
 EMULATOR_FLAGS := $(or $(QEMU_FLAGS),$(BOCHS_FLAGS))
+# The disk of the tree's boards, with an ext4 file system.
+build/disk.img: config/tool/disk.py | build/.deps
+	$(call say,DISK,$@)
+	$(Q)config/tool/disk.py $@
 run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
 	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(WEB:%=--web %)
 ifneq ($(RUN_SECONDS),)

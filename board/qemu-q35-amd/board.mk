@@ -12,15 +12,17 @@ IOMMU := amdvi
 # of the host: `hostfwd_add` at its monitor opens one.
 QEMU := qemu-system-x86_64
 QEMU_CPU := EPYC,+svm,+vgif,+umip,-monitor,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec
-# Two disks of zeros that forget what is written when the machine ends. A driver of the NVMe's physical function attaches them to controllers;
-# at first they belong to none. Each of its four virtual functions can have two queue pairs and two vectors.
-DISK = -drive if=none,id=$(1),format=raw,snapshot=on,file.driver=null-co,file.size=64M,file.read-zeroes=on \
-	-device nvme-ns,drive=$(1),nsid=$(2),bus=nvme0,shared=off,detached=on
+# Namespaces 1 and 2 are disks of zeros, 3 has an ext4 file system that the build makes; all forget what is written when the machine ends. A
+# driver of the NVMe's physical function attaches them to controllers; at first they belong to none. Each of its four virtual functions can
+# have two queue pairs and two vectors.
+BOARD_FILES := build/disk.img
+DISK = -drive if=none,id=disk$(1),format=raw,snapshot=on,$(2) -device nvme-ns,drive=disk$(1),nsid=$(1),bus=nvme0,shared=off,detached=on
+ZEROS := file.driver=null-co$(comma)file.size=64M$(comma)file.read-zeroes=on
 NVME := sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8,max_ioqpairs=10,msix_qsize=13
-QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 5 -m 2048 \
+QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 6 -m 2048 \
 	-nodefaults -display none \
 	-device amd-iommu,intremap=on -device i6300esb,addr=05.0 -action watchdog=reset \
 	-device edu,addr=02.0,dma_mask=0xffffffffffffffff -device edu,addr=03.0 \
 	-netdev user,id=net0 -device e1000e,netdev=net0,addr=04.0,romfile= \
 	-device nvme-subsys,id=subsys0,nqn=disk0 -device nvme,id=nvme0,serial=disk0,subsys=subsys0,addr=06.0,$(NVME) \
-	$(call DISK,disk1,1) $(call DISK,disk2,2)
+	$(call DISK,1,$(ZEROS)) $(call DISK,2,$(ZEROS)) $(call DISK,3,file=$(CURDIR)/build/disk.img)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* QEMU 7.2's q35 machine with an AMD CPU: four cores for partitions and the boot processor, 2 GiB, and Intel's VT-d, emulated. The facts are
+/* QEMU 7.2's q35 machine with an AMD CPU: five cores for partitions and the boot processor, 2 GiB, and Intel's VT-d, emulated. The facts are
  * what GRUB's lsmmap and lsacpi and Linux's lspci show on the machine that board.mk describes.
  *
  * The boot processor is given to nobody: this QEMU changes the first processor's virtualisation state, unlocked, from every processor
@@ -40,15 +40,16 @@
 
 const struct board board = {
     .name = "qemu-q35-vtd",
-    .description = "QEMU 7.2 q35, EPYC with SVM by emulation, 4 cores and the boot processor, 2 GiB, VT-d",
+    .description = "QEMU 7.2 q35, EPYC with SVM by emulation, 5 cores and the boot processor, 2 GiB, VT-d",
     .virt = VIRT_SVM,
 
     .cores = {{.apic_id = 0, .smt_group = 0, .reserved = true},
               {.apic_id = 1, .smt_group = 1},
               {.apic_id = 2, .smt_group = 2},
               {.apic_id = 3, .smt_group = 3},
-              {.apic_id = 4, .smt_group = 4}},
-    .core_count = 5,
+              {.apic_id = 4, .smt_group = 4},
+              {.apic_id = 5, .smt_group = 5}},
+    .core_count = 6,
 
     .ram = {{.base = 0, .size = 0x9fc00}, {.base = 0x100000, .size = 0x7fed8000}},
     .ram_count = 2,

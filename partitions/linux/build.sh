@@ -5,7 +5,7 @@
 #   build.sh OUTDIR    writes OUTDIR/kernel (bzImage), OUTDIR/initrd (gzipped cpio), OUTDIR/version (package and version)
 #
 # The kernel is what Debian's linux-image-amd64 depends on today, fetched by apt without root into OUTDIR and kept there:
-# with OUTDIR/version in place nothing is fetched again (remove it to update). The initrd has the same bytes for the same
+# with all in place nothing is fetched again (remove OUTDIR/version to update). The initrd has the same bytes for the same
 # kernel, busybox and scripts, whenever and wherever it is made.
 set -eu
 
@@ -14,7 +14,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 busybox=/bin/busybox
-modules="ib700wdt" # what the init script may load
+# What the init scripts may load; of those for the disk each after the ones it needs.
+disk_modules="crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme crc16 crc32c_generic mbcache jbd2 ext4"
+modules="ib700wdt $disk_modules"
 
 fail() {
     echo "linux: $*" >&2
@@ -39,7 +41,8 @@ fetch() {
     dpkg-deb -x "$deb" "$out/root"
     echo "$package $(dpkg-deb -f "$deb" Version)" >"$out/version.new"
     cp "$out/root/boot/vmlinuz-"* "$out/kernel.new"
-    mkdir -p "$out/modules"
+    rm -rf "$out/modules"
+    mkdir "$out/modules"
     for module in $modules; do
         find "$out/root/" -name "$module.ko" -exec cp {} "$out/modules/" \;
         [ -s "$out/modules/$module.ko" ] || fail "$package has no module $module"
@@ -49,27 +52,35 @@ fetch() {
     mv "$out/version.new" "$out/version"
 }
 
+have_all() {
+    for file in version kernel $(printf 'modules/%s.ko ' $modules); do
+        [ -s "$out/$file" ] || return 1
+    done
+}
+
 # Everything a file in the archive shows is fixed: order, owner, times, inode numbers, gzip header.
 pack() {
     tree=$out/tree
     rm -rf "$tree"
-    mkdir -p "$tree/bin" "$tree/dev" "$tree/etc" "$tree/proc" "$tree/root" "$tree/run" "$tree/sys" "$tree/tmp" "$tree/lib/modules"
+    mkdir -p "$tree/bin" "$tree/dev" "$tree/etc" "$tree/proc" "$tree/root" "$tree/run" "$tree/sys" "$tree/tmp" "$tree/disk" "$tree/lib/modules"
     cp "$busybox" "$tree/bin/busybox"
     "$busybox" --list | while read -r applet; do
         [ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
     done
     cp "$out/modules/"*.ko "$tree/lib/modules/"
+    echo "$disk_modules" >"$tree/lib/modules/disk"
     cp "$here/init" "$tree/init"
+    cp "$here/disk" "$tree/bin/disk"
     cp "$here/inittab" "$here/rc" "$here/profile" "$tree/etc/"
     chmod -R u=rwX,go=rX "$tree"
-    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox"
+    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox" "$tree/bin/disk"
     find "$tree" -exec touch -h -d @0 {} +
     (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | gzip -n -9 >"$out/initrd.new"
     mv "$out/initrd.new" "$out/initrd"
     rm -rf "$tree"
 }
 
-[ -s "$out/version" ] && [ -s "$out/kernel" ] && [ -d "$out/modules" ] || fetch
+have_all || fetch
 pack
 touch "$out/kernel" # newer than these scripts, as make wants it
 echo "linux: $(cat "$out/version"), initrd $(wc -c <"$out/initrd") bytes"
