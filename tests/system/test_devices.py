@@ -2,8 +2,10 @@
 """Devices under load in the hands of their owners: a Linux with ext4 on a virtual function of the disk, a unikernel that writes and compares
 on another, the owner of the physical one, and a web server with the network card. What each sees, and that restarts of one hurt nobody else."""
 import hashlib
+import os
 import re
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
@@ -14,7 +16,7 @@ from lib import PATIENCE, ROOT, Machine
 from test_linux import Shell, booted, log_is_clean
 from test_net import pattern
 
-DISKS = "tests/system/products/disks"
+SHARING = "tests/system/products/sharing"
 BOARDS = ["qemu-q35-vtd", "qemu-q35-amd"]
 NAMES = ["linux", "diskcheck", "httpd", "storage"]
 PIECE = 300_000  # bytes of a request
@@ -34,7 +36,7 @@ class Rig:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         forward = f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:80"
-        self.machine = Machine(DISKS, board, change_command=lambda words: [word.replace("user,id=net0", forward) for word in words])
+        self.machine = Machine(SHARING, board, change_command=lambda words: [word.replace("user,id=net0", forward) for word in words])
         self.lives = dict.fromkeys(NAMES, 1)
         self.fetched = self.failed = self.wrong = 0
         self.over = threading.Event()
@@ -179,6 +181,18 @@ def test_ext4_is_as_it_was_made_and_as_it_was_written(shell):
     assert shell.run("cd /disk/new && sha256sum -c SHA256SUMS 2>&1; rm -r /disk/new", timeout=120).split() == whole[:4]
 
 
+def test_disk_of_the_boards_is_the_same_whenever_it_is_made(tmp_path):
+    digests = set()
+    for mask, zone in (0o022, "UTC"), (0o077, "Asia/Tokyo"):
+        image = tmp_path / f"{zone[:3]}.img"
+        subprocess.run([ROOT / "config/tool/disk.py", image], check=True, umask=mask, env={**os.environ, "TZ": zone}, timeout=120)
+        digests.add(hashlib.sha256(image.read_bytes()).hexdigest())
+        time.sleep(1.1)
+        check = subprocess.run(["/sbin/e2fsck", "-fn", image], capture_output=True, text=True, timeout=120)
+        assert check.returncode == 0, check.stdout
+    assert len(digests) == 1
+
+
 def exits(machine, name):
     """Of all cores of a partition together, by kind."""
     place = machine.place()
@@ -240,8 +254,8 @@ def test_linux_waits_for_a_virtual_function_that_is_offline(tmp_path):
     """Its owner starts later than Linux: the driver gets the function only once that has brought it online, and complains of nothing."""
     product = tmp_path / "late"
     product.mkdir()
-    table = (ROOT / DISKS / "product.c").read_text()
-    (product / "product.c").write_text(table.replace('"disks"', '"late"').replace('.name = "storage",', '.name = "storage",\n.stopped_at_boot = true,'))
+    table = (ROOT / SHARING / "product.c").read_text()
+    (product / "product.c").write_text(table.replace('"sharing"', '"late"').replace('.name = "storage",', '.name = "storage",\n.stopped_at_boot = true,'))
     with Machine(product, BOARDS[0]) as machine:
         machine.running("linux")
         machine.seen(r"linux\| disk: NVMe function 0000:00:01\.0 is offline; waiting up to 30 s", r"diskcheck\| diskcheck waits: it is a virtual function that is offline",

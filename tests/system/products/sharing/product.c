@@ -4,7 +4,7 @@
 
 const struct product product = {
     .abi = PRODUCT_ABI,
-    .name = "disks",
+    .name = "sharing",
     .description = "Two virtual functions of a disk under load, and a network card",
     .housekeeping = "storage",
     .partitions =
