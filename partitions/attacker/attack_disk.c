@@ -136,7 +136,7 @@ void attack_disk_dma(void)
             wrong ? wrong : "");
 }
 
-/* As fast as it goes. */
+/* As fast as it goes. It comes to its end where the IOMMU does not tell. */
 void attack_disk_flood(void)
 {
     const char *wrong = take(0);

@@ -10,7 +10,7 @@
 
 #define PAGE 4096u
 #define PATTERN 0x6ba0d3a5c4e10f7dull /* the test looks for it */
-#define UNTOUCHED 0xa5u
+#define UNTOUCHED 0xa5a5a5a5a5a5a5a5ull
 #define PACE_NS 250000000ull
 
 static struct bh_pci pci;
@@ -22,14 +22,14 @@ static const char *take(void)
     const char *wrong = bh_pci_find(EDU_VENDOR, EDU_ID, 0, &pci) ? edu_open(&edu, &pci, BH_PCI_INTERRUPTS) : "no edu device";
 
     edu.limit = 0;
-    for (unsigned i = 0; i < PAGE / 8; i++)
-        ours[i] = PATTERN;
     return wrong;
 }
 
-/* The device's buffer full of the pattern. */
-static const char *load(void)
+/* The device's buffer full of this. */
+static const char *load(uint64_t word)
 {
+    for (unsigned i = 0; i < PAGE / 8; i++)
+        ours[i] = word;
     return edu_copy(&edu, EDU_FROM_MEMORY, bh_dma_address(ours), 0, EDU_BUFFER);
 }
 
@@ -44,7 +44,7 @@ static const char *throw(uint64_t address, unsigned length)
 static const char *own_reached(void)
 {
     uint64_t places[] = {bh_dma_address(back), 0x2000, bh_start_info()->ram_size - PAGE};
-    const char *wrong = load();
+    const char *wrong = load(PATTERN);
 
     for (unsigned i = 0; i < 3 && !wrong; i++) {
         uint64_t *seen = i == 0 ? back : bh_window(0, places[i], BH_WRITE);
@@ -61,17 +61,17 @@ static const char *own_reached(void)
 /* What is there: 0 read, ones, or what was in the buffer before are nothing. */
 static bool read_something(uint64_t address)
 {
-    const char *wrong = load();
+    const char *wrong = load(UNTOUCHED);
 
     bh_sleep_ns(PACE_NS);
     if (!wrong)
         wrong = edu_copy(&edu, EDU_FROM_MEMORY, address, 0, EDU_BUFFER);
-    memset(back, UNTOUCHED, sizeof(back));
+    memset(back, 0, sizeof(back));
     if (!wrong)
         wrong = edu_copy(&edu, EDU_TO_MEMORY, bh_dma_address(back), 0, EDU_BUFFER);
     for (unsigned i = 0; i < EDU_BUFFER / 8 && !wrong; i++) {
         uint64_t word = ((volatile uint64_t *)back)[i];
-        if (word != 0 && word != ~0ull && word != PATTERN) {
+        if (word != 0 && word != ~0ull && word != UNTOUCHED) {
             detail("read %#" PRIx64 " at %#" PRIx64, word, address + i * 8);
             return true;
         }
@@ -119,7 +119,7 @@ void attack_dma(void)
     if (!wrong)
         wrong = own_reached();
     if (!wrong)
-        wrong = load();
+        wrong = load(PATTERN);
     for (unsigned i = 0; i < count && !wrong; i++)
         wrong = throw(list[i], EDU_BUFFER);
     if (!wrong)

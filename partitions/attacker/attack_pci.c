@@ -284,6 +284,8 @@ static void attack_own(const struct bh_pci *pci)
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         write_everywhere(pci->bdf, values[i]);
         fixed_registers(pci->bdf, before, values[i]);
+        if (bh_mmio_read32(registers) != first)
+            surprise("device's first register", i, bh_mmio_read32(registers), first);
     }
     for (unsigned i = SPACE / 4; i-- > 0;)
         bh_pci_write(pci->bdf, i * 4, 4, before[i]);
@@ -311,18 +313,20 @@ void attack_pci_own(void)
 
 /* --- BARs and ROM -------------------------------------------------------------------------------------------------------------- */
 
-static void bar_attack(const struct bh_pci *pci, unsigned n)
+static void bar_attack(const struct bh_pci *pci, unsigned n, volatile uint8_t *registers)
 {
     static const uint32_t targets[] = {0,          0x00100000, 0x02800000, 0xb0000000, 0xc0000000, 0xc0100000, 0xfec00000,
                                        0xfed80000, 0xfed90000, 0xfee00000, 0xffff0000, 0x7ff00000, 0x00000cf8, 0x00000001};
     unsigned offset = BARS + 4 * n;
-    uint32_t before = bh_pci_read(pci->bdf, offset, 4);
+    uint32_t before = bh_pci_read(pci->bdf, offset, 4), first = bh_mmio_read32(registers);
 
     for (unsigned i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
         for (unsigned bytes = 1; bytes <= 4; bytes *= 2) {
             bh_pci_write(pci->bdf, offset + (4 - bytes), bytes, targets[i] >> 8 * (4 - bytes));
             if (bh_pci_read(pci->bdf, offset, 4) != before)
                 surprise("BAR", offset, bh_pci_read(pci->bdf, offset, 4), before);
+            if (bh_mmio_read32(registers) != first)
+                surprise("device's first register", targets[i], bh_mmio_read32(registers), first);
         }
 }
 
@@ -337,9 +341,9 @@ void attack_pci_bars(void)
     surprises = 0;
     volatile uint8_t *registers = bh_pci_map(&pci, 0, &size);
     uint32_t first = registers ? bh_mmio_read32(registers) : 0;
-    for (unsigned n = 0; n < BH_PCI_BARS; n++) {
+    for (unsigned n = 0; n < BH_PCI_BARS && registers; n++) {
         uint32_t before = bh_pci_read(pci.bdf, BARS + 4 * n, 4);
-        bar_attack(&pci, n);
+        bar_attack(&pci, n, registers);
         if (bh_pci_bar(&pci, n, &bar) && ((bar.size & (bar.size - 1)) != 0 || (bar.address & (bar.size - 1)) != 0))
             surprise("size", BARS + 4 * n, bar.size, 0);
         if (bh_pci_read(pci.bdf, BARS + 4 * n, 4) != before)

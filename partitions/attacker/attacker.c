@@ -48,7 +48,7 @@ static const struct attack attacks[] = {
     {"dma", attack_dma, false, "0 reached"},
     {"disk-admin", attack_disk_admin, false, "alive"},
     {"disk-dma", attack_disk_dma, false, "0 reached"},
-    {"disk-flood", attack_disk_flood, false, "cut off, or nothing reached"},
+    {"disk-flood", attack_disk_flood, true, "cut off, or nothing reached"},
     {"disk-storm", attack_disk_storm, true, "stopped from outside"},
     {"disk-reboot", attack_disk_reboot, true, "0 left in the next life"},
     {"dma-loop", attack_dma_loop, true, "stopped from outside"},
