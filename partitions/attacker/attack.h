@@ -95,6 +95,7 @@ void attack_nmi_stay(void);
 void attack_pci_scan(void);
 void attack_pci_foreign(void);
 void attack_pci_lanes(void);
+void attack_pci_race(void);
 void attack_pci_own(void);
 void attack_pci_bars(void);
 void attack_pci_command(void);

@@ -6,6 +6,7 @@
 
 #include "attack.h"
 #include "bh_mmio.h"
+#include "lib.h"
 
 #define ADDRESS_PORT 0xcf8u
 #define DATA_PORT 0xcfcu
@@ -206,6 +207,57 @@ void attack_pci_lanes(void)
     bh_port_out(ADDRESS_PORT, 4, address & ~ENABLE);
     expect_port("data without enable", DATA_PORT, 4, ~0u);
     verdict(surprises == 0, "%u surprises", surprises);
+}
+
+/* --- two cores, one latch ---------------------------------------------------------------------------------------------------- */
+
+#define ROUNDS 30000u
+#define COMMAND_INIT 0x4500u
+
+static volatile bool racing, raced;
+
+static void racer(void *unused)
+{
+    uint32_t address = 1;
+
+    (void)unused;
+    while (racing) {
+        address = address * 1664525u + 1013904223u;
+        bh_port_out(ADDRESS_PORT, 4, address | ENABLE);
+        (void)bh_port_in((uint16_t)(DATA_PORT + (address >> 8 & 3)), 1);
+        raced = true;
+    }
+}
+
+/* One core changes the address while the other reads and writes data: it finds registers of its own or nobody's, never another's. */
+void attack_pci_race(void)
+{
+    struct bh_pci pci;
+    unsigned others = 0;
+
+    if (!function_own(&pci))
+        return;
+    uint32_t own = bh_pci_read(pci.bdf, 0, 4), bridge = bh_pci_read(0, 0, 4);
+    racing = true;
+    raced = false;
+    bh_cores[1].work = 0;
+    bh_cores[1].up = false;
+    bool came = bh_cpu_start(1, racer, 0);
+    for (unsigned i = 0; i < ROUNDS && came; i++) {
+        bh_port_out(ADDRESS_PORT, 4, ENABLE | (i & 1 ? 0x1f00u << 8 : (uint32_t)pci.bdf << 8) | 0x3c);
+        if (i & 2)
+            bh_port_out(DATA_PORT, 4, i);
+        uint32_t ids = bh_pci_read((uint16_t)(i * 8), 0, 4);
+        others += (ids & 0xffff) == 0x8086 || (ids & 0xffff) == 0x1022; /* the machine's chipset, which is at every turn */
+        if (i % 1024 == 0)
+            bh_watchdog_pet();
+    }
+    racing = false;
+    bh_sleep_ns(10000000);
+    if (came)
+        apic_send(1, COMMAND_INIT);
+    verdict(came && raced && others == 0 && bh_pci_read(pci.bdf, 0, 4) == own && bh_pci_read(0, 0, 4) == bridge,
+            "%u of others, second core %s", others, came && raced ? "raced" : "did not come");
 }
 
 /* --- its own function ---------------------------------------------------------------------------------------------------------- */

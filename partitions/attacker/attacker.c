@@ -37,6 +37,7 @@ static const struct attack attacks[] = {
     {"pci-scan", attack_pci_scan, false, "its own alone"},
     {"pci-foreign", attack_pci_foreign, false, "0 answered"},
     {"pci-lanes", attack_pci_lanes, false, "0 surprises"},
+    {"pci-race", attack_pci_race, false, "0 of others"},
     {"pci-own", attack_pci_own, false, "0 surprises"},
     {"pci-bars", attack_pci_bars, false, "0 moved"},
     {"pci-command", attack_pci_command, false, "0 surprises"},

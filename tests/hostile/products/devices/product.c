@@ -13,7 +13,7 @@ const struct product product = {
             {
                 .name = "attacker",
                 .kind = IMAGE_UNIKERNEL,
-                .cores = 1,
+                .cores = 2,
                 .memory = MIB(32),
                 .devices = {{.role = "edu0"}},
                 .restart = {.never = true},
