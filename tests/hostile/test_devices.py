@@ -6,7 +6,8 @@ import re
 import lib
 import pytest
 
-from device_rig import PATTERN, DeviceRig, refused
+from device_rig import COMMAND_MASTER, PATTERN, DeviceRig, refused
+from rig import OURS
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(400)]
 ROLE = "edu0"
@@ -95,3 +96,18 @@ def test_sep3_sep5_what_others_may_not_either(rig):
 
 def test_attacker_was_never_stopped(rig):
     rig.state("attacker", "running .* started 1 times")
+
+
+def test_sep1_sep9_end_of_a_life_while_its_device_writes(rig):
+    """AC-31, AC-49: below the rate that cuts it off. Nothing of it gets through any more; it has no reset, so that there is no further life."""
+    rig.begin("dma-loop")
+    rig.drain(5)
+    rig.nobody_noticed()
+    place = rig.place()
+    rig.keys_to_silent("attacker")
+    rig.attention("r")
+    rig.since(place, OURS + "partition attacker: .*it never starts again: a device of it has no reset")
+    rig.nobody_noticed()
+    rig.nowhere(PATTERN)
+    own, _, _ = rig.function_of(ROLE)
+    assert not rig.words(rig.ecam + (own << 12), 2)[1] & COMMAND_MASTER, "its device may still be a bus master"
