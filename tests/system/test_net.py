@@ -85,6 +85,7 @@ def test_pages_and_files(web):
     assert web.get("/files/none")[0].status == 404
     status = web.status()
     assert status["name"] == "httpd" and status["net"]["ipv4"] == "10.0.2.15/24" and status["net"]["link"]
+    web.machine.seen(r"httpd\| httpd: IPv6 http://\[fec0::5054:ff:fe12:3456\]/")  # as QEMU's router announces it
 
 
 @pytest.mark.qemu

@@ -185,6 +185,8 @@ static bool buffers_make(void)
 
 err_t card_open(struct netif *netif)
 {
+    static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
+
     interface = netif;
     problem = 0;
     if (!bh_pci_find(E1000E_VENDOR, E1000E_ID, 0, &pci))
@@ -207,6 +209,7 @@ err_t card_open(struct netif *netif)
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = send_frame;
     netif_set_mld_mac_filter(netif, group_filter);
+    e1000e_group_join(&nic, all_nodes); /* lwIP takes it for granted: routers announce themselves there */
     card_check();
     return ERR_OK;
 }
