@@ -162,7 +162,7 @@ def test_threats_name_what_is_there():
     assert named(text, "system") - systems == set()
     for test, names in re.findall(r"^\| `(tests/hostile/\w+\.py)`.*? \| (.*) \|$", (ROOT / "docs/threats.md").read_text(), re.M):
         for name in re.findall(r"`([\w-]+)`", names):
-            assert re.search(rf'"{name}\b', (ROOT / test).read_text()), f"{test}: {name}"
+            assert re.search(rf'(?:"|\}} ){name}\b', (ROOT / test).read_text()), f"{test}: {name}"
 
 
 def test_threats_have_every_class_that_code_names():
