@@ -57,6 +57,16 @@ static uint64_t iommu_pages(const struct board *board, const struct device_plan 
     return POOL_VTD_COMMON + buses(devices) * POOL_VTD_BUS + count * POOL_VTD_UNIT + units(entries * POOL_VTD_ENTRY, PAGE_SIZE);
 }
 
+/* Tables of large pages that map a partition's memory on one of its cores: a range of the board's RAM may begin and end in the middle of
+ * a GiB. */
+static uint64_t direct_pages(const struct board *board, uint64_t memory)
+{
+    uint64_t pages = memory / GIB(1);
+    for (uint32_t i = 0; i < board->ram_count && i < BOARD_MAX_RAM; i++)
+        pages += board->ram[i].size >= LARGE_SIZE ? 2 : 0;
+    return pages;
+}
+
 /* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
  * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; the tables that map all
  * these. */
@@ -65,7 +75,7 @@ uint32_t pool_pages(const struct product *product, const struct board *board, co
     uint64_t pages = POOL_COMMON + POOL_BOARD_CORE * (uint64_t)board->core_count + iommu_pages(board, devices);
     for (unsigned i = 0; i < product_partitions(product); i++) {
         const struct partition_spec *spec = &product->partitions[i];
-        pages += spec->cores * (POOL_CORE + spec->memory / GIB(1)) + POOL_PARTITION + nested_pages(board, spec->memory);
+        pages += spec->cores * (POOL_CORE + direct_pages(board, spec->memory)) + POOL_PARTITION + nested_pages(board, spec->memory);
         if (devices->count[i] != 0)
             pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
     }

@@ -7,16 +7,16 @@
 #include "plan_devices.h"
 
 /* arch/x86/mm/hostmap.c, arch/x86/virt, core/partition.c */
-#define POOL_COMMON 64u      /* tables that map all that is common */
-#define POOL_BOARD_CORE 40u  /* each core of the board: stacks, control blocks, tables */
-#define POOL_CORE 8u         /* each core of a partition; and a table for each GiB of its memory */
-#define POOL_PARTITION 48u   /* rings, maps, the ABI area and the tables above it */
+#define POOL_COMMON 20u      /* tables that map all that is common (7), maps (5), the parking guest (5) */
+#define POOL_BOARD_CORE 20u  /* a core of the board: block, stacks (8), tables (6), control blocks (3), a larger image zone (3) */
+#define POOL_CORE 4u         /* a core of a partition: control block, CPUID answers, tables above those of its GiBs (2) */
+#define POOL_PARTITION 20u   /* ABI (7), ring (9), nested tables of the ABI (2) and where memory goes on behind the PCI hole (1) */
 #define POOL_NESTED_UPPER 2u /* nested tables above those of a GiB */
 #define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
 
 /* core/pci.c, core/msix.c */
 #define POOL_FUNCTION 1u     /* each function of the plan: its configuration space as its owner sees it, masks, MSI-X */
-#define POOL_NESTED_BARS 4u  /* a partition with functions: nested tables of the GiBs below 4 GiB that have BARs and no RAM */
+#define POOL_NESTED_BARS 3u  /* a partition with functions: nested tables of the GiBs below 4 GiB that have BARs and no RAM */
 #define POOL_NESTED_BAR 1u   /* a BAR up to 2 MiB: its table of small pages */
 #define POOL_NESTED_LARGE 4u /* a larger one: tables around those pages of MSI-X table and PBA that are not mapped */
 
