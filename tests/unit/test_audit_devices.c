@@ -143,6 +143,10 @@ static void test_registers_of_the_board(void **state)
     }
     for (unsigned i = 0; i < ARRAY_SIZE(not_mine); i++)
         assert_false(audit_board_register(not_mine[i], PAGE_SIZE));
+    board_found.iommu.kind = IOMMU_AMDVI; /* 16 KiB each: its rings' pointers are in the third page */
+    assert_true(audit_board_register(0xfed92000, PAGE_SIZE));
+    assert_true(audit_board_register(0xfed94000, PAGE_SIZE));
+    assert_false(audit_board_register(0xfed95000, PAGE_SIZE));
     board_found.pci.ecam = 0; /* ports only */
     assert_false(audit_board_register(0, MIB(16)));
     board_found.pci.ecam = 0xb0000000;

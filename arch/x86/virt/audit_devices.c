@@ -10,7 +10,7 @@
 #define REQUESTERS 0x10000u
 #define FIRST_VECTOR 16u
 #define APIC_REGISTERS 0xfee00000u
-#define REGISTERS_SIZE 0x100000u /* what the CPU takes for the local APIC, and a unit's at most */
+#define APIC_SIZE 0x100000u /* what the CPU takes for messages */
 #define NAME "%02x:%02x.%u"
 #define NAMED(requester) (requester) >> 8, (requester) >> 3 & 31u, (requester)&7u
 
@@ -28,11 +28,12 @@ bool audit_board_register(uint64_t hpa, uint64_t size)
 {
     const struct board *machine = plan.board;
     uint64_t ecam_size = machine->pci.ecam ? (machine->pci.last_bus + 1ull) << 20 : 0;
+    uint64_t unit_size = machine->iommu.kind == IOMMU_AMDVI ? 4 * PAGE_SIZE : PAGE_SIZE;
 
     for (unsigned i = 0; i < machine->iommu.unit_count; i++)
-        if (range_overlap(hpa, size, machine->iommu.units[i], PAGE_SIZE))
+        if (range_overlap(hpa, size, machine->iommu.units[i], unit_size))
             return true;
-    return range_overlap(hpa, size, machine->ioapic.base, PAGE_SIZE) || range_overlap(hpa, size, APIC_REGISTERS, REGISTERS_SIZE) ||
+    return range_overlap(hpa, size, machine->ioapic.base, PAGE_SIZE) || range_overlap(hpa, size, APIC_REGISTERS, APIC_SIZE) ||
            range_overlap(hpa, size, machine->pci.ecam, ecam_size);
 }
 
