@@ -107,6 +107,7 @@ void attack_irq_storm(void);
 void attack_dma(void);
 void attack_dma_loop(void);
 void attack_disk_admin(void);
+void attack_disk_steal(void);
 void attack_disk_dma(void);
 void attack_disk_flood(void);
 void attack_disk_storm(void);

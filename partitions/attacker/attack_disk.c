@@ -81,6 +81,24 @@ void attack_disk_admin(void)
     verdict(!wrong, "%s, %u refused, %u done, %u new starts", wrong ? wrong : "alive", refused, done, starts);
 }
 
+/* What the emulated disk does not keep apart, and no hypervisor can, as the queues lie in their owner's memory: anybody may detach a
+ * namespace from anybody. The first one is a neighbour's. */
+void attack_disk_steal(void)
+{
+    static uint16_t list[NVME_PAGE / 2];
+    const uint32_t detach[16] = {[0] = 0x15, [1] = 1, [10] = 1};
+    const char *wrong = take(1);
+    unsigned detached = 0;
+    uint32_t result;
+
+    for (unsigned controller = 0; controller < 8 && !wrong; controller++) {
+        list[0] = 1;
+        list[1] = (uint16_t)controller;
+        detached += nvme_admin(&disk, detach, list, &result) == 0;
+    }
+    verdict(!wrong, "%u detached, %s", detached, wrong ? wrong : "alive");
+}
+
 /* --- addresses ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool disk_fill(uint64_t *memory, uint64_t blocks)

@@ -48,6 +48,7 @@ static const struct attack attacks[] = {
     {"irq-storm", attack_irq_storm, false, "alive"},
     {"dma", attack_dma, false, "0 reached"},
     {"disk-admin", attack_disk_admin, false, "alive"},
+    {"disk-steal", attack_disk_steal, false, "what the disk grants"},
     {"disk-dma", attack_disk_dma, false, "0 reached"},
     {"disk-flood", attack_disk_flood, true, "cut off, or nothing reached"},
     {"disk-storm", attack_disk_storm, true, "stopped from outside"},

@@ -110,7 +110,7 @@ class DeviceRig(Rig):
     def check_message(self, address, upper, data, index):
         assert upper == 0 and address >> 20 == 0xFEE, f"message of the hardware: {upper:#x} {address:#x} {data:#x}"
         if lib.IOMMU == "vtd":  # remappable, the function's own entry: VT-d 5.1.2.2
-            assert address & 0x10 and (address >> 5 & 0x7FFF) + (data if address & 8 else 0) >= index, f"message of the hardware: {address:#x} {data:#x}"
+            assert address & 0x10 and (address >> 5 & 0x7FFF, data) == (index, 0), f"message of the hardware: {address:#x} {data:#x}"
 
     def nowhere(self, *patterns):
         """None of these bytes in anybody's memory but the attacker's."""

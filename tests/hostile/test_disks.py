@@ -7,7 +7,7 @@ import lib
 import pytest
 
 from device_rig import DISK_PATTERN, DeviceRig, refused
-from rig import OURS
+from rig import OURS, said_by
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(400)]
 ROLE = "disk0.vf2"
@@ -94,3 +94,13 @@ def test_sep9_restart_with_requests_under_way(rig):
         rig.lives_again(place)
     rig.nobody_noticed()
     watched(rig, "pci-own", 180)
+
+
+@pytest.mark.long
+def test_exclusion_what_the_emulated_disk_grants_to_everybody():
+    """AC-38: the queues lie in their owners' memory, so that only the disk could refuse this command, and QEMU's does not. If this fails, the
+    caveat may go."""
+    with DeviceRig("tests/hostile/products/disks") as rig:
+        rig.keys_to("attacker")
+        rig.type("disk-steal\r", said_by("attacker", r"attack disk-steal: .* [1-9] detached"), said_by("load", "diskcheck BAD"), timeout=60)
+        rig.witness_steady()
