@@ -11,6 +11,7 @@ LOAD = re.compile(said_by("load", r"diskcheck (\S+) (\d+) rounds=(\d+) .*bad=(\d
 # What says where the tables are, and that they are used: VT-d 11.4, AMD IOMMU 3.4.
 UNITS = {"vtd": (0xFED90000, (0x1C, 0x20, 0x24, 0x38, 0xB8, 0xBC)), "amdvi": (0xFED80000, (0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x28))}
 COMMAND_MASTER = 0x4
+STATUS_PIN = 0x00080000  # the device would raise its pin, which is off
 CAP_MSI, CAP_MSIX, CAP_EXPRESS = 0x05, 0x11, 0x10
 # What attack_dma.c and attack_disk.c write, as much of it as is in no register of the attacker's.
 PATTERN = 0x6BA0D3A5C4E10F7D.to_bytes(8, "little") * 8
@@ -74,7 +75,7 @@ class DeviceRig(Rig):
 
     def allowed_bits(self, space):
         """By word: what the owner of this function may change in the hardware."""
-        allowed = {0x04 // 4: COMMAND_MASTER}
+        allowed = {0x04 // 4: COMMAND_MASTER | STATUS_PIN}
         msi, msix = self.capability(space, CAP_MSI), self.capability(space, CAP_MSIX)
         if msix:
             allowed[msix // 4] = 0xC0000000
