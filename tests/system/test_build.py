@@ -180,6 +180,18 @@ def test_compdb_leaves_the_tree_clean():
     assert ignored.returncode == 0
 
 
+@pytest.mark.parametrize("file, says", [(None, "board.mk does not exist"), ("VIRT := intel\n", 'VIRT = "intel" in .*: give svm')])
+def test_board_without_a_vendor_is_refused(tmp_path, file, says):
+    """Before anything is built, in one line."""
+    board = tmp_path / "half"
+    shutil.copytree(ROOT / "board/qemu-q35-amd", board)
+    (board / "board.mk").unlink()
+    if file:
+        (board / "board.mk").write_text(file)
+    status, output = make(f"BOARD={board}", "check-config")
+    assert status != 0 and re.fullmatch(rf"Makefile:\d+: \*\*\* .*{says}.*  Stop\.\n", output), output
+
+
 def test_release_image_of_a_real_board(tmp_path):
     board = tmp_path / "real"
     shutil.copytree(ROOT / "board/qemu-q35-amd", board)
