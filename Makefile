@@ -32,7 +32,11 @@ endif
 ifeq ($(wildcard $(board_dir)/board.c),)
 $(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ or a path with a slash)
 endif
+ifeq ($(wildcard $(board_dir)/board.mk),)
+$(error no board "$(BOARD)": $(board_dir)/board.mk does not exist. It names the CPU vendor (VIRT) and how the board is run)
+endif
 include $(board_dir)/board.mk
+$(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.mk: give svm for AMD or vmx for Intel))
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long

@@ -71,7 +71,7 @@ void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what)
     atomic_store_explicit(&partition->denied.kind, kind, memory_order_relaxed);
     atomic_store_explicit(&partition->denied.what, what, memory_order_relaxed);
     before = atomic_fetch_add_explicit(&partition->denied.count, 1, memory_order_relaxed);
-    if (before == 0)
+    if (plan.tick_off && before == 0)
         vcpu_housekeeping_wake(); /* the second that it counts in is to end */
     if (before >= partition->plan->denied.per_second && partition->plan->denied.action != ACTION_LOG)
         partition_stop(vcpu, CAUSE_DENIED, kind, what, 0);

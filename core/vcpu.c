@@ -100,7 +100,7 @@ void vcpu_serve(struct vcpu *vcpu)
         partition_parked(vcpu);
     if (requests & REQUEST_START)
         partition_bring_up(vcpu);
-    if (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START))
+    if (plan.tick_off && (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START)))
         vcpu_housekeeping_wake(); /* these speak */
     if (!partition_running(vcpu) || (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START)))
         return; /* what follows concerns a running guest, and came in its present life */

@@ -24,10 +24,12 @@ BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",
          "tests/system/test_linux.py::test_small_linux_from_start_to_power_off",
          *(f"tests/system/test_build.py::test_run_{name}" for name in ("without_a_terminal_ends_by_itself", "restores_the_terminal"))]
-# What `make check` has of these: 3 minutes.
+# What `make check` has of these, at most 6 minutes; the run without the slow tick on one board.
 BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_console.py", "tests/system/test_steady.py",
              "tests/system/test_entry.py",
              "tests/system/test_build.py::test_run_restores_the_terminal"]
+BOCHS_ONCE = {"bochs-svm": ["--deselect", "tests/system/test_steady.py::test_perf1_ten_cpuids_of_the_housekeeping_core_with_the_tick_off",
+                            "--deselect", "tests/system/test_steady.py::test_perf1_no_exit_of_the_housekeeping_core_with_the_tick_off"]}
 NEEDS = {"pytest": 600, "mutant": 150, "boards": 180}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off
 passed = failed = 0
@@ -191,7 +193,8 @@ def bochs(tests):
     """On each board of Bochs; all that concern the CPU alone if none are named."""
     for board in BOCHS_BOARDS:
         os.environ["TEST_BOARD"] = board
-        pytest("-m", "not long and not boards", *(tests or BOCHS))
+        few = [*tests, *BOCHS_ONCE.get(board, [])] if tests else BOCHS
+        pytest("-m", "not long and not boards", *few)
     os.environ.pop("TEST_BOARD", None)
 
 

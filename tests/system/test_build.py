@@ -125,8 +125,7 @@ def test_product_outside_the_tree(tmp_path):
     shutil.copytree(ROOT / "board/qemu-q35-amd", board)
     with Machine(folder, board) as machine:
         machine.running("greeter")
-        machine.line("greeter", "greetings from outside")
-        machine.ours("greeter.*7")
+        machine.seen(r"greeter\| greetings from outside", "partition greeter: exit, value 0x7")  # in either order: docs/console.md
 
 
 def test_program_without_sources_is_refused(tmp_path):
@@ -179,6 +178,18 @@ def test_compdb_leaves_the_tree_clean():
     assert (ROOT / "compile_commands.json").exists()
     ignored = subprocess.run(["git", "check-ignore", "-q", "compile_commands.json"], cwd=ROOT)
     assert ignored.returncode == 0
+
+
+@pytest.mark.parametrize("file, says", [(None, "board.mk does not exist"), ("VIRT := intel\n", 'VIRT = "intel" in .*: give svm')])
+def test_board_without_a_vendor_is_refused(tmp_path, file, says):
+    """Before anything is built, in one line."""
+    board = tmp_path / "half"
+    shutil.copytree(ROOT / "board/qemu-q35-amd", board)
+    (board / "board.mk").unlink()
+    if file:
+        (board / "board.mk").write_text(file)
+    status, output = make(f"BOARD={board}", "check-config")
+    assert status != 0 and re.fullmatch(rf"Makefile:\d+: \*\*\* .*{says}.*  Stop\.\n", output), output
 
 
 def test_release_image_of_a_real_board(tmp_path):

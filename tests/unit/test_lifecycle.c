@@ -997,10 +997,15 @@ static void perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_som
 
 static void with_a_tick_none_is_ordered(void **state)
 {
+    unsigned before;
+
     (void)state;
     start(1);
     seen.console_busy = true;
+    before = fake.kicks[plan.housekeeping];
+    fake.core = 2;
     hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
+    assert_int_equal(fake.kicks[plan.housekeeping], before + 1); /* its first words are not held back by its start */
     settle();
     nmi_on_housekeeping();
     assert_int_equal(fake.tick_starts, 0);
