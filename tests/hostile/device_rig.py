@@ -9,7 +9,7 @@ from rig import OURS, Rig, said_by
 
 LOAD = re.compile(said_by("load", r"diskcheck (\S+) (\d+) rounds=(\d+) .*bad=(\d+) errors=(\d+) failures=(\d+) .*\r"))
 # What says where the tables are, and that they are used: VT-d 11.4, AMD IOMMU 3.4.
-UNITS = {"vtd": (0xFED90000, (0x1C, 0x20, 0x24, 0x38, 0xB8, 0xBC)), "amdvi": (0xFED80000, (0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x28))}
+UNITS = {"vtd": (0xFED90000, (0x1C, 0x20, 0x24, 0xB8, 0xBC)), "amdvi": (0xFED80000, (0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x28))}
 COMMAND_MASTER = 0x4
 STATUS_PIN = 0x00080000  # the device would raise its pin, which is off
 CAP_MSI, CAP_MSIX, CAP_EXPRESS = 0x05, 0x11, 0x10
@@ -26,7 +26,9 @@ class DeviceRig(Rig):
         self.ecam = int(re.search(r"\.ecam = (0x[0-9a-f]+)", board)[1], 16)
         last_bus = int(re.search(r"\.last_bus = (\d+)", board)[1])
         self.seen(said_by("load", r"diskcheck ok \d+ rounds=[1-9]"), timeout=90)
-        self.functions = [bdf for bdf in range((last_bus + 1) * 256) if self.words(self.ecam + (bdf << 12), 1) != [0xFFFFFFFF]]
+        owned = {int(found, 16) for found in re.findall(r"\.requester = (0x[0-9a-f]+), /\*.*\n.*\.partition", self.plan)}  # VFs have no ids of their own
+        present = {bdf for bdf in range((last_bus + 1) * 256) if self.words(self.ecam + (bdf << 12), 1) != [0xFFFFFFFF]}
+        self.functions = sorted(present | owned)
 
     # --- the plan ---
 

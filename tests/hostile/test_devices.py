@@ -106,7 +106,8 @@ def test_sep1_sep9_end_of_a_life_while_its_device_writes(rig):
     place = rig.place()
     rig.keys_to_silent("attacker")
     rig.attention("r")
-    rig.since(place, OURS + "partition attacker: .*it never starts again: a device of it has no reset")
+    rig.since(place, OURS + r"partition attacker: function edu0 \(\S+\): it has no reset; the partition cannot start again",
+              OURS + "partition attacker: stopped")
     rig.nobody_noticed()
     rig.nowhere(PATTERN)
     own, _, _ = rig.function_of(ROLE)
