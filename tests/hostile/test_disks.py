@@ -92,6 +92,7 @@ def test_sep9_restart_with_requests_under_way(rig):
         place = rig.place()
         rig.end("disk-reboot", "reboot, .*action: restart", then=": running, life")
         rig.lives_again(place)
+        assert not rig.words(rig.function_of(ROLE)[2] + 0x14, 1)[0] & 1, "the controller was not reset"
     rig.nobody_noticed()
     watched(rig, "pci-own", 180)
 

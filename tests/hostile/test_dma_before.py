@@ -15,7 +15,7 @@ DEVICE = "00:02.0"
 
 
 def by_instructions(command):
-    return [word.replace("thread=multi", "thread=single") for word in command] + ["-icount", "shift=2,sleep=off"]
+    return [word.replace("thread=multi", "thread=single") for word in command] + ["-icount", "shift=5,sleep=off"]
 
 
 def code(build):
