@@ -49,7 +49,7 @@ def test_sep1_dma_started_by_the_boot_loader(tmp_path):
     assert any(text[target - physical :][:SIZE])
     image = make_iso(build, tmp_path, lambda tree: start_dma(tree, target))
     with Machine("minimal", image=image, change_command=by_instructions) as machine:
-        machine.running(timeout=200)
+        machine.running(timeout=60)
         path = tmp_path / "code"
         machine.monitor(f'pmemsave {physical:#x} {len(text):#x} "{path}"')
         changed = [physical + i for i, (was, now) in enumerate(zip(text, path.read_bytes())) if was != now]
