@@ -60,7 +60,8 @@ void bh_timer_periodic(uint64_t period, bh_handler handler)
 }
 
 /* Under a periodic timer its next tick is the wake-up: there is one timer. A one-shot that is left over when something else
- * woke us does no harm: it wakes once more. */
+ * woke us does no harm: it wakes once more. So one that comes earlier than it must is left as it is, instead of being set
+ * anew at each wait; one that is overdue is not trusted. */
 void bh_wait(uint64_t deadline)
 {
     struct core *core = this_core();
@@ -68,7 +69,7 @@ void bh_wait(uint64_t deadline)
 
     if (now >= deadline)
         return;
-    if (core->periodic == 0 && deadline != UINT64_MAX && core->armed != deadline) {
+    if (core->periodic == 0 && deadline != UINT64_MAX && (core->armed <= now || deadline < core->armed)) {
         bh_irq_handler(BH_VECTOR_TIMER, on_timer);
         apic_timer(deadline - now, BH_VECTOR_TIMER, false);
         core->armed = deadline;

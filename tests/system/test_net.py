@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 
+import messages
 from lib import PATIENCE, ROOT, Machine, build_product
 
 NET = "tests/system/products/net"
@@ -100,6 +101,23 @@ def test_one_hundred_megabytes_arrive_as_they_were(web):
     connection.close()
     assert received == size
     assert seen.hexdigest() == hashlib.sha256(pattern(size)).hexdigest()
+
+
+def exits(web):
+    counters = web.machine.key("c", rf"{messages.OURS}core \d+, httpd/0: .*\n(?:{messages.OURS}   .*\n)+")[0]
+    return {kind: int(count) for kind, count in re.findall(r"([a-z_]+) (\d+)", counters.split("hypervisor", 1)[1])}
+
+
+@pytest.mark.qemu
+def test_a_request_costs_few_exits(web):
+    """The end of each interrupt, of which QEMU's interrupt controller knows no other way, and now and then the timer."""
+    before, connection = exits(web), web.connect()
+    for _ in range(1000):
+        connection.request("GET", "/status.json")
+        connection.getresponse().read()
+    after = exits(web)
+    grown = {kind: after[kind] - before.get(kind, 0) for kind in after if after[kind] != before.get(kind, 0)}
+    assert grown.pop("msr_write") < 4000 and set(grown) <= {"kick"}, grown
 
 
 @pytest.mark.qemu

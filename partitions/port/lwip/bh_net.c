@@ -129,7 +129,8 @@ void bh_net_wait(uint64_t deadline)
 
     if (more || sleep == 0)
         return;
-    timer = sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? UINT64_MAX : now + sleep * MS;
+    timer =
+        sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? UINT64_MAX : (now / MS + sleep) * MS; /* on lwIP's clock: it stays the same */
     if (has_card && next_check < timer)
         timer = next_check;
     bool were_on = bh_irq_off();
