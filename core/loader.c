@@ -111,6 +111,7 @@ static void start_info_write(struct partition *partition)
     info->x2apic = partition->plan->apic == APIC_X2APIC;
     info->files = partition->plan->payload.files.v;
     info->files_size = partition->plan->payload.files_size;
+    info->dma_offset = partition->plan->dma_offset;
     text_copy(info->name, sizeof(info->name), partition->plan->name);
     text_copy(info->args, sizeof(info->args), partition->plan->args ? partition->plan->args : "");
 }

@@ -109,6 +109,7 @@ const struct rule rules[] = {
     {"CFG-204", rule_memory_limit, "a partition has at most 256 GiB"},
     {"CFG-205", rule_memory_sum, "the partitions' memory fits the board's RAM above the hypervisor"},
     {"CFG-206", rule_memory_payloads, "it still fits when the image zone has its real size"},
+    {"CFG-207", rule_unsafe_memory, "without an IOMMU the memory of a partition with a device is one piece"},
 
     {"CFG-301", rule_watchdog_period, "a watchdog's period is at least two ticks"},
     {"CFG-302", rule_watchdog_grace, "a watchdog's boot grace is at least its period"},

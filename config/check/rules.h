@@ -34,6 +34,7 @@ RULE(rule_memory_linux);
 RULE(rule_memory_limit);
 RULE(rule_memory_sum);
 RULE(rule_memory_payloads);
+RULE(rule_unsafe_memory);
 
 /* rules_life.c: watchdogs, restarts, actions */
 RULE(rule_watchdog_period);

@@ -77,3 +77,18 @@ void rule_memory_payloads(struct check *check)
               "make the images smaller, take memory from a partition or choose a larger board",
               "%llu MiB of payloads, %llu MiB missing", MIB_OF(check->payload_bytes), MIB_OF(missing + LARGE_SIZE - 1));
 }
+
+/* Drivers are told of one distance between their addresses and the machine's. */
+void rule_unsafe_memory(struct check *check)
+{
+    struct layout layout = {0};
+    if (!check->board->unsafe_dma || check_has(check, "CFG-205") || !layout_makes_sense(check) ||
+        !layout_hypervisor(check->product, check->board, check->payload_bytes, &layout))
+        return;
+    layout_memory(check->product, check->board, &layout);
+    EACH_PARTITION(p, check)
+    if (!layout_dma_plain(&layout, (unsigned)(p - check->product->partitions)))
+        found(check, (struct place){"product", p, "memory"},
+              "without an IOMMU the memory of a partition with a device is one piece: its drivers are told where that is",
+              "give it less memory, or name it before the others", "%llu MiB in several pieces", MIB_OF(p->memory));
+}

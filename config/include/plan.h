@@ -99,7 +99,8 @@ struct plan_partition {
     uint32_t core_count;
     const struct plan_ram *ram; /* ascending by gpa, the first at gpa 0 */
     uint32_t ram_count;
-    uint64_t memory; /* sum of ram sizes */
+    uint64_t memory;     /* sum of ram sizes */
+    uint64_t dma_offset; /* what its devices call guest-physical 0 */
     struct plan_payload payload;
     enum apic_mode apic;
     struct watchdog_spec watchdog;

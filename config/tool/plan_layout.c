@@ -64,6 +64,7 @@ bool layout_cores(const struct product *product, const struct board *board, stru
 bool layout_hypervisor(const struct product *product, const struct board *board, uint64_t payload_bytes, struct layout *layout)
 {
     devices_plan(product, board, &layout->devices);
+    layout->unsafe_dma = board->unsafe_dma && board->iommu.kind == IOMMU_NONE;
     layout->pool_pages = pool_pages(product, board, &layout->devices);
     layout->hypervisor = HYPERVISOR_BASE;
     /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
@@ -136,4 +137,18 @@ uint64_t layout_memory(const struct product *product, const struct board *board,
     for (uint32_t i = 0; i < layout->partition_count; i++)
         missing += partition_memory(board, product->partitions[i].memory, &cursor, &layout->partitions[i]);
     return missing;
+}
+
+bool layout_dma_plain(const struct layout *layout, unsigned partition)
+{
+    const struct layout_partition *p = &layout->partitions[partition];
+    for (uint32_t i = 1; i < p->ram_count && layout->unsafe_dma && layout->devices.count[partition]; i++)
+        if (p->ram[i].hpa.v - p->ram[i].gpa.v != p->ram[0].hpa.v)
+            return false;
+    return true;
+}
+
+uint64_t layout_dma_offset(const struct layout *layout, unsigned partition)
+{
+    return layout->unsafe_dma && layout->devices.count[partition] ? layout->partitions[partition].ram[0].hpa.v : 0;
 }

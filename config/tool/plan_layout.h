@@ -31,6 +31,7 @@ struct layout {
     struct layout_partition partitions[PRODUCT_MAX_PARTITIONS];
     uint32_t partition_count;
     struct device_plan devices;
+    bool unsafe_dma; /* of the board */
 };
 
 /* Give each partition its cores, in table order. A physical core's SMT siblings go to the partition that has the first of
@@ -42,6 +43,11 @@ bool layout_hypervisor(const struct product *product, const struct board *board,
 
 /* Give each partition its memory, in table order, from layout->free on. Returns the bytes that found no room. */
 uint64_t layout_memory(const struct product *product, const struct board *board, struct layout *layout);
+
+/* What is added to an address in this partition's RAM where its devices see the machine's own addresses: nothing with an IOMMU or without devices.
+ * layout_dma_plain(): its RAM is in one piece, so that this holds for all of it. */
+uint64_t layout_dma_offset(const struct layout *layout, unsigned partition);
+bool layout_dma_plain(const struct layout *layout, unsigned partition);
 
 /* Bytes of board RAM from `from` on that can be given in pieces of 2 MiB. */
 uint64_t layout_available(const struct board *board, uint64_t from);

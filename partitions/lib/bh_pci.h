@@ -64,11 +64,9 @@ bool bh_pci_interrupt(struct bh_pci *pci, unsigned index, unsigned core, void (*
 unsigned bh_vector_take(void (*fn)(void *arg), void *arg);
 
 /* --- memory for devices ------------------------------------------------------------------------------------------------------ */
-/* Zeroed; `alignment` a power of two. A device finds all memory at the address that the program uses. 0: no memory. */
+/* Zeroed; `alignment` a power of two. 0: no memory. */
 void *bh_dma_memory(size_t size, size_t alignment);
-static inline uint64_t bh_dma_address(const volatile void *memory)
-{
-    return (uint64_t)(uintptr_t)memory;
-}
+/* Where a device finds it: with an IOMMU all memory is at the address that the program uses. */
+uint64_t bh_dma_address(const volatile void *memory);
 
 #endif

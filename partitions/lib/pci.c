@@ -314,3 +314,8 @@ void *bh_dma_memory(size_t size, size_t alignment)
         memset(memory, 0, size);
     return memory;
 }
+
+uint64_t bh_dma_address(const volatile void *memory)
+{
+    return (uint64_t)(uintptr_t)memory + bh_start_info()->dma_offset;
+}

@@ -130,6 +130,11 @@ void *bh_dma_memory(size_t size, size_t alignment)
     return memory;
 }
 
+uint64_t bh_dma_address(const volatile void *memory)
+{
+    return (uintptr_t)memory + FAKE_DMA_OFFSET;
+}
+
 /* --- bh_mmio.h --------------------------------------------------------------------------------------------------------------- */
 
 static unsigned offset_of(const volatile void *address, unsigned size)

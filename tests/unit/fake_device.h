@@ -28,6 +28,13 @@ extern struct fake_device {
     unsigned delivered;
 } fake;
 
+/* The device counts its addresses of memory from elsewhere than the driver does: what it is given, and what is there. */
+#define FAKE_DMA_OFFSET 0x100000000000ull
+static inline void *fake_dma(uint64_t address)
+{
+    return (void *)(uintptr_t)(address - FAKE_DMA_OFFSET);
+}
+
 void fake_device_reset(void);
 void fake_pass(uint64_t ns);         /* time */
 void fake_interrupt(unsigned index); /* the device raises it: delivered once the core allows it */

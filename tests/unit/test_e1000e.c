@@ -62,7 +62,7 @@ struct descriptor {
 
 static struct descriptor *ring(unsigned base, unsigned index)
 {
-    return (struct descriptor *)(uintptr_t)(R(base) | (uint64_t)R(base + 4) << 32) + index;
+    return (struct descriptor *)fake_dma(R(base) | (uint64_t)R(base + 4) << 32) + index;
 }
 
 static void transmit(void)
@@ -73,7 +73,7 @@ static void transmit(void)
         struct descriptor *d = ring(0x3800, R(0x3810));
         uint8_t command = (uint8_t)(d->checksum >> 8);
         assert_true(device.sent_length + d->length <= sizeof(device.sent));
-        memcpy(device.sent + device.sent_length, (void *)(uintptr_t)d->address, d->length);
+        memcpy(device.sent + device.sent_length, fake_dma(d->address), d->length);
         device.sent_length += d->length;
         if (command & 1) {
             assert_true(command & 2); /* with checksum */
@@ -102,7 +102,7 @@ static bool arrive(const void *bytes, uint16_t length, uint8_t status, uint8_t e
         return false;
     }
     struct descriptor *d = ring(0x2800, head);
-    memcpy((void *)(uintptr_t)d->address, bytes, length);
+    memcpy(fake_dma(d->address), bytes, length);
     d->length = claimed;
     d->b = errors;
     d->a = status;

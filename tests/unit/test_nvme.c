@@ -71,9 +71,9 @@ static void move(const uint32_t *c, uint8_t *mine, uint32_t bytes, bool to_memor
         if (part > bytes - done)
             part = bytes - done;
         if (to_memory)
-            memcpy((void *)(uintptr_t)at, mine + done, part);
+            memcpy(fake_dma(at), mine + done, part);
         else
-            memcpy(mine + done, (void *)(uintptr_t)at, part);
+            memcpy(mine + done, fake_dma(at), part);
         done += part;
         if (done == bytes)
             return;
@@ -82,7 +82,7 @@ static void move(const uint32_t *c, uint8_t *mine, uint32_t bytes, bool to_memor
         } else {
             if (!list) {
                 assert_int_equal(prp2 % 8, 0);
-                list = (uint64_t *)(uintptr_t)prp2;
+                list = (uint64_t *)fake_dma(prp2);
             }
             if ((uintptr_t)(list + 1) % 4096 == 0)
                 assert_true(bytes - done <= 4096); /* the last entry of a page would be a pointer to the next list */
@@ -298,7 +298,7 @@ static uint16_t io_command(const uint32_t *c)
 static void complete(unsigned id, const uint32_t *c, uint16_t status, uint32_t result)
 {
     struct ring *sq = &device.sq[id], *cq = &device.cq[sq->completion];
-    uint8_t *entry = (uint8_t *)(uintptr_t)cq->base + cq->tail * 16;
+    uint8_t *entry = (uint8_t *)fake_dma(cq->base) + cq->tail * 16;
 
     assert_int_not_equal((cq->tail + 1) % cq->size, cq->head); /* it has room, or one would be overwritten */
     if (device.drop)
@@ -319,7 +319,7 @@ static void run(unsigned id)
     unsigned count = 0;
 
     while (fake.master && sq->there && sq->head != sq->tail) {
-        memcpy(commands[count++], (uint8_t *)(uintptr_t)sq->base + sq->head * 64, 64);
+        memcpy(commands[count++], (uint8_t *)fake_dma(sq->base) + sq->head * 64, 64);
         sq->head = (uint16_t)((sq->head + 1) % sq->size);
     }
     for (unsigned i = 0; i < count; i++) {

@@ -236,6 +236,38 @@ static char *emit_text(void)
     return text;
 }
 
+/* Drivers without an IOMMU are told where their memory is; nobody else learns of the machine's addresses. */
+static void test_dma_offset(void **state)
+{
+    (void)state;
+    static struct layout l;
+    static struct board b;
+    static struct product p;
+    b = emit_board;
+    b.functions[0] = (struct board_function){.vendor = 1, .id = 2, .role = "nic0", .group = 1};
+    b.function_count = 1;
+    p = (struct product){
+        .partitions = {{.name = "a", .memory = MIB(16)}, {.name = "b", .memory = MIB(32), .devices = {{.role = "nic0"}}}}};
+    for (unsigned unsafe = 0; unsafe < 2; unsafe++) {
+        b.unsafe_dma = unsafe;
+        assert_true(layout_hypervisor(&p, &b, 0, &l));
+        assert_int_equal(layout_memory(&p, &b, &l), 0);
+        assert_int_equal(layout_dma_offset(&l, 0), 0);
+        assert_int_equal(layout_dma_offset(&l, 1), unsafe ? l.free + MIB(16) : 0);
+        assert_true(layout_dma_plain(&l, 0) && layout_dma_plain(&l, 1));
+    }
+    b.ram[0].size = l.free + MIB(32) - b.ram[0].base; /* the second begins here, and goes on after the gap */
+    b.ram[1] = (struct board_ram){l.free + MIB(64), MIB(64)};
+    b.ram_count = 2;
+    assert_true(layout_hypervisor(&p, &b, 0, &l));
+    assert_int_equal(layout_memory(&p, &b, &l), 0);
+    assert_true(layout_dma_plain(&l, 0));
+    assert_false(layout_dma_plain(&l, 1));
+    b.unsafe_dma = false;
+    assert_true(layout_hypervisor(&p, &b, 0, &l));
+    assert_true(layout_dma_plain(&l, 1));
+}
+
 /* The plan is the same text each time, with every default resolved and every string escaped. */
 static void test_plan_text(void **state)
 {
@@ -258,6 +290,7 @@ static void test_plan_text(void **state)
                                            ".release = true",
                                            ".housekeeping = 1,",
                                            ".tick_hz = 50,",
+                                           ".dma_offset = 0x0,",
                                            ".args = \"\","};
     char *one = emit_text(), *two = emit_text();
     assert_string_equal(one, two);
@@ -284,8 +317,12 @@ static void test_boot_menu(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sep1_random_layouts), cmocka_unit_test(test_memory_refused_exactly),
-                                       cmocka_unit_test(test_hypervisor_ranges),   cmocka_unit_test(test_sep2_siblings),
-                                       cmocka_unit_test(test_plan_text),           cmocka_unit_test(test_boot_menu)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sep1_random_layouts),
+                                       cmocka_unit_test(test_memory_refused_exactly),
+                                       cmocka_unit_test(test_hypervisor_ranges),
+                                       cmocka_unit_test(test_sep2_siblings),
+                                       cmocka_unit_test(test_dma_offset),
+                                       cmocka_unit_test(test_plan_text),
+                                       cmocka_unit_test(test_boot_menu)};
     return cmocka_run_group_tests(tests, 0, 0);
 }

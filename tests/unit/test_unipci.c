@@ -456,6 +456,15 @@ static void vectors_run_out(void **state)
     assert_int_equal(last, 0x60);
 }
 
+static void devices_find_memory_where_we_are_told(void **state)
+{
+    (void)state;
+    assert_int_equal(bh_dma_address((void *)0x201000), 0x201000);
+    info.dma_offset = 0x4000000;
+    assert_int_equal(bh_dma_address((void *)0x201000), 0x4201000);
+    info.dma_offset = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +481,7 @@ int main(void)
         cmocka_unit_test_setup(msi_message, setup),
         cmocka_unit_test_setup(device_window, setup),
         cmocka_unit_test_setup(vectors_run_out, setup),
+        cmocka_unit_test_setup(devices_find_memory_where_we_are_told, setup),
     };
 
     return cmocka_run_group_tests(tests, 0, 0);
