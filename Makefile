@@ -8,7 +8,7 @@
 # A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
 PRODUCT ?= demo
-BOARD ?= qemu-q35-amd
+BOARD ?= qemu-q35-vtd
 V ?= 0
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:

@@ -7,7 +7,7 @@
         machine.send("stats\\r")
         machine.expect(r"jitter", 30)
 
-The board is TEST_BOARD (default qemu-q35-amd) where a test does not name one; tests marked `qemu` do not run on a board of Bochs. Time-outs are generous, and stretched by TEST_PATIENCE (a factor, default 1)
+The board is TEST_BOARD (default: make's) where a test does not name one; tests marked `qemu` do not run on a board of Bochs. Time-outs are generous, and stretched by TEST_PATIENCE (a factor, default 1)
 and by a board that is slower than time: the emulator is slow and noisy."""
 import os
 import pathlib
@@ -27,7 +27,8 @@ import emulator  # noqa: E402
 import messages  # noqa: E402
 
 LOGS = ROOT / "build/test-logs"
-DEFAULT_BOARD = os.environ.get("TEST_BOARD", "qemu-q35-amd")
+MAKE_BOARD = re.search(r"^BOARD \?= (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]  # where make is told none
+DEFAULT_BOARD = os.environ.get("TEST_BOARD", MAKE_BOARD)
 ON_QEMU = DEFAULT_BOARD.startswith("qemu-")
 X2APIC = DEFAULT_BOARD.startswith("bochs-")  # no QEMU emulates one
 SHUTDOWN = DEFAULT_BOARD != "bochs-svm"  # Bochs does not report a guest's shutdown to SVM: it resets the machine

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from faults import HANG, WILD_WRITE, Physical, code_change, function_at, symbols
-from lib import ON_QEMU, Machine, build_product, make_iso
+from lib import DEFAULT_BOARD, ON_QEMU, ROOT, Machine, build_product, make_iso
 
 FIRST_LINE = "image: product minimal on board"
 
@@ -70,7 +70,7 @@ def watchdog_fired(machine):
 
 def short_watchdog(folder):
     """The board with a watchdog of 4 s."""
-    source = build_product("minimal").folder.parents[2] / "board/qemu-q35-amd"
+    source = ROOT / "board" / DEFAULT_BOARD
     board = folder / "impatient"
     board.mkdir()
     (board / "board.mk").write_text((source / "board.mk").read_text())
