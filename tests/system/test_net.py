@@ -156,6 +156,24 @@ def test_slow_clients_starve_nobody(web):
 
 
 @pytest.mark.qemu
+def test_a_client_may_come_again_from_its_port(web):
+    """Ports are picked at random, and the server keeps the pair of ends of what it closed for two minutes: such a client hung as long."""
+    port = free_port()
+    for _ in range(5):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.settimeout(20 * PATIENCE)
+            client.bind(("127.0.0.1", port))
+            client.connect(("127.0.0.1", web.port))
+            client.sendall(b"GET /files/index.html HTTP/1.0\r\n\r\n")
+            answer = b""
+            while piece := client.recv(1000):  # until the server has closed: then nobody waits on our side
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"hello\n")
+        time.sleep(0.2)
+
+
+@pytest.mark.qemu
 def test_requests_that_are_none(web):
     for request, status in ((b"nonsense\r\n\r\n", b"400"), (b"POST / HTTP/1.0\r\n\r\n", b"405"), (b"GET / HTTP/1.0\r\nA: " + b"a" * 4000, b"431"),
                             (b"GET /" + b"a" * 500 + b" HTTP/1.0\r\n\r\n", b"414"), (b"GET / HTTP/3.0\r\n\r\n", b"505")):

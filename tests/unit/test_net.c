@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/stats.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
@@ -666,6 +667,190 @@ static void waiting_looks_at_the_card_first(void **state)
     assert_true(waited_until > now && waited_until <= now + 3);
 }
 
+/* --- ports that are used again --------------------------------------------------------------------------------------------------- */
+
+#define FIN 0x01u
+#define SYN 0x02u
+#define RST 0x04u
+#define ACK 0x10u
+#define SERVICE 80u
+#define AT 5000u /* sequence of the first connections */
+
+static const uint8_t peer6[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1};
+static const uint8_t ours6[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56};
+static bool v6;
+static struct tcp_pcb *service;
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    put16(at, value >> 16);
+    put16(at + 2, value & 0xffff);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static unsigned ipv6(uint8_t *frame, unsigned protocol, unsigned payload)
+{
+    memcpy(frame, OUR_MAC, 6);
+    memcpy(frame + 6, peer_mac, 6);
+    put16(frame + 12, 0x86dd);
+    put32(frame + 14, 0x60000000);
+    put16(frame + 18, payload);
+    frame[20] = (uint8_t)protocol;
+    frame[21] = 255;
+    memcpy(frame + 22, peer6, 16);
+    memcpy(frame + 38, ours6, 16);
+    return 54 + payload;
+}
+
+/* A segment from the peer, and the answer's header; 0: none. */
+static const uint8_t *exchange(unsigned from, unsigned flags, uint32_t sequence, uint32_t acknowledged)
+{
+    uint8_t frame[80] = {0};
+    unsigned length = v6 ? ipv6(frame, 6, 20) : ipv4(frame, OUR_MAC, PEER, OURS, 6, 20);
+    uint8_t *tcp = frame + length - 20;
+    const uint8_t *answer;
+
+    put16(tcp, from), put16(tcp + 2, SERVICE);
+    put32(tcp + 4, sequence), put32(tcp + 8, acknowledged);
+    tcp[12] = 5 << 4;
+    tcp[13] = (uint8_t)flags;
+    put16(tcp + 14, 60000);
+    put16(tcp + 16, ~sum16(tcp, 20, sum16(v6 ? frame + 22 : frame + 26, v6 ? 32 : 8, 6 + 20)) & 0xffff);
+    model.sent_first = model.sent_end;
+    inject(frame, length);
+    run(1);
+    answer = v6 ? next_sent(0x86dd, 0, &length) : next_sent(0x800, 6, &length);
+    return answer ? answer + (v6 ? 54 : 34) : 0;
+}
+
+static err_t hang_up(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    (void)arg, (void)error;
+    return tcp_close(pcb);
+}
+
+/* A connection that the server ends at once, opened with this sequence number. Returns what it sends next, if ever. */
+static uint32_t connection(unsigned from, uint32_t sequence)
+{
+    const uint8_t *answer = exchange(from, SYN, sequence, 0);
+
+    assert_non_null(answer);
+    assert_int_equal(answer[13], SYN | ACK);
+    assert_int_equal(get32(answer + 8), sequence + 1);
+    uint32_t theirs = get32(answer + 4) + 1;
+    answer = exchange(from, ACK, sequence + 1, theirs);
+    assert_non_null(answer);
+    assert_int_equal(answer[13], FIN | ACK);
+    answer = exchange(from, FIN | ACK, sequence + 1, theirs + 1);
+    assert_non_null(answer);
+    assert_int_equal(answer[13], ACK);
+    assert_int_equal(get32(answer + 8), sequence + 2);
+    return theirs + 1;
+}
+
+static void serve(bool six)
+{
+    uint8_t frame[100] = {0};
+
+    v6 = six;
+    model.sent_first = model.sent_end;
+    ping(0); /* lwIP knows where the peer is, as of now */
+    service = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    assert_int_equal(tcp_bind(service, IP_ANY_TYPE, SERVICE), ERR_OK);
+    service = tcp_listen(service);
+    tcp_accept(service, hang_up);
+    if (!six)
+        return;
+    unsigned length = ipv6(frame, 58, 32); /* who has your address? this is mine */
+    frame[54] = 135;
+    memcpy(frame + 62, ours6, 16);
+    frame[78] = 1, frame[79] = 1;
+    memcpy(frame + 80, peer_mac, 6);
+    put16(frame + 56, ~sum16(frame + 54, 32, sum16(frame + 22, 32, 32 + 58)) & 0xffff);
+    inject(frame, length);
+    run(10);
+}
+
+static void serve_no_more(void)
+{
+    assert_int_equal(tcp_close(service), ERR_OK);
+    run(130000); /* all is over */
+}
+
+/* A client's port comes again within two minutes: with a sequence number beyond the old connection's it is served at once, in numbers
+ * beyond those of the old connection, of which something may still be on its way. */
+static void a_port_again(void **state)
+{
+    (void)state;
+    for (unsigned six = 0; six < 2; six++) {
+        serve(six);
+        uint32_t last = connection(1000, AT);
+        for (unsigned i = 1; i < 5; i++) {
+            uint32_t next = connection(1000, AT + i * 64000);
+            assert_true(next - last > 0 && next - last < 0x80000000u);
+            last = next;
+        }
+        serve_no_more();
+    }
+}
+
+/* Our clock for sequence numbers is slower than we can send: then the old connection says where the new one begins. */
+static void a_port_again_after_much_was_sent(void **state)
+{
+    (void)state;
+    serve(false);
+    uint32_t last = connection(1000, AT);
+    assert_non_null(tcp_tw_pcbs);
+    tcp_tw_pcbs->snd_nxt += 100u << 20;
+    const uint8_t *answer = exchange(1000, SYN, AT + 64000, 0);
+    assert_non_null(answer);
+    assert_int_equal(get32(answer + 4), last + (100u << 20) + 65536);
+    exchange(1000, RST, AT + 64001, 0);
+    assert_true(connection(1001, AT) - last > 65536 * 4); /* others have numbers of their own */
+    serve_no_more();
+}
+
+/* What is not beyond the old connection is answered for that one; a peer that does not know it any more says so, and is served then. */
+static void a_port_again_with_an_old_number(void **state)
+{
+    const uint8_t *answer;
+
+    (void)state;
+    for (unsigned six = 0; six < 2; six++) {
+        serve(six);
+        uint32_t last = connection(1000, AT);
+        answer = exchange(1000, SYN, AT - 1000, 0);
+        assert_non_null(answer);
+        assert_int_equal(answer[13], ACK);
+        assert_int_equal(get32(answer + 4), last);
+        assert_int_equal(get32(answer + 8), AT + 2);
+        assert_null(exchange(1000, RST, AT + 1, 0)); /* not where it ended: somebody's guess */
+        assert_int_equal(exchange(1000, SYN, AT - 1000, 0)[13], ACK);
+        assert_int_equal(exchange(1000, SYN | ACK, AT + 64000, 1)[13], ACK);
+        assert_null(exchange(1000, RST, AT + 2, 0));
+        connection(1000, AT - 1000);
+        serve_no_more();
+    }
+}
+
+/* Other ports, other addresses: their old connections stay as they are. */
+static void other_ports_are_other_connections(void **state)
+{
+    (void)state;
+    serve(false);
+    uint32_t last = connection(1000, AT);
+    connection(1001, AT + 64000);
+    const uint8_t *answer = exchange(1000, FIN | ACK, AT + 1, last);
+    assert_non_null(answer);
+    assert_int_equal(answer[13], ACK);
+    serve_no_more();
+    assert_null(tcp_tw_pcbs);
+}
+
 /* Any bytes from the wire: nothing is lost and nothing is touched that should not be. */
 static void any_frames(void **state)
 {
@@ -721,6 +906,10 @@ int main(void)
         cmocka_unit_test(frames_go_out_in_order),
         cmocka_unit_test(a_stuck_card_begins_anew),
         cmocka_unit_test(waiting_looks_at_the_card_first),
+        cmocka_unit_test(a_port_again),
+        cmocka_unit_test(a_port_again_after_much_was_sent),
+        cmocka_unit_test(a_port_again_with_an_old_number),
+        cmocka_unit_test(other_ports_are_other_connections),
         cmocka_unit_test(any_frames),
     };
 
