@@ -221,17 +221,21 @@ void console_audit(void)
     INVARIANT(result.findings == 0, "isolation audit");
 }
 
-/* The slow tick and the UART come to the housekeeping core as NMI: named exceptions to SEP-3, and the only ones. */
-static void tick_start(void)
+/* The slow tick and the UART come to the housekeeping core as NMI: named exceptions to SEP-3, and the only ones. The audit sees them. */
+static void pins_route(void)
 {
     uint32_t apic_id = plan.cores[plan.housekeeping].apic_id;
 
     ioapic_route_nmi(0, plan.board->pit.gsi, apic_id);
-    arch_tick_start();
-    if (plan.board->uart.port) {
+    if (plan.board->uart.port)
         ioapic_route_nmi(1, plan.board->uart.gsi, apic_id);
+}
+
+static void tick_start(void)
+{
+    arch_tick_start();
+    if (plan.board->uart.port)
         uart_interrupts_on();
-    }
 }
 
 /* On the boot processor's own tables and stack. */
@@ -259,6 +263,7 @@ static void launch(void)
     refuse_if(watchdog_probe());
     pool_seal();
     log_line("memory: %u of %u pool pages used, sealed", pool_used(), plan.pool_pages);
+    pins_route();
     console_audit();
     launch_phase("audit");
     launch_phases();
