@@ -130,7 +130,7 @@ $(out)/host/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC-HOST,$<)
 	$(Q)mkdir -p $(@D) && gcc $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 planner = $(out)/planner --product-file $(product_dir)/product.c --board-file $(board_dir)/board.c \
-	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE)) --iommu $(IOMMU)
+	--programs $(subst $() ,$(comma),$(PROGRAMS_THERE)) --iommu $(IOMMU) --virt $(VIRT)
 $(out)/planner: $(PLANNER_OBJS:%=build/host/%) $(out)/host/product.o $(out)/host/board.o
 	$(call say,LINK,$@)
 	$(Q)gcc -o $@ $^

@@ -41,6 +41,7 @@ struct check {
     uint64_t payload_bytes;  /* sum of all payloads; 0 until they are made */
     const char *stray_image; /* an image named on the command line that no partition uses, or 0 */
     const char *iommu;       /* the IOMMU whose code is linked in: none, amdvi, vtd; 0: not looked at */
+    const char *virt;        /* the CPU vendor whose code is linked in: svm, vmx; 0: not looked at */
     const char *programs;    /* names of all programs that have sources, with commas between; 0: not looked at */
 
     const char *rule;    /* id of the rule that runs */

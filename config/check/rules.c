@@ -92,6 +92,7 @@ const struct rule rules[] = {
     {"CFG-691", rule_ports_free, "the ports for BARs are none of the hypervisor's"},
     {"CFG-693", rule_iommu_kind, "the IOMMU is one of enum board_iommu"},
     {"CFG-694", rule_iommu_linked, "the IOMMU is the one that board.mk links in"},
+    {"CFG-647", rule_virt_linked, "the processor's vendor is the one whose code board.mk links in"},
     {"CFG-695", rule_iommu_count, "an IOMMU has 1 to 4 units, and no units are listed without one"},
     {"CFG-696", rule_iommu_free, "the IOMMU's registers overlap nothing else"},
     {"CFG-697", rule_iommu_function, "each AMD-Vi unit names its listed PCI function, VT-d none"},
@@ -132,6 +133,7 @@ const struct rule rules[] = {
     {"CFG-404", rule_tick_watchdog, "no partition has a watchdog where the tick is off"},
     {"CFG-405", rule_tick_board_watchdog, "the board has no watchdog where the tick is off"},
     {"CFG-406", rule_tick_backoff, "no restart has a back-off where the tick is off"},
+    {"CFG-407", rule_tick_devices, "no partition has a device where the tick is off and the IOMMU reports faults (AC-31)"},
 
     {"CFG-501", rule_unikernel_files, "a unikernel names no kernel and no initrd"},
     {"CFG-502", rule_linux_program, "a Linux names no program"},

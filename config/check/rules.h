@@ -57,6 +57,7 @@ RULE(rule_tick);
 RULE(rule_tick_watchdog);
 RULE(rule_tick_board_watchdog);
 RULE(rule_tick_backoff);
+RULE(rule_tick_devices);
 RULE(rule_console_rate);
 RULE(rule_attention);
 
@@ -172,6 +173,7 @@ RULE(rule_ports_form);
 RULE(rule_ports_free);
 RULE(rule_iommu_kind);
 RULE(rule_iommu_linked);
+RULE(rule_virt_linked);
 RULE(rule_iommu_count);
 RULE(rule_iommu_address);
 RULE(rule_iommu_free);

@@ -40,6 +40,15 @@ void rule_tick_backoff(struct check *check)
               "remove .tick_off, or the back-off: the restart is then made at once", "%u, tick_off is true", p->restart.backoff_ms);
 }
 
+void rule_tick_devices(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (check->product->tick_off && check->board->iommu.kind != IOMMU_NONE && p->devices[0].role)
+        found(check, (struct place){"product", p, "devices"},
+              "an IOMMU's faults are looked for at the tick, which is off: a device at odds with it would not be seen, nor cut off",
+              "remove .tick_off, or the devices", "%.15s, tick_off is true", p->devices[0].role);
+}
+
 void rule_console_rate(struct check *check)
 {
     EACH_PARTITION(p, check)

@@ -157,6 +157,16 @@ void rule_iommu_linked(struct check *check)
               check->iommu);
 }
 
+void rule_virt_linked(struct check *check)
+{
+    static const char *const names[] = {[VIRT_SVM] = "svm", [VIRT_VMX] = "vmx"};
+    unsigned vendor = (unsigned)check->board->virt;
+    if (check->virt && !check_has(check, "CFG-602") && strcmp(check->virt, names[vendor]) != 0)
+        found(check, (struct place){"board", 0, "virt"}, "the image would be linked with the code for another vendor's processors",
+              "set VIRT in board.mk to svm for VIRT_SVM, to vmx for VIRT_VMX", "%s, board.mk says VIRT := %.40s", names[vendor],
+              check->virt);
+}
+
 void rule_iommu_count(struct check *check)
 {
     uint32_t n = check->board->iommu.unit_count;

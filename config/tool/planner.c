@@ -18,7 +18,7 @@ struct options {
     const char *product_file, *board_file;
     struct image_files images[PRODUCT_MAX_PARTITIONS];
     bool images_given;
-    const char *stray_image, *programs, *iommu;
+    const char *stray_image, *programs, *iommu, *virt;
 };
 
 static const char usage[] =
@@ -33,6 +33,7 @@ static const char usage[] =
     "  --initrd NAME=FILE               its initrd, likewise\n"
     "  --files NAME=FILE                archive made from the folder that a unikernel's table names\n"
     "  --programs A,B,...               the programs that have sources: a unikernel with another one is refused\n"
+    "  --virt NAME                      the CPU vendor whose code is linked in, svm or vmx: the board must be of it\n"
     "  --iommu NAME                     the IOMMU whose code is linked in, none, amdvi or vtd: the board must have it\n"
     "  --release                        plan a release image: test boards and test switches are refused\n"
     "  --product-file F, --board-file F names to print in findings\n"
@@ -79,7 +80,8 @@ static int take_option(struct options *options, const char *option, const char *
                  {"--product-file", &options->product_file},
                  {"--board-file", &options->board_file},
                  {"--programs", &options->programs},
-                 {"--iommu", &options->iommu}};
+                 {"--iommu", &options->iommu},
+                 {"--virt", &options->virt}};
     for (unsigned i = 0; i < ARRAY_SIZE(paths); i++)
         if (!strcmp(option, paths[i].name)) {
             *paths[i].slot = value;
@@ -288,6 +290,7 @@ int main(int argc, char **argv)
     check.stray_image = options.stray_image;
     check.programs = options.programs;
     check.iommu = options.iommu;
+    check.virt = options.virt;
     check_run(&check);
     if (refused(&check, &options))
         return 1;
