@@ -39,7 +39,7 @@ include $(board_dir)/board.mk
 $(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.mk: give svm for AMD or vmx for Intel))
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
-TIERS := check-fast check check-mutants check-boards check-bochs check-long
+TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
 image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
@@ -289,10 +289,29 @@ units: $(UNITS:%=build/unit/%)
 $(UNITS:%=unit-%): unit-%: build/unit/%
 	$(Q)$(PYTHON) tests/tier.py unit $*
 
+# --- fuzzing -----------------------------------------------------------------------------------------------------------------------
+
+# fuzz_<x> := sources; the target itself is tests/fuzz/fuzz_<x>.c. `make fuzz` runs them all, or those that FUZZ names.
+include tests/fuzz/fuzz.mk
+FUZZERS := $(sort $(patsubst fuzz_%,%,$(filter-out fuzz_libs_% fuzz_objs,$(filter fuzz_%,$(.VARIABLES)))))
+FUZZ_CFLAGS := $(filter-out -O1,$(UNIT_CFLAGS)) -O2 -fsanitize=fuzzer-no-link -Wno-missing-field-initializers
+fuzz_objs = $(patsubst %.c,build/fuzz/obj/%.o,$(sort tests/fuzz/fuzz_$(1).c $(fuzz_$(1))))
+
+build/fuzz/obj/%.o: %.c | build/.deps
+	$(call say,CC-FUZZ,$<)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+$(FUZZERS:%=build/fuzz/%): build/fuzz/%: $$(call fuzz_objs,$$*)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(fuzz_libs_$*)
+$(foreach x,$(FUZZERS),$(if $(filter $(LWIP)/%,$(fuzz_$(x))),$(call fuzz_objs,$(x)))): | $(LWIP)/stamp
+.PHONY: fuzzers
+fuzzers: $(FUZZERS:%=build/fuzz/%)
+	@echo $(FUZZERS)
+
 # --- Debian packages ---------------------------------------------------------------------------------------------------------------
 
 # Looked at again whenever dpkg's database has changed. These verbs install what is missing; the others say what to type.
-installing := $(filter run gdb bench deps check check-%,$(goals))
+installing := $(filter run gdb bench deps check check-% fuzz,$(goals))
 build/.deps: config/packages.txt config/tool/deps.sh $(wildcard /var/lib/dpkg/status)
 	@config/tool/deps.sh $(if $(installing),install,print)
 	@mkdir -p $(@D) && touch $@
@@ -308,6 +327,7 @@ check-mutants: ## each defence removed in turn: its test must fail
 check-boards: ## every board builds and boots
 check-bochs: ## what concerns the CPU alone, on the boards that run in Bochs
 check-long: ## full sweeps and 1,000 restarts
+fuzz: ## libFuzzer on all that parses what a partition, the firmware or a device says; FUZZ_SECONDS=n each (300), FUZZ="name ..."
 $(TIERS): | build/.deps
 	@$(PYTHON) tests/tier.py $@ $(UNITS)
 
@@ -344,4 +364,4 @@ help: ## this list
 	@echo 'make [PRODUCT=name or path] [BOARD=name or path] [V=1] VERB'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
--include $(shell find build/obj build/host build/unit/obj $(out) -name programs -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build/obj build/host build/unit/obj build/fuzz/obj $(out) -name programs -prune -o -name '*.d' -print 2>/dev/null)

@@ -61,8 +61,8 @@ def command(name, *args, timeout=300):
         count(False, name, str(error))
 
 
-def counted(name, *args, timeout=300):
-    """A runner of its own that ends like this one: its counts are added."""
+def counted(name, *args, timeout=300, shown=False):
+    """A runner of its own that ends like this one: its counts are added. What it says besides is shown if something failed."""
     global passed, failed
     try:
         run = subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=timeout)
@@ -76,7 +76,7 @@ def counted(name, *args, timeout=300):
         return
     passed += int(counts[1])
     failed += int(counts[2])
-    if lines and run.returncode != 0:
+    if lines and (shown or run.returncode != 0):
         print("\n".join(lines), flush=True)
 
 
@@ -150,9 +150,31 @@ def check_fast(names):
     count(lines.returncode == 0, "line budget", lines.stdout + lines.stderr)
 
 
+def fuzz_all(_):
+    """As long as FUZZ_SECONDS says, each of those that FUZZ names."""
+    seconds = os.environ.get("FUZZ_SECONDS", "300")
+    if not re.fullmatch(r"[1-9]\d{0,5}", seconds):
+        sys.exit(f"FUZZ_SECONDS={seconds} is not a number of seconds")
+    fuzz(int(seconds), os.environ.get("FUZZ", "").split(), shown=True)
+
+
+def fuzz(seconds, chosen=(), shown=False):
+    """Build the libFuzzer targets and run them."""
+    build = make("-j2", "fuzzers")
+    names = build.stdout.splitlines()[-1].split() if build.returncode == 0 else []
+    count(build.returncode == 0, "build of the fuzz targets", build.stdout + build.stderr)
+    unknown = sorted(set(chosen) - set(names))
+    if build.returncode == 0 and unknown:
+        sys.exit(f"no such fuzz target: {' '.join(unknown)}. There are: {' '.join(names)}")
+    names = chosen or names
+    if names:
+        counted("fuzz", "tests/fuzz/run.py", str(seconds), *names, timeout=len(names) * (seconds + 60) + 300, shown=shown)
+
+
 def check(names):
     check_fast(names)
     command("invariants matrix", "config/tool/check_ids.py")
+    fuzz(5)
     pytest("-m", "not long and not boards", *SYSTEM)
     bochs(BOCHS_FEW)
 
@@ -243,7 +265,7 @@ def main():
     else:
         lock = alone()  # noqa: F841
         {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": boards, "check-bochs": lambda _: bochs(None),
-         "check-long": long, "shard": shard}[tier](names)  # fmt: skip
+         "check-long": long, "fuzz": fuzz_all, "shard": shard}[tier](names)  # fmt: skip
     print(f"{tier}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../fuzz/fuzz_apic.h"
 #include "fake_virt.h"
 #include "policy.h"
 #include "x86.h"
@@ -392,6 +393,23 @@ static void ioapic_page(void **state)
     assert_true(fake_one.gate.next == fake_one.gate.owner);
 }
 
+/* AC-16, AC-18, AC-19: any sequence of accesses. */
+static void sep3_any_sequence(void **state)
+{
+    static uint8_t input[2 + 7 * 4000];
+    uint64_t x = 88172645463325252ull;
+
+    (void)state;
+    for (unsigned round = 0; round < 40; round++) {
+        for (unsigned i = 0; i < sizeof(input); i++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            input[i] = (uint8_t)(x >> 24);
+        }
+        LLVMFuzzerTestOneInput(input, sizeof(input));
+    }
+    assert_in_range(fuzz_apic_sent, 1000, 10000000); /* it gets so far */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup(only_two_pages_answer, xapic),
         cmocka_unit_test_setup(sep5_unikernels_have_no_ioapic, x2apic),
         cmocka_unit_test_setup(ioapic_page, x2apic),
+        cmocka_unit_test(sep3_any_sequence),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

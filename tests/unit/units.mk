@@ -37,7 +37,7 @@ GUEST_POLICY := $(addprefix arch/x86/irq/,icr.c guest_apic.c guest_ioapic.c) $(a
 	cr_policy.c decode.c guest_walk.c guest_mmio.c) $(addprefix tests/unit/,fake_virt.c fake_x86.c fake_plan.c)
 unit_icr := arch/x86/irq/icr.c
 unit_ioapic := $(GUEST_POLICY)
-unit_apic := $(GUEST_POLICY)
+unit_apic := $(GUEST_POLICY) tests/fuzz/fuzz_apic.c
 unit_cpuid := $(GUEST_POLICY)
 unit_xcr := $(GUEST_POLICY)
 unit_dev := arch/x86/dev/rtc.c arch/x86/dev/clock.c arch/x86/dev/pit.c arch/x86/dev/wdt_i6300esb.c

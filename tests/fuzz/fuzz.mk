@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# The libFuzzer targets, one line each: fuzz_<x> := sources under test and fakes it links. The target itself is tests/fuzz/fuzz_<x>.c. Behind
+# it its number in docs/testing.md, where it has one.
+fuzz_acpi := $(unit_acpi_facts) tests/fuzz/mutate_acpi.c# F11
+fuzz_amdvi := $(unit_amdvi_fuzz) core/log.c# F14
+fuzz_apic := $(unit_apic)# F4
+fuzz_bootinfo := $(unit_bootinfo)# F12
+fuzz_cpio := partitions/lib/cpio.c
+fuzz_decode := $(unit_decode)# F7
+fuzz_dmar := $(unit_dmar)# F11
+fuzz_functions := $(unit_pci)# F4, F5, F6
+fuzz_http := partitions/httpd/http.c
+fuzz_ivrs := $(unit_ivrs) core/log.c# F11
+fuzz_pci := $(unit_pci_config) tests/fuzz/apart.c# F5
+fuzz_vtd := $(unit_vtd_lies)# F14
+fuzz_libs_decode := -lcapstone
