@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bench: `probe` tries the walls by hand, `witness` looks on. */
+/* The bench: `probe` tries the walls by hand, `witness` looks on. `device` is a second probe, with a device where the board has one: the
+ * `edu` device has no reset, so that this one lives once. */
 #include "product.h"
 
 const struct product product = {
     .abi = PRODUCT_ABI,
     .name = "lab",
-    .description = "A probe to try the walls with, and a witness",
+    .description = "Probes to try the walls with, and a witness",
     .housekeeping = "witness",
     .partitions =
         {
@@ -23,6 +24,15 @@ const struct product product = {
                 .kind = IMAGE_UNIKERNEL,
                 .cores = 1,
                 .memory = MIB(32),
+            },
+            {
+                .name = "device",
+                .kind = IMAGE_UNIKERNEL,
+                .program = "probe",
+                .cores = 1,
+                .memory = MIB(32),
+                .devices = {{.role = "edu0", .optional = true}},
+                .restart = {.never = true},
             },
         },
 };

@@ -4,7 +4,7 @@ import re
 
 STAMP = r"\[ *\d+\.\d{6}\] "
 OURS = STAMP + r"bulkhead\| "
-REFUSED = OURS + r".*\brefused: "
+REFUSED = OURS + r"(partition [a-z0-9-]+: )?refused: "  # not so a device that the IOMMU refuses something
 CRASH = OURS + r".*\bcrash record\b"
 RUNNING = OURS + r"partition NAME: running"
 

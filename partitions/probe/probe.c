@@ -197,7 +197,7 @@ static void do_bar(void)
     answer1(bh_mmio_read32(at + r.number[1]));
 }
 
-/* By way of the device's buffer, which holds a pattern before: what DMA did not bring shows it. */
+/* By way of the device's buffer, which holds a pattern before: what DMA did not bring shows it, or zeros where QEMU's device was refused. */
 static void do_dma(void)
 {
     static struct bh_pci pci;
@@ -253,7 +253,7 @@ static const struct verb {
     {"bar", do_bar, 2, 3, false, false,
      "bar N OFF [VALUE]    32 bits of BAR N of the function that cfg named last; write it first"},
     {"dma", do_dma, 2, 3, false, false,
-     "dma ADDR LEN [BYTE]  read memory (fill it first) by the edu device; a5 or BYTE where it got nothing"},
+     "dma ADDR LEN [BYTE]  read memory (fill it first) by the edu device; 0 where it was refused"},
 };
 
 static void run_verb(void *argument)
