@@ -61,7 +61,7 @@ static bool registers_kept(void)
     code[n++] = 0x31, code[n++] = 0xc0; /* xor eax, eax: BH_CALL_VERSION */
     for (unsigned i = 0; i < 3; i++)
         code[n++] = call[i];
-    code[n++] = 0xff, code[n++] = 0xc8; /* dec eax: the version is 1 */
+    code[n++] = 0x83, code[n++] = 0xe8, code[n++] = BH_ABI_VERSION; /* sub eax, version */
     for (unsigned i = 0; i < 6; i++, n += 7) {
         code[n] = 0x48, code[n + 1] = 0x81, code[n + 2] = (uint8_t)(0xe8 + low[i]); /* sub reg, imm32 */
         for (unsigned b = 0; b < 4; b++)
