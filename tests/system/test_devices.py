@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -38,15 +39,19 @@ class Rig:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        forward = f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:80"
-        self.machine = Machine(SHARING, board, change_command=lambda words: [word.replace("user,id=net0", forward) for word in words])
-        self.lives = dict.fromkeys(NAMES, 1)
+        self.board = board
         self.fetched = self.wrong = 0
         self.failed = []
         self.patience = 20 * PATIENCE  # seconds that a request may take
         self.over = threading.Event()
         self.thread = None
         self.loaded = False
+        self.boot()
+
+    def boot(self):
+        forward = f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:80"
+        self.machine = Machine(SHARING, self.board, change_command=lambda words: [word.replace("user,id=net0", forward) for word in words])
+        self.lives = dict.fromkeys(NAMES, 1)
         try:
             self.machine.running()
             self.up("linux", 0)
@@ -112,6 +117,17 @@ class Rig:
 
     # --- restarts ---
 
+    def emulator_died(self):
+        """Of its own fault, which a reset of a function can be to it while other processors write registers (docs/CAVEATS.md)."""
+        time.sleep(0.5)  # until its end is seen
+        return not self.machine.emulator.running() and self.machine.emulator.status() == -signal.SIGSEGV
+
+    def again(self):
+        self.machine.close()
+        self.boot()
+        self.load_linux()
+        self.works(*LOADED)
+
     def rest(self, name):
         """Nothing of this partition's load is under way any more."""
         self.machine.keyboard(name)
@@ -144,7 +160,6 @@ class Rig:
 @pytest.fixture(scope="module", params=BOARDS)
 def rig(request):
     rig = Rig(request.param)
-    rig.board = request.param
     yield rig
     rig.close()
 
@@ -232,6 +247,16 @@ def test_perf1_a_command_of_the_disk_costs_no_exit_of_its_own(rig, shell):
     assert after.get("nested_fault", 0) - before.get("nested_fault", 0) == 0, (before, after, done)
 
 
+def restart(rig, name):
+    failed = len(rig.failed)
+    others = rig.restart(name)
+    rig.works(*(other for other in others if other in LOADED))
+    assert name == "httpd" or len(rig.failed) == failed, rig.failed
+    if name in ("linux", "storage"):
+        rig.load_linux()
+    rig.works(*LOADED)
+
+
 @pytest.mark.limit(1200)
 @pytest.mark.parametrize("name, times", [("diskcheck", 3), ("linux", 3), ("httpd", 10), pytest.param("storage", 3, marks=pytest.mark.long)])
 def test_sep4_restart_of_an_owner_hurts_no_other(rig, name, times):
@@ -240,14 +265,17 @@ def test_sep4_restart_of_an_owner_hurts_no_other(rig, name, times):
     rig.load()
     rig.works(*LOADED)
     rig.patience = (3 if name == "httpd" else 20) * PATIENCE  # what was asked of a life that is over gets no answer
-    for _ in range(times if rig.board == BOARDS[0] or name == "httpd" else 1):
-        failed = len(rig.failed)
-        others = rig.restart(name)
-        rig.works(*(other for other in others if other in LOADED))
-        assert name == "httpd" or len(rig.failed) == failed, rig.failed
-        if name in ("linux", "storage"):
-            rig.load_linux()
-        rig.works(*LOADED)
+    left = times if rig.board == BOARDS[0] or name == "httpd" else 1
+    deaths = 1 + left // 20  # of the emulator: those restarts are done again
+    while left > 0:
+        try:
+            restart(rig, name)
+            left -= 1
+        except (AssertionError, OSError):
+            deaths -= 1
+            if deaths < 0 or not rig.emulator_died():
+                raise
+            rig.again()
     for other in NAMES:
         rig.machine.key("l", rf"{other} +running .* started {rig.lives[other]} times")
     rig.machine.key("v", r"audit: .*: 0 findings")
@@ -259,7 +287,6 @@ def test_sep4_restart_of_an_owner_hurts_no_other(rig, name, times):
 @pytest.mark.parametrize("name", ["httpd", "diskcheck", "linux", "storage"])
 def test_sep4_hundred_restarts_of_an_owner(name):
     rig = Rig(BOARDS[0])
-    rig.board = BOARDS[0]
     try:
         test_sep4_restart_of_an_owner_hurts_no_other(rig, name, 100)
     finally:
