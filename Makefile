@@ -22,15 +22,16 @@ goals := $(or $(MAKECMDGOALS),all)
 comma := ,
 
 # A name without a slash is one of the tree's own; else it is the path of a folder.
+folders_with = $(patsubst $(1)/%/$(2),%,$(sort $(wildcard $(1)/*/$(2))))
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
 product_dir := $(if $(findstring /,$(PRODUCT)),$(PRODUCT:%/=%),config/$(PRODUCT))
 out := build/$(notdir $(board_dir))/$(notdir $(product_dir))
 $(foreach name,PRODUCT BOARD CURDIR,$(if $(word 2,$($(name))),$(error $(name)="$($(name))" has a space in it: make can work with no such path)))
 ifeq ($(wildcard $(product_dir)/product.c),)
-$(error no product "$(PRODUCT)": $(product_dir)/product.c does not exist. PRODUCT is a folder of config/ or a path with a slash)
+$(error no product "$(PRODUCT)": $(product_dir)/product.c does not exist. PRODUCT is a folder of config/ ($(call folders_with,config,product.c)) or a path with a slash)
 endif
 ifeq ($(wildcard $(board_dir)/board.c),)
-$(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ or a path with a slash)
+$(error no board "$(BOARD)": $(board_dir)/board.c does not exist. BOARD is a folder of board/ ($(call folders_with,board,board.c)) or a path with a slash)
 endif
 ifeq ($(wildcard $(board_dir)/board.mk),)
 $(error no board "$(BOARD)": $(board_dir)/board.mk does not exist. It names the CPU vendor (VIRT) and how the board is run)

@@ -2,6 +2,7 @@
 """A Bochs with its serial port on a socket: the peer of qemu.py, used by run.py and by the system tests."""
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import socket
@@ -65,9 +66,15 @@ class Bochs:
                 except TimeoutError:
                     if self.running() and time.monotonic() < end:
                         continue
-                    raise RuntimeError(f"Bochs did not start; if it is broken: apt-get install --reinstall {PACKAGES}\n"
+                    raise RuntimeError(self.wrong_setting(settings) or
+                                       f"Bochs did not start; if it is broken: apt-get install --reinstall {PACKAGES}\n"
                                        f"Its last words:\n{self.last_words()}") from None
             self.serial.settimeout(None)
+
+    def wrong_setting(self, settings):
+        """Which of them it does not understand, and why, where it says so."""
+        said = re.findall(r"/settings:(\d+): (.*)", self.last_words())
+        return f'Bochs refuses the setting "{settings[int(said[0][0]) - 1]}" (of the board\'s board.mk): {said[0][1]}' if said else ""
 
     def last_words(self):
         """The end of what it wrote to its screen and its log."""

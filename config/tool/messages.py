@@ -5,6 +5,7 @@ import re
 STAMP = r"\[ *\d+\.\d{6}\] "
 OURS = STAMP + r"bulkhead\| "
 REFUSED = OURS + r"(partition [a-z0-9-]+: )?refused: "  # not so a device that the IOMMU refuses something
+LAUNCH_REFUSED = OURS + "refused: "
 CRASH = OURS + r".*\bcrash record\b"
 RUNNING = OURS + r"partition NAME: running"
 
@@ -15,6 +16,7 @@ class Verdict:
     def __init__(self, partitions):
         self.missing = set(partitions)
         self.problems = []
+        self.launch_refused = False  # nothing but its reasons comes any more
         self.rest = b""
 
     def feed(self, data):
@@ -26,8 +28,9 @@ class Verdict:
     def line(self, line):
         if re.search(REFUSED, line) or re.search(CRASH, line):
             self.problems.append(line)
+        self.launch_refused |= re.search(LAUNCH_REFUSED, line) is not None
         self.missing = {name for name in self.missing if not re.search(RUNNING.replace("NAME", re.escape(name)), line)}
 
     def report(self):
         """All that was wrong, one line each; empty if nothing was."""
-        return self.problems + [f"partition {name} did not start" for name in sorted(self.missing)]
+        return self.problems + [f"partition {name} did not start" for name in sorted(self.missing) if not self.launch_refused]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boots an image in its board's emulator with the consoles in this terminal, as `make run` does.
 
-Leaves when the machine powers off, after Ctrl-] q, or with --seconds after that time. Status 0 only if nothing was refused,
-there was no crash record and each --partition has started; else 1, with the reasons on stderr."""
+Leaves when the machine powers off, after Ctrl-] q, when the launch is refused, or with --seconds after that time. Status 0 only if
+nothing was refused, there was no crash record and each --partition has started; else 1, with the reasons on stderr."""
 import argparse
 import os
 import re
@@ -21,7 +21,8 @@ from messages import Verdict
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 FIRST_PORT = 8080
-GRACE = 5  # seconds that the hypervisor has to power off after the attention key and q
+GRACE = 10  # seconds that the hypervisor has to power off after the attention key and q
+REASONS = 1  # seconds for what comes after the first line of a refusal
 
 
 class Keyboard:
@@ -66,6 +67,8 @@ def relay(machine, keyboard, verdict, end):
             if not data:
                 return
             verdict.feed(data)
+            if verdict.launch_refused:
+                end = min(end or now + REASONS, now + REASONS)
             os.write(output, data if keyboard.saved else data.replace(b"\r\n", b"\n"))
         if keyboard.fd in ready:
             data = keyboard.read()
@@ -140,9 +143,11 @@ def main():
             relay(machine, keyboard, verdict, time.monotonic() + options.seconds if options.seconds else None)
     finally:
         status = machine.stop()
-    if options.seconds and status == 0:
+    if options.seconds and status == 0 and not verdict.launch_refused:
         print(f"make run: ended after {options.seconds:g} s, as RUN_SECONDS says", file=sys.stderr)
     problems = verdict.report() + ([f"{machine.name} ended with status {status}"] if status > 0 else [])
+    if options.seconds and verdict.missing and not verdict.launch_refused:
+        problems.append(f"RUN_SECONDS={options.seconds:g} may be too short for this machine: without it the run goes on until the key")
     for problem in problems:
         print(f"make run: {problem}", file=sys.stderr)
     return 1 if problems else 0

@@ -15,6 +15,7 @@ import time
 import pytest
 
 from lib import DEFAULT_BOARD, MAKE_BOARD, Machine, ROOT, build_product, make
+from messages import Verdict
 
 PRODUCT = """
 #include "product.h"
@@ -76,6 +77,7 @@ def test_unknown_name_is_refused(variable):
     status, output = make(f"{variable}=no-such-thing")
     assert status != 0
     assert f'no {variable.lower()} "no-such-thing"' in output
+    assert ("bochs-svm bochs-vmx qemu-q35-amd qemu-q35-vtd" if variable == "BOARD" else "demo hostile lab minimal") in output
 
 
 @pytest.mark.parametrize("variable", ["PRODUCT", "BOARD"])
@@ -292,7 +294,9 @@ def test_run_without_a_terminal_ends_by_itself():
     assert "partition hello: running" in run.stdout
 
 
-@pytest.mark.parametrize(("program", "told"), [(None, "install the Debian packages bochs\n"), ("exit 1", "--reinstall bochs bochs-term")])
+@pytest.mark.parametrize(("program", "told"), [
+    (None, "install the Debian packages bochs\n"), ("exit 1", "--reinstall bochs bochs-term"),
+    ('echo "00e[      ] ${3}:$(grep -n guest= $3 | cut -d: -f1): wrong value for parameter"; exit 1', 'the setting "memory: guest=64" (of the board\'s board.mk): wrong value')])
 def test_bochs_that_is_missing_or_broken_is_named(tmp_path, program, told):
     command = tmp_path / "run.args"
     command.write_text(f"{tmp_path}/bochs-bin 'memory: guest=64'")
@@ -306,7 +310,32 @@ def test_bochs_that_is_missing_or_broken_is_named(tmp_path, program, told):
 def test_run_tells_that_a_partition_is_missing():
     run = run_minimal(0.1, stdin=subprocess.DEVNULL)
     assert run.returncode != 0
-    assert "partition hello did not start" in run.stderr
+    assert "partition hello did not start" in run.stderr and "RUN_SECONDS=0.1 may be too short" in run.stderr
+
+
+@pytest.mark.qemu
+def test_run_ends_when_the_launch_is_refused(tmp_path):
+    """Though it is told no time: nothing comes any more. What was refused is said, not that nobody started."""
+    build, command = build_product("minimal"), tmp_path / "run.args"
+    command.write_text((build.folder / "run.args").read_text().replace("-m 2048", "-m 64"))
+    run = subprocess.Popen([sys.executable, ROOT / "config/tool/run.py", "--command", command, "--image", build.image, "--partition", "hello"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        stdout, stderr = run.stdout.read(), run.stderr.read()
+        assert run.wait(60) == 1
+    finally:
+        run.kill()
+        run.communicate()
+    assert "CFG-904" in stdout and "make run: " in stderr and "refused: CFG-900" in stderr and "did not start" not in stderr, stderr
+
+
+def test_refused_access_of_a_device_does_not_fail_a_run():
+    verdict = Verdict(["hello"])
+    for said in "partition hello: running, life 1", "partition hello: function nic0 (02:00.0): a write refused: address 0x1000, reason 5":
+        verdict.feed(b"[    0.200000] bulkhead| " + said.encode() + b"\r\n")
+    assert verdict.report() == [] and not verdict.launch_refused
+    verdict.feed(b"[    0.300000] bulkhead| partition hello: refused: its payload has changed\r\n")
+    assert len(verdict.report()) == 1 and not verdict.launch_refused
 
 
 def test_run_restores_the_terminal():
