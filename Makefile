@@ -323,9 +323,9 @@ deps: build/.deps ## install the Debian packages that are missing, or say which
 
 .PHONY: $(TIERS)
 check-fast: ## unit tests, rules and style; under 2 minutes
-check: ## check-fast, the default board in QEMU, a few on the boards of Bochs; up to 20 minutes
+check: ## check-fast, the default board in QEMU, devices on the other one, a few on the boards of Bochs; up to 20 minutes
 check-mutants: ## each defence removed in turn: its test must fail
-check-boards: ## every board builds and boots
+check-boards: ## every product on every board; the tests of check on the other board of QEMU
 check-bochs: ## what concerns the CPU alone, on the boards that run in Bochs
 check-long: ## full sweeps and 1,000 restarts
 fuzz: ## libFuzzer on all that parses what a partition, the firmware or a device says; FUZZ_SECONDS=n each (300), FUZZ="name ..."
