@@ -25,7 +25,7 @@ SYSTEM = ["tests/system", "tests/hostile"]
 OTHER_QEMU = "qemu-q35-amd"
 OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_boot.py::test_sep1_sep7_audit_and_seal_at_boot",
              *(f"tests/hostile/test_{name}.py" for name in ("device_attacks", "disks", "dma_before"))]
-OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net") for word in ("--ignore", f"tests/system/test_{name}.py")]
+OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "peer") for word in ("--ignore", f"tests/system/test_{name}.py")]
 REFUSED = {("demo", board) for board in ("bochs-svm", "bochs-vmx")}  # fewer cores and less memory than it asks for
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",
