@@ -24,6 +24,6 @@ QEMU_FLAGS := -machine q35 -accel tcg,thread=multi -cpu $(QEMU_CPU) -smp 6 -m 20
 	-device intel-iommu,intremap=on,aw-bits=48 -device i6300esb,addr=05.0 -action watchdog=reset \
 	-device edu,addr=02.0,dma_mask=0xffffffffffffffff -device edu,addr=03.0 \
 	-device pcie-root-port,id=port1,chassis=1,slot=1,addr=08.0 -device pcie-root-port,id=port2,chassis=2,slot=2,addr=09.0 \
-	-netdev user,id=net0 -device e1000e,netdev=net0,bus=port2,romfile= \
-	-device nvme-subsys,id=subsys0,nqn=disk0 -device nvme,id=nvme0,serial=disk0,subsys=subsys0,bus=port1,$(NVME) \
+	-netdev user,id=net0 -device e1000e,netdev=net0,bus=port1,romfile= \
+	-device nvme-subsys,id=subsys0,nqn=disk0 -device nvme,id=nvme0,serial=disk0,subsys=subsys0,bus=port2,$(NVME) \
 	$(call DISK,1,$(ZEROS)) $(call DISK,2,$(ZEROS)) $(call DISK,3,file=$(CURDIR)/build/disk.img)

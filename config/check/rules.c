@@ -84,7 +84,7 @@ const struct rule rules[] = {
     {"CFG-684", rule_vf_reset, "virtual functions are reset by FLR or not at all"},
     {"CFG-690", rule_vf_ports, "virtual functions have no ports"},
     {"CFG-692", rule_iommu_address, "IOMMU units are at different multiples of their size"},
-    {"CFG-685", rule_window_form, "the window for BARs is whole MiB from pci_hole up to 0xfec00000"},
+    {"CFG-685", rule_window_form, "the window for BARs is whole MiB from pci_hole up to 0xfec00000, or from 0xff000000 to 4 GiB"},
     {"CFG-686", rule_window_free, "the window for BARs is free of configuration space, IOMMU, APICs and ABI area"},
     {"CFG-687", rule_ecam_form, "configuration space begins at a multiple of 1 MiB"},
     {"CFG-688", rule_ecam_free, "configuration space of all buses overlaps nothing else"},

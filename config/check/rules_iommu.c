@@ -5,7 +5,8 @@
 #include "bulkhead_abi.h"
 #include "rules_pci.h"
 
-#define APICS 0xfec00000u /* from here to 4 GiB: IO-APICs, HPET, local APICs, flash */
+#define APICS 0xfec00000u      /* from here on IO-APICs, HPET, local APICs */
+#define PAST_APICS 0xff000000u /* flash at the end of it */
 #define LOCAL_APIC 0xfee00000u
 #define ADDRESS_END (1ull << 46)
 
@@ -72,10 +73,12 @@ void rule_window_form(struct check *check)
     uint64_t base = check->board->pci.window, size = check->board->pci.window_size, hole = check->board->pci_hole;
     if (check_has(check, "CFG-613"))
         return;
-    if (size == 0 ? base != 0 : base % MIB(1) || size % MIB(1) || hole > APICS || !range_inside(base, size, hole, APICS - hole))
+    bool inside = hole <= APICS &&
+                  (range_inside(base, size, hole, APICS - hole) || range_inside(base, size, PAST_APICS, GIB(4) - PAST_APICS));
+    if (size == 0 ? base != 0 : base % MIB(1) || size % MIB(1) || !inside)
         found(check, (struct place){"board", 0, "pci.window"},
-              "BARs are placed in whole MiB from pci_hole up to the APICs at 0xfec00000, where partitions see them at the same "
-              "address",
+              "BARs are placed in whole MiB from pci_hole up to the APICs at 0xfec00000, or from 0xff000000 to 4 GiB, where "
+              "partitions see them at the same address",
               "use a part of the first \"PCI Bus 0000:00\" of /proc/iomem in which nothing else is", "0x%llx, size 0x%llx",
               HEX(base), HEX(size));
 }
