@@ -262,9 +262,14 @@ ifeq ($(PRODUCT),bench)
 bench: $(out)/bulkhead.iso $(out)/sizes.txt $(out)/run.args ## figures under instruction counting, against their limits; JSON beside
 	$(Q)$(PYTHON) config/tool/bench.py --command $(out)/run.args --image $(out)/bulkhead.iso --folder $(out) --json $(out)/bench.json \
 		--lines '$(MAKE) --no-print-directory lines'
+else ifeq ($(PRODUCT),bench-io)
+bench: $(out)/bulkhead.iso $(out)/run.args
+	$(Q)$(PYTHON) config/tool/bench_io.py --command $(out)/run.args --image $(out)/bulkhead.iso --kernel build/linux/kernel \
+		--initrd build/linux/initrd --costs $(dir $(out))bench/bench.json --json $(out)/bench.json
 else
 bench:
 	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench
+	$(if $(filter-out none,$(IOMMU)),$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-io)
 endif
 
 # --- unit tests --------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ const struct product product = {
             {
                 .name = "bench",
                 .kind = IMAGE_UNIKERNEL,
+                .devices = {{.role = "nic0", .optional = true}},
                 .cores = 1,
                 .memory = MIB(16),
             },

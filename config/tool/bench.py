@@ -18,7 +18,7 @@ import time
 
 from qemu import Qemu
 
-PATIENCE = 240  # seconds of wall time for the whole run
+PATIENCE = 600  # seconds of wall time for the whole run
 LIMITS = {
     "null hypercall round trip": 150,
     "CPUID exit round trip": 150,
@@ -27,6 +27,14 @@ LIMITS = {
     "memory kept, without images": 4 << 20,
     "privileged source lines in all, AMD image": 7000,
     "privileged source lines in all, Intel image": 7000,
+}
+NAMES = {
+    "null_hypercall": "null hypercall round trip",
+    "cpuid_exit": "CPUID exit round trip",
+    "denied_port": "denied port round trip",
+    "interrupt_end": "end of interrupt (x2APIC register) round trip",
+    "timer_count": "timer count (x2APIC register) round trip",
+    "message_write": "write to an MSI-X table",
 }
 
 
@@ -103,9 +111,8 @@ def size_figures(folder, lines):
 def measure(qemu, folder):
     console = Console(qemu)
     console.until(r'"bench": "end"')
-    names = {"null_hypercall": "null hypercall round trip", "cpuid_exit": "CPUID exit round trip", "denied_port": "denied port round trip"}
-    figures = {names[n]: float(v) for n, v in re.findall(r'"bench": "(\w+)", .*?"ticks_per_round": ([\d.]+)', console.text)}
-    missing = set(names.values()) - set(figures)
+    figures = {NAMES[n]: float(v) for n, v in re.findall(r'"bench": "(\w+)", .*?"ticks_per_round": ([\d.]+)', console.text)}
+    missing = set(NAMES.values()) - set(figures) - {NAMES["message_write"]}  # which needs a device
     if missing:
         sys.exit(f"bench: no figure for {', '.join(sorted(missing))}")
     figures.update(boot_figures(console))

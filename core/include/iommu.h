@@ -71,6 +71,8 @@ struct iommu_rights {
     uint32_t interrupts; /* entries that are present in its block */
 };
 struct iommu_rights iommu_audit_rights(uint16_t requester);
+/* True: none of the 256 requester ids of a bus on which the plan has no function may do anything. False: ask for each of them. */
+bool iommu_audit_bus_denied(unsigned bus);
 /* A present interrupt entry: where it goes. `requester` may be the IO-APIC's. False: absent. */
 bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi);
 

@@ -171,6 +171,7 @@ static void status_json(struct page *page, const struct page_facts *facts)
     json_text(&text, "name", facts->name);
     text_add(&text, "\"uptime\":%llu.%03llu,", (unsigned long long)(facts->uptime_ns / SECOND),
              (unsigned long long)(facts->uptime_ns / (SECOND / 1000) % 1000));
+    json_number(&text, "busy_us", facts->busy_ns / (SECOND / 1000000), ",");
     json_number(&text, "lives", facts->lives, ",\n");
     json_server(&text, facts);
     json_net(&text, &facts->net);

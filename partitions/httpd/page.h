@@ -16,7 +16,7 @@
 
 struct page_facts {
     const char *name;
-    uint64_t uptime_ns, lives;
+    uint64_t uptime_ns, busy_ns, lives;
     struct {
         uint64_t accepted, turned_away, requests, refused, bytes, slow, broken;
         unsigned open, most;

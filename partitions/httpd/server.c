@@ -97,7 +97,8 @@ static void on_error(void *arg, err_t error)
 
 static struct page_facts facts_now(void)
 {
-    struct page_facts facts = {.name = bh_start_info()->name, .uptime_ns = bh_now_ns(), .lives = bh_start_info()->lives};
+    struct page_facts facts = {
+        .name = bh_start_info()->name, .uptime_ns = bh_now_ns(), .busy_ns = bh_busy_ns(), .lives = bh_start_info()->lives};
     struct server_counters now = server_counters();
 
     facts.server.accepted = now.accepted;

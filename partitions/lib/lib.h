@@ -17,6 +17,7 @@ struct core {
     unsigned index;
     uint32_t timer_entry; /* as last written to the local APIC */
     uint64_t armed;       /* deadline of the one-shot timer that is under way; 0: none */
+    uint64_t halted;      /* TSC ticks spent in bh_wait(), handlers that ended it included */
     uint64_t periodic;    /* period of the running periodic timer; 0: none */
     bh_handler periodic_handler;
     jmp_buf *attempt; /* bh_try() under way */

@@ -74,7 +74,14 @@ void bh_wait(uint64_t deadline)
         apic_timer(deadline - now, BH_VECTOR_TIMER, false);
         core->armed = deadline;
     }
+    uint64_t since = cpu_tsc();
     cpu_halt();
+    core->halted += cpu_tsc() - since;
+}
+
+uint64_t bh_busy_ns(void)
+{
+    return scale_to_ns(cpu_tsc() - origin - this_core()->halted, factor);
 }
 
 void bh_sleep_ns(uint64_t ns)

@@ -221,6 +221,17 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
     return unit.rights[requester];
 }
 
+/* Asked only of buses without a function of the plan. */
+bool iommu_audit_bus_denied(unsigned bus)
+{
+    assert_true(bus != NIC >> 8 && bus != DISK_VF >> 8);
+    for (unsigned i = 0; i < 256; i++)
+        if (unit.rights[bus << 8 | i].dma || unit.rights[bus << 8 | i].interrupts != 0)
+            return false;
+    unit.asked += 256;
+    return true;
+}
+
 bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf)
 {
     const struct iommu_leaf *leaves = unit.leaves[row_of(requester)];

@@ -618,8 +618,18 @@ static void a_log_that_lies_is_read_in_bounds(void **state)
 
 /* --- audit -------------------------------------------------------------------------------------------------------------------------------- */
 
+static bool bus_planned(unsigned bus)
+{
+    for (unsigned i = 0; i < plan.function_count; i++)
+        if (F(i)->requester >> 8 == bus)
+            return true;
+    return false;
+}
+
 static void audit_all(void)
 {
+    for (unsigned bus = 0; bus < 256; bus++)
+        assert_true(bus_planned(bus) || bus == plan.board->iommu.ioapic_function >> 8 || iommu_audit_bus_denied(bus));
     for (unsigned id = 0; id < 65536; id++) {
         struct iommu_rights rights = iommu_audit_rights((uint16_t)id);
         int f = function_of((uint16_t)id);
@@ -720,6 +730,8 @@ static void the_audit_sees_every_bit_of_a_device_entry(void **state)
             amdvi_devices[ids[i]].q[bit / 64] ^= 1ull << bit % 64;
             if (!domain)
                 assert_int_not_equal(fingerprint(ids[i]), before);
+            if (ids[i] == 0x4444)
+                assert_false(iommu_audit_bus_denied(0x44));
             if (bit >= 80) /* whatever it is, it is a finding */
                 assert_true(iommu_audit_rights(ids[i]).dma && iommu_audit_rights(ids[i]).domain == 0xffff);
             amdvi_devices[ids[i]].q[bit / 64] ^= 1ull << bit % 64;

@@ -40,6 +40,11 @@ uint64_t bh_now_ns(void)
     return now;
 }
 
+uint64_t bh_busy_ns(void)
+{
+    return now / 2;
+}
+
 bool bh_irq_off(void)
 {
     return true;

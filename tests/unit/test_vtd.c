@@ -846,6 +846,13 @@ static void test_audit_sees_what_is_there(void **state)
         assert_true(iommu_interrupt_set(&plan.functions[2], 30, 3, 0x72, &message));
         iommu_pin_nmi(1, 4, 3);
         assert_null(iommu_audit_units());
+        for (unsigned bus = 0; bus < 256; bus++) {
+            bool any = false;
+
+            for (unsigned i = 0; i < 256; i++)
+                any = any || function_of((uint16_t)(bus << 8 | i)) != NULL;
+            assert_int_equal(iommu_audit_bus_denied(bus), !any);
+        }
         for (unsigned requester = 0; requester < 65536; requester++) {
             const struct plan_function *f = function_of((uint16_t)requester);
             struct iommu_rights rights = iommu_audit_rights((uint16_t)requester);

@@ -125,6 +125,18 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
     return rights;
 }
 
+bool iommu_audit_bus_denied(unsigned bus)
+{
+    uint64_t empty = 2ull << 60 | arch_hpa(amdvi_blocks).v | 1, high, wrong = interrupt_read(amdvi_blocks, 0, &high) & PRESENT;
+
+    for (unsigned i = 0; i < 256; i++) {
+        const uint64_t *q = amdvi_devices[bus << 8 | i].q;
+
+        wrong |= (q[0] ^ ENTRY_DENIED) | q[1] | (q[2] ^ empty) | q[3];
+    }
+    return wrong == 0;
+}
+
 /* Of any but a fixed interrupt to one core by its number, or with other bits set, the destination is shown as none that there is. */
 bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
 {

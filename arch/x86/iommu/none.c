@@ -94,6 +94,12 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
     return (struct iommu_rights){.dma = false};
 }
 
+bool iommu_audit_bus_denied(unsigned bus)
+{
+    (void)bus;
+    return true;
+}
+
 bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
 {
     (void)requester, (void)index, (void)apic_id, (void)vector, (void)nmi;

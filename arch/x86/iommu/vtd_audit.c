@@ -118,6 +118,11 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
     return rights;
 }
 
+bool iommu_audit_bus_denied(unsigned bus)
+{
+    return (table_at(vtd_read64(&vtd_units[0], VTD_RTADDR))[bus * 2] & 1) == 0;
+}
+
 bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf)
 {
     const uint64_t *context = context_find(requester);

@@ -7,7 +7,6 @@
 #include "iommu.h"
 #include "partition.h"
 
-#define REQUESTERS 0x10000u
 #define FIRST_VECTOR 16u
 #define APIC_REGISTERS 0xfee00000u
 #define APIC_SIZE 0x100000u /* what the CPU takes for messages */
@@ -172,6 +171,30 @@ static void stranger_check(struct audit_result *result, uint16_t requester)
                  rights.dma ? "DMA" : "no DMA", rights.interrupts);
 }
 
+static bool bus_planned(unsigned bus)
+{
+    for (unsigned i = 0; i < plan.function_count; i++)
+        if (plan.functions[i].requester >> 8 == bus)
+            return true;
+    return false;
+}
+
+static void bus_check(struct audit_result *result, unsigned bus)
+{
+    bool denied = !bus_planned(bus) && iommu_audit_bus_denied(bus);
+
+    for (unsigned i = 0; !denied && i < 256; i++) {
+        uint16_t requester = (uint16_t)(bus << 8 | i);
+        const struct plan_function *function = owned(requester);
+
+        if (function)
+            function_check(result, function);
+        else
+            stranger_check(result, requester);
+    }
+    result->requesters += 256;
+}
+
 void audit_devices(struct audit_result *result)
 {
     const char *why;
@@ -181,15 +204,8 @@ void audit_devices(struct audit_result *result)
     why = iommu_audit_units();
     if (why != 0 && audit_finding(result))
         log_line("AUDIT IOMMU: %s", why);
-    for (uint32_t requester = 0; why == 0 && requester < REQUESTERS; requester++) {
-        const struct plan_function *function = owned((uint16_t)requester);
-
-        if (function)
-            function_check(result, function);
-        else
-            stranger_check(result, (uint16_t)requester);
-        result->requesters++;
-    }
+    for (unsigned bus = 0; why == 0 && bus < 256; bus++)
+        bus_check(result, bus);
     if (why == 0)
         pins_check(result);
 }
