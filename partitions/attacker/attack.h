@@ -53,6 +53,7 @@ unsigned address_bits(void);
 
 void attack_npt(void);
 void attack_npt_unpaged(void);
+void attack_pages(void);
 void attack_paged_32(void);
 void attack_paged_pae(void);
 void attack_walk_32(void);

@@ -172,3 +172,64 @@ void attack_walk(void)
     root[2] = bh_start_info()->ram_size | PTE_PRESENT | PTE_WRITE;
     (void)*(volatile uint32_t *)(2ull << 39);
 }
+
+/* --- with functions of its own ------------------------------------------------------------------------------------------------------ */
+
+#define DEVICES 0x80000000ull /* the board's RAM ends before */
+#define ECAM 0xf1000000ull    /* where a partition with functions sees its bus 0 */
+#define ECAM_SIZE 0x100000ull
+#define OWN_MAX 64u
+
+struct own_range {
+    uint64_t from, to;
+};
+
+static unsigned own_add(struct own_range *own, unsigned count, uint64_t from, uint64_t size)
+{
+    unsigned i = count;
+
+    for (; i > 0 && own[i - 1].from > from; i--)
+        own[i] = own[i - 1];
+    own[i] = (struct own_range){from, from + size};
+    return count + 1;
+}
+
+/* In order of their addresses. */
+static unsigned own_list(struct own_range *own)
+{
+    unsigned count = own_add(own, 0, BH_ABI_GPA, BH_ABI_PAGES * PAGE);
+    struct bh_pci pci;
+    struct bh_bar bar;
+
+    count = own_add(own, count, ECAM, ECAM_SIZE);
+    count = own_add(own, count, 0xfee00000, apic_is_x2() ? 0 : PAGE);
+    count = own_add(own, count, GIB4, 0);
+    for (unsigned device = 1; device <= 8; device++)
+        for (unsigned n = 0; bh_pci_look(BH_PCI_BDF(device, 0), &pci) && n < BH_PCI_BARS && count < OWN_MAX; n++)
+            if (bh_pci_bar(&pci, n, &bar) && !bar.ports && bar.size != 0 && bar.address < GIB4)
+                count = own_add(own, count, bar.address, bar.size);
+    return count;
+}
+
+/* AC-20, AC-39, AC-41: every page between RAM and 4 GiB but its own: BARs of others, which may lie next to its own, ECAM, IO-APIC, timers,
+ * TPM, IOMMU, flash. First and last word of each page next to one of its own. */
+void attack_pages(void)
+{
+    static struct own_range own[OWN_MAX];
+    unsigned count = own_list(own);
+    uint64_t at = DEVICES;
+
+    tried = reached = 0;
+    map_low();
+    for (unsigned i = 0; i < count; i++) {
+        if (own[i].from > at) {
+            sweep(at, own[i].from, PAGE, false);
+            sweep(at, own[i].from, attack_full ? PAGE : 16 * PAGE, true);
+            probe_page(at, true);
+            probe_page(own[i].from - PAGE, true);
+            probe_page(own[i].from - 4, true);
+        }
+        at = own[i].to > at ? own[i].to : at;
+    }
+    verdict(reached == 0, "%" PRIu64 " reachable of %" PRIu64 " beside %u ranges", reached, tried, count);
+}

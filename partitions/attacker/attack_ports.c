@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-40, AC-20, AC-32, SEP-5: all 65,536 ports, in all widths, with the values that reset machines, switch A20 off, raise
- * SMIs or start QEMU's fw_cfg DMA. A unikernel has no port at all. Expected: reads give ones, writes are dropped, the machine and
+ * SMIs or start QEMU's fw_cfg DMA. A unikernel has no port at all, but for the two of configuration space if it has functions. Expected: reads give ones, writes are dropped, the machine and
  * the neighbours do not notice. (With A20 off this program, which lies in the second megabyte, would be gone at once.) */
 #include "attack.h"
 
 static unsigned answered;
+static bool has_functions;
 
 static void read_all_widths(uint16_t port)
 {
@@ -12,7 +13,7 @@ static void read_all_widths(uint16_t port)
     static const uint32_t ones[3] = {0xff, 0xffff, 0xffffffff};
 
     for (unsigned i = 0; i < 3; i++)
-        if (got[i] != ones[i]) {
+        if (got[i] != ones[i] && !(port == 0xcf8 && i == 2 && has_functions)) {
             answered++;
             detail("in %#x, %u bits, gave %#x", port, 8u << i, got[i]);
         }
@@ -61,6 +62,9 @@ void attack_ports(void)
 {
     uint16_t strings[] = {0x60, 0x64, 0x70, 0x92, 0xb2, 0x3f8, 0x510, 0x511, 0xcf8, 0xcfc};
 
+    struct bh_pci pci;
+
+    has_functions = bh_pci_look(BH_PCI_BDF(1, 0), &pci);
     answered = 0;
     for (unsigned port = 0; port < 0x10000; port++) {
         read_all_widths((uint16_t)port);

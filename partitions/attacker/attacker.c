@@ -12,6 +12,7 @@
 
 static const struct attack attacks[] = {
     {"npt", attack_npt, false, "0 reachable"},
+    {"pages", attack_pages, false, "0 reachable"},
     {"npt-unpaged", attack_npt_unpaged, false, "0 reachable"},
     {"paged-32", attack_paged_32, false, "0 surprises"},
     {"paged-pae", attack_paged_pae, false, "0 surprises"},

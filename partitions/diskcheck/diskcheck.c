@@ -33,12 +33,14 @@ static bool stopped;
 
 static void line_show(void)
 {
-    bool good = total.bad == 0 && total.errors == 0 && total.failures == 0;
+    uint64_t strangers = bh_irq_unexpected_total();
+    bool good = total.bad == 0 && total.errors == 0 && total.failures == 0 && strangers == 0;
 
     printf("diskcheck %s %" PRIu64 " rounds=%" PRIu64 " written=%" PRIu64 " KiB read=%" PRIu64 " KiB bad=%" PRIu64
-           " errors=%" PRIu64 " failures=%" PRIu64 " slowest=%" PRIu64 " us interrupts=%" PRIu64 " lost=%" PRIu64 "%s\n",
+           " errors=%" PRIu64 " failures=%" PRIu64 " slowest=%" PRIu64 " us interrupts=%" PRIu64 " lost=%" PRIu64
+           " strangers=%" PRIu64 "%s\n",
            good ? "ok" : "BAD", ++lines, total.round, total.written >> 10, total.read >> 10, total.bad, total.errors,
-           total.failures, total.slowest_ns / 1000, disk.io[0].wakes, disk.io[0].polled, stopped ? " stopped" : "");
+           total.failures, total.slowest_ns / 1000, disk.io[0].wakes, disk.io[0].polled, strangers, stopped ? " stopped" : "");
     total.slowest_ns = 0;
 }
 

@@ -7,7 +7,7 @@ import lib
 import messages
 from rig import OURS, Rig, said_by
 
-LOAD = re.compile(said_by("load", r"diskcheck (\S+) (\d+) rounds=(\d+) .*bad=(\d+) errors=(\d+) failures=(\d+) .*\r"))
+LOAD = re.compile(said_by("load", r"diskcheck (\S+) (\d+) rounds=(\d+) .*bad=(\d+) errors=(\d+) failures=(\d+) .*strangers=(\d+)\r"))
 # What says where the tables are, and that they are used: VT-d 11.4, AMD IOMMU 3.4.
 UNITS = {"vtd": (0xFED90000, (0x1C, 0x20, 0x24, 0xB8, 0xBC)), "amdvi": (0xFED80000, (0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x28))}
 COMMAND_MASTER = 0x4
@@ -85,13 +85,14 @@ class DeviceRig(Rig):
             allowed |= {msi // 4: 0x00010000, msi // 4 + 1: 0xFFFFFFFF, msi // 4 + 2: 0xFFFFFFFF, msi // 4 + 3: 0xFFFF}
         return allowed
 
-    def same_spaces(self, before, role):
-        """No bit of any function has changed but those that the owner of `role` may change; no register of the IOMMU."""
-        own, index, _ = self.function_of(role)
+    def same_spaces(self, before, *roles, also=()):
+        """No bit of any function has changed but those that the owner of these roles may change, and what is in these words of them; no
+        register of the IOMMU."""
+        own = {bdf: index for bdf, index, _ in map(self.function_of, roles)}
         (old, old_unit), (new, new_unit) = before, self.spaces()
         changed = []
         for bdf, space in old.items():
-            allowed = self.allowed_bits(space) if bdf == own else {}
+            allowed = {**self.allowed_bits(space), **{word: 0xFFFFFFFF for word in also}} if bdf in own else {}
             express = self.capability(space, CAP_EXPRESS)
             for word, (was, now) in enumerate(zip(space, new[bdf])):
                 volatile = 0x00200000 if express and word == (express + 8) // 4 else 0  # requests pending
@@ -99,7 +100,8 @@ class DeviceRig(Rig):
                     changed.append(f"physical register {bdf >> 8:02x}:{bdf >> 3 & 31:02x}.{bdf & 7} {word * 4:#x}: {was:#x} -> {now:#x}")
         assert not changed, "\n".join(changed)
         assert old_unit == new_unit, f"IOMMU registers {old_unit} -> {new_unit}"
-        self.message_ours(new[own], index)
+        for bdf, index in own.items():
+            self.message_ours(new[bdf], index)
 
     def message_ours(self, space, index):
         """The hardware's MSI message: none yet, or the hypervisor's."""
@@ -162,7 +164,7 @@ class DeviceRig(Rig):
                 break
             self.drain(1)
         assert int(lines[-1][2]) > before, f"the load stands still: {lines[-3:]}"
-        assert {(word, bad, errors, failures) for word, _, _, bad, errors, failures in lines} == {("ok", "0", "0", "0")}, lines[-5:]
+        assert {(word, *counts) for word, _, _, *counts in lines} == {("ok", "0", "0", "0", "0")}, lines[-5:]
 
 
 def refused(role):

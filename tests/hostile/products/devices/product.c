@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An attacker with a device that goes where it is told, and what it would like to hurt: a disk under load, its owner, and a witness with
+/* An attacker with a device that goes where it is told and one with many registers, and what it would like to hurt: a disk under load, its owner, and a witness with
  * the same device. The `edu` device has no reset: who owns one lives once. */
 #include "product.h"
 
@@ -15,7 +15,7 @@ const struct product product = {
                 .kind = IMAGE_UNIKERNEL,
                 .cores = 2,
                 .memory = MIB(32),
-                .devices = {{.role = "edu0"}},
+                .devices = {{.role = "edu0"}, {.role = "nic0"}},
                 .restart = {.never = true},
             },
             {
