@@ -175,9 +175,12 @@ void attack_walk(void)
 
 /* --- with functions of its own ------------------------------------------------------------------------------------------------------ */
 
-#define DEVICES 0x80000000ull /* the board's RAM ends before */
-#define ECAM 0xf1000000ull    /* where a partition with functions sees its bus 0 */
+#define BOARD_ECAM 0xb0000000ull /* the machine's own, where devices' memory begins */
+#define ECAM 0xf1000000ull       /* where a partition with functions sees its bus 0 */
 #define ECAM_SIZE 0x100000ull
+#define CHIPSET 0xfe000000ull /* IO-APIC, timers, TPM, IOMMU, flash */
+#define CHUNK 0x1000000ull
+#define RAM_END 0x80000000ull /* of the board */
 #define OWN_MAX 64u
 
 struct own_range {
@@ -211,24 +214,34 @@ static unsigned own_list(struct own_range *own)
     return count;
 }
 
-/* AC-20, AC-39, AC-41: every page between RAM and 4 GiB but its own: BARs of others, which may lie next to its own, ECAM, IO-APIC, timers,
+/* Where the machine has something, and next to what is its own, every page; elsewhere one of sixteen. */
+static void sweep_gap(uint64_t from, uint64_t to)
+{
+    for (uint64_t at = from, end; at < to; at = end) {
+        end = (at / CHUNK + 1) * CHUNK < to ? (at / CHUNK + 1) * CHUNK : to;
+        bool dense = at == from || end == to || at >= CHIPSET || attack_full;
+        sweep(at, end, dense ? PAGE : 16 * PAGE, false);
+        sweep(at, end, dense ? 16 * PAGE : 256 * PAGE, true);
+    }
+    probe_page(from, true);
+    probe_page(to - PAGE, true);
+    probe_page(to - 4, true);
+}
+
+/* AC-20, AC-39, AC-41: the pages between RAM and 4 GiB but its own: BARs of others, which may lie next to its own, ECAM, IO-APIC, timers,
  * TPM, IOMMU, flash. First and last word of each page next to one of its own. */
 void attack_pages(void)
 {
     static struct own_range own[OWN_MAX];
     unsigned count = own_list(own);
-    uint64_t at = DEVICES;
+    uint64_t at = BOARD_ECAM;
 
     tried = reached = 0;
     map_low();
+    sweep_gap(RAM_END, at);
     for (unsigned i = 0; i < count; i++) {
-        if (own[i].from > at) {
-            sweep(at, own[i].from, PAGE, false);
-            sweep(at, own[i].from, attack_full ? PAGE : 16 * PAGE, true);
-            probe_page(at, true);
-            probe_page(own[i].from - PAGE, true);
-            probe_page(own[i].from - 4, true);
-        }
+        if (own[i].from > at)
+            sweep_gap(at, own[i].from);
         at = own[i].to > at ? own[i].to : at;
     }
     verdict(reached == 0, "%" PRIu64 " reachable of %" PRIu64 " beside %u ranges", reached, tried, count);
