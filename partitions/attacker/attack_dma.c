@@ -106,7 +106,7 @@ static unsigned places_list(uint64_t *list)
         list[count++] = attack_places[i];
     for (unsigned i = 0; i < sizeof(machine) / sizeof(machine[0]); i++)
         list[count++] = machine[i];
-    for (uint64_t at = bh_start_info()->ram_size; at < 0x80000000; at += attack_full ? 0x800000 : 0x5800000)
+    for (uint64_t at = bh_start_info()->ram_size; at < 0x80000000; at += attack_full ? 0x800000 : 0xb000000)
         list[count++] = at;
     return count;
 }

@@ -243,7 +243,7 @@ void attack_irq_storm(void)
     static struct bh_pci pci;
     static struct edu edu;
     const char *wrong = edu_take(&edu, &pci, 0);
-    uint64_t end = bh_now_ns() + 10000000000ull, strangers = bh_irq_unexpected_total();
+    uint64_t end = bh_now_ns() + 5000000000ull, strangers = bh_irq_unexpected_total();
     unsigned raised = 0;
 
     while (!wrong && bh_now_ns() < end) {
