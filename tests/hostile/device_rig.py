@@ -48,6 +48,12 @@ class DeviceRig(Rig):
 
     # --- the machine, from outside ---
 
+    def monitor(self, line):
+        """Many of these in a row must not keep the serial port waiting: it holds a few hundred bytes, then lines are lost."""
+        answer = super().monitor(line)
+        self.drain(0.001)
+        return answer
+
     def words(self, address, count):
         text = self.monitor(f"xp /{count}xw {address:#x}")
         return [int(word, 16) for line in text.splitlines() for word in line.split(":", 1)[1].split()]
