@@ -122,7 +122,7 @@ static nvme_status page_move(enum nvme_operation operation, uint64_t address)
 /* A few, below the rate of faults that cuts off: read from disk to there, and written from there to disk, then looked at. */
 void attack_disk_dma(void)
 {
-    static const uint64_t machine[] = {0x40000000, 0x7f000000, 0xb0000000, 0xc0000000, 0xfed90000, 0x100000000};
+    static const uint64_t machine[] = {0x40000000, 0x7f000000, 0xb0000000, 0xff000000, 0xfed90000, 0x100000000};
     uint64_t *memory = bh_dma_memory(CHUNK, NVME_PAGE);
     const char *wrong = take(1);
     unsigned reached = 0, count = attack_place_count + sizeof(machine) / sizeof(machine[0]), refused = 0;

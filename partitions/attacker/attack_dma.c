@@ -97,7 +97,7 @@ static const char *across_the_edge(void)
 static unsigned places_list(uint64_t *list)
 {
     static const uint64_t machine[] = {BH_ABI_GPA,   0x80000000,     0xb0000000,     0xb0010000,      0xb0018000,
-                                       0xc0000000,   0xc0100000,     0xf1000000,     0xfec00000,      0xfed00000,
+                                       0xff000000,   0xff100000,     0xf1000000,     0xfec00000,      0xfed00000,
                                        0xfed80000,   0xfed90000,     0xffff0000,     0x100000000,     0x7ffffff000,
                                        0x8000000000, 0x800000000000, 0xfffffffff000, 0x1000040000000, 0xfffffffffffff000};
     unsigned count = 0;

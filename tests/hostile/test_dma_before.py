@@ -10,7 +10,7 @@ import pytest
 from lib import ROOT, Machine, build_product, make_iso
 
 pytestmark = pytest.mark.qemu
-BAR = 0xC0000000  # the board's window: free until we place BARs there
+BAR = 0xC0000000  # in the hole for devices, where nobody is yet
 FIRST, SECOND = 0x1800, 0x1000  # configuration addresses of 00:03.0 and 00:02.0
 SIZE = 16
 COLD = "arch_poweroff"  # of the hypervisor's code; nobody calls it
