@@ -96,6 +96,7 @@ void fake_amdvi_reset(void)
         fake_board.iommu.unit_functions[u] = (uint16_t)(0x0002 + u * 0x4000);
     }
     fake_board.iommu.kind = IOMMU_AMDVI;
+    fake_board.test_only = true;
     fake_board.iommu.unit_count = FAKE_UNITS;
     fake_board.iommu.ioapic_function = FAKE_IOAPIC;
     fake_board.iommu.hpet_function = FAKE_HPET;
@@ -192,7 +193,8 @@ void fake_register_write(hpa_t address, unsigned size, uint64_t value)
         REG(unit, offset) &= ~(value & 0x667);
         break;
     default:
-        REG(unit, offset) = value;
+        if (offset < 0x60 || offset >= 0xe0 || !(REG(unit, offset) >> 17 & 1)) /* a filter may be locked */
+            REG(unit, offset) = value;
         if (offset == 0x2008 && !fake_units[unit].inside)
             fake_unit_run(unit);
     }

@@ -801,6 +801,46 @@ static void the_audit_walks_in_bounds(void **state)
     assert_true(leaf.hpa == ~0ull);
 }
 
+/* No bit of a device's entry governs system management interrupts. */
+static void devices_raise_no_system_management_interrupts(void **state)
+{
+    (void)state;
+    machine_new();
+    for (unsigned unit = 0; unit < FAKE_UNITS; unit++)
+        fake_units[unit].regs[0x30 / 8] |= 1ull << 16 | 2ull << 18; /* a filter with four registers */
+    fake_units[1].regs[0x78 / 8] = 1ull << 16 | 0x123;              /* of which the firmware uses the last */
+    assert_null(check());
+    assert_null(iommu_on());
+    for (unsigned unit = 0; unit < FAKE_UNITS; unit++) {
+        assert_true(fake_units[unit].regs[0x18 / 8] >> 22 & 1);
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(fake_units[unit].regs[0x60 / 8 + i] >> 16, 2);
+        assert_int_equal(fake_units[unit].regs[0x80 / 8], 0);
+    }
+    fake_units[1].regs[0x70 / 8] |= 1ull << 16;
+    SAYS(iommu_audit_units(), "system management interrupts");
+    fake_units[1].regs[0x70 / 8] &= ~(1ull << 16);
+    assert_null(iommu_audit_units());
+    fake_units[0].regs[0x18 / 8] &= ~(1ull << 22);
+    SAYS(iommu_audit_units(), "control register");
+    machine_new();
+    fake_units[1].regs[0x30 / 8] |= 1ull << 16;
+    fake_units[1].regs[0x60 / 8] = 3ull << 16 | 0x123; /* locked by the firmware */
+    assert_null(check());
+    SAYS(iommu_on(), "system management interrupts");
+}
+
+static void a_real_board_needs_the_filter(void **state)
+{
+    (void)state;
+    machine_new();
+    fake_board.test_only = false;
+    fake_units[0].regs[0x30 / 8] |= 1ull << 16;
+    SAYS(check(), "SMIFSup");
+    fake_units[1].regs[0x30 / 8] |= 1ull << 16;
+    assert_null(check());
+}
+
 static void the_audit_sees_units_that_changed(void **state)
 {
     static const uint64_t bits[] = {1 << 0, 1 << 2, 1 << 10, 1 << 12, 1 << 17, 1 << 16, 1ull << 34, 1ull << 40, 1ull << 50};
@@ -847,6 +887,8 @@ int main(void)
         cmocka_unit_test(the_audit_sees_every_bit_of_a_device_entry),
         cmocka_unit_test(the_audit_sees_every_bit_of_the_tables),
         cmocka_unit_test(the_audit_walks_in_bounds),
+        cmocka_unit_test(devices_raise_no_system_management_interrupts),
+        cmocka_unit_test(a_real_board_needs_the_filter),
         cmocka_unit_test(the_audit_sees_units_that_changed),
     };
 

@@ -18,6 +18,7 @@
 #define AMDVI_EXCLUSION_BASE 0x0020u /* bit 0: on */
 #define AMDVI_EXCLUSION_LIMIT 0x0028u
 #define AMDVI_FEATURES 0x0030u
+#define AMDVI_SMI_FILTER 0x0060u   /* the first of them: a device that may raise system management interrupts */
 #define AMDVI_COMMAND_HEAD 0x2000u /* these four: bytes from the base */
 #define AMDVI_COMMAND_TAIL 0x2008u
 #define AMDVI_EVENT_HEAD 0x2010u
@@ -35,6 +36,7 @@
 #define AMDVI_CONTROL_COMMANDS (1ull << 12)
 #define AMDVI_CONTROL_PAGE_REQUESTS (1ull << 13) /* their log */
 #define AMDVI_CONTROL_WIDE (1ull << 17)          /* interrupt entries of 128 bits */
+#define AMDVI_CONTROL_SMI_FILTER (1ull << 22)    /* those of devices that no filter register names are dropped */
 #define AMDVI_CONTROL_GUEST_LOG (1ull << 28)
 #define AMDVI_CONTROL_X2APIC (1ull << 50) /* destinations of 32 bits */
 /* A unit may have these wired: performance, not protection. */
@@ -44,6 +46,11 @@
 #define AMDVI_FEATURE_X2APIC (1ull << 2)
 #define AMDVI_FEATURE_INVALIDATE_ALL (1ull << 6)
 #define AMDVI_FEATURE_WIDE (1ull << 7)
+#define AMDVI_FEATURE_SMI_FILTER(features) (((features) >> 16 & 3) == 1)
+#define AMDVI_FEATURE_SMI_FILTERS(features) (1u << ((features) >> 18 & 7)) /* registers */
+
+#define AMDVI_SMI_NOBODY (1ull << 17) /* locked, and names no device */
+#define AMDVI_SMI_STATE (3ull << 16)
 
 #define AMDVI_STATUS_EVENT_OVERFLOW (1u << 0) /* write one to clear */
 #define AMDVI_STATUS_EVENTS (1u << 3)         /* the log runs */
@@ -130,6 +137,7 @@ struct amdvi_unit {
     uint16_t function; /* its own requester id */
     uint64_t control;  /* as it must read while on */
     uint64_t devices;  /* its device table register */
+    unsigned smi_filters;
     struct amdvi_command *commands;
     struct amdvi_event *events;
     uint32_t command_tail, event_head; /* bytes */

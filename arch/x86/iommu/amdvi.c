@@ -37,6 +37,13 @@ static const char *unit_check(struct amdvi_unit *unit, const struct ivrs_unit *f
     features = amdvi_read(unit, AMDVI_FEATURES);
     if (!(features & AMDVI_FEATURE_INVALIDATE_ALL))
         return "AMDVI-1: a unit cannot forget all at once (IASup): too old for this, give no device away on this board";
+    if (AMDVI_FEATURE_SMI_FILTER(features)) {
+        unit->smi_filters = AMDVI_FEATURE_SMI_FILTERS(features);
+        unit->control |= AMDVI_CONTROL_SMI_FILTER;
+    } else if (!plan.board->test_only) {
+        return "AMDVI-1: a unit has no filter of system management interrupts (SMIFSup), so that a device could hold up every "
+               "processor: give no device away on this board";
+    }
     if (!lapic_is_x2apic())
         return 0;
     unit->control |= AMDVI_CONTROL_WIDE | AMDVI_CONTROL_X2APIC;

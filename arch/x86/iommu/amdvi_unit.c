@@ -44,6 +44,8 @@ bool amdvi_unit_on(struct amdvi_unit *unit)
     amdvi_write(unit, AMDVI_DEVICE_TABLE, unit->devices);
     amdvi_write(unit, AMDVI_EXCLUSION_BASE, 0);
     amdvi_write(unit, AMDVI_EXCLUSION_LIMIT, 0);
+    for (unsigned i = 0; i < unit->smi_filters; i++)
+        amdvi_write(unit, AMDVI_SMI_FILTER + 8 * i, AMDVI_SMI_NOBODY);
     amdvi_write(unit, AMDVI_COMMAND_BASE, AMDVI_RING_BASE(arch_hpa(unit->commands)));
     amdvi_write(unit, AMDVI_EVENT_BASE, AMDVI_RING_BASE(arch_hpa(unit->events)));
     for (uint32_t reg = AMDVI_COMMAND_HEAD; reg <= AMDVI_EVENT_TAIL; reg += 8)
@@ -63,5 +65,9 @@ const char *amdvi_unit_wrong(const struct amdvi_unit *unit)
         return "AMDVI-2: a unit looks at another device table than ours";
     if (amdvi_read(unit, AMDVI_EXCLUSION_BASE) & 1)
         return "AMDVI-2: a unit has an exclusion range, which no device may have";
+    for (unsigned i = 0; i < unit->smi_filters; i++)
+        if ((amdvi_read(unit, AMDVI_SMI_FILTER + 8 * i) & AMDVI_SMI_STATE) != AMDVI_SMI_NOBODY)
+            return "AMDVI-2: the firmware lets a device raise system management interrupts, and has locked that: look for it in "
+                   "its setup";
     return 0;
 }
