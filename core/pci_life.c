@@ -116,6 +116,7 @@ static bool function_start(struct pci_function *function)
     msi_off(function);
     master_off(function);
     msi_reset(function);
+    function->faults = 0; /* those of the life before */
     function->live = iommu_attach(function->plan);
     return function->live;
 }
@@ -163,19 +164,18 @@ static const char *fault_kind(const struct iommu_fault *fault)
     return fault->interrupt ? "an interrupt" : fault->write ? "a write" : "a read";
 }
 
-/* It has had its share: nothing of it gets through any more, and its owner's table decides what becomes of that one. */
-static void function_cut(struct partition *partition, struct pci_function *function)
+/* It has had its share: nothing of it gets through any more. Gate held, so that it is this life of it. */
+static bool function_cut(struct pci_function *function)
 {
-    bool was_live, done;
-
-    lock_take(&partition->gate);
-    was_live = function->live;
     function->live = false;
     master_off(function);
-    lock_drop(&partition->gate);
-    done = cut_off(partition, function);
-    if (!was_live)
-        return;
+    msi_off(function);
+    return iommu_detach(function->plan);
+}
+
+/* Its owner's table decides what becomes of that one. */
+static void cut_report(struct partition *partition, const struct pci_function *function, bool done)
+{
     log_line("partition %s: function " FUNCTION_NAME " is cut off: more than %u IOMMU faults in a second%s", partition->plan->name,
              FUNCTION_ARGS(function->plan), FAULTS_PER_SECOND, done ? "" : "; the IOMMU did not confirm");
     if (partition->plan->denied.action != ACTION_LOG)
@@ -187,6 +187,7 @@ static void fault_count(const struct iommu_fault *fault)
     unsigned index = index_of(fault->requester);
     struct pci_function *function;
     struct partition *partition;
+    bool first, over, done;
 
     if (index == plan.function_count) {
         if (faults.strays++ == 0)
@@ -196,21 +197,31 @@ static void fault_count(const struct iommu_fault *fault)
     }
     function = pci_functions[index];
     partition = &partitions[function->plan->partition];
-    if (function->faults++ == 0)
+    lock_take(&partition->gate);
+    first = function->faults++ == 0;
+    over = function->live && function->faults > FAULTS_PER_SECOND; /* not live: left over, and its core may be resetting it */
+    done = over && function_cut(function);
+    lock_drop(&partition->gate);
+    if (first)
         log_line("partition %s: function " FUNCTION_NAME ": %s refused: address 0x%lx, reason %u", partition->plan->name,
                  FUNCTION_ARGS(function->plan), fault_kind(fault), fault->address, fault->reason);
-    if (function->faults == FAULTS_PER_SECOND + 1)
-        function_cut(partition, function);
+    if (over)
+        cut_report(partition, function, done);
 }
 
 static void second_end(uint64_t now)
 {
     faults.second = now;
     for (unsigned i = 0; i < plan.function_count; i++) {
-        if (pci_functions[i]->faults > 1)
-            log_line("function " FUNCTION_NAME ": %u IOMMU faults in the last second", FUNCTION_ARGS(&plan.functions[i]),
-                     pci_functions[i]->faults);
+        struct lock *gate = &partitions[plan.functions[i].partition].gate;
+        uint32_t count;
+
+        lock_take(gate);
+        count = pci_functions[i]->faults;
         pci_functions[i]->faults = 0;
+        lock_drop(gate);
+        if (count > 1)
+            log_line("function " FUNCTION_NAME ": %u IOMMU faults in the last second", FUNCTION_ARGS(&plan.functions[i]), count);
     }
     if (faults.strays > 1)
         log_line("IOMMU: %u faults of functions that nobody has in the last second", faults.strays);

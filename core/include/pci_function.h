@@ -54,7 +54,7 @@ struct pci_function {
     struct pci_entry entries[PLAN_MAX_VECTORS]; /* (g) */
     bool live;                                  /* (g) the owner's writes reach the hardware */
     bool lost;                                  /* (g) its last life left it in a state that no further one can start from */
-    uint32_t faults;                            /* (hk) in the present second */
+    uint32_t faults;                            /* (g) in the present second and life */
 };
 
 extern struct pci_function *pci_functions[PLAN_MAX_FUNCTIONS]; /* by index in plan.functions */

@@ -243,6 +243,32 @@ static void test_flood_cuts_off(void **state)
     assert_int_equal(fake_partition.order_count, 0); /* its table says: log */
 }
 
+/* What is left over of a life reaches neither the function, which its owner's core may be resetting, nor the next life. */
+static void test_faults_of_a_life_that_has_ended(void **state)
+{
+    unsigned accesses, detaches;
+
+    (void)state;
+    assert_true(pci_functions_stop(&partitions[1]));
+    accesses = fake_pci.config_reads + fake_pci.config_writes;
+    detaches = fake_iommu.detaches;
+    fake_uart_text();
+    for (unsigned i = 0; i < 11; i++)
+        fake_fault(0x0300, i);
+    tick(10);
+    assert_int_equal(fake_pci.config_reads + fake_pci.config_writes, accesses);
+    assert_int_equal(fake_iommu.detaches, detaches);
+    assert_non_null(strstr(fake_uart_text(), "partition control: function nic1 (03:00.0): a write refused: address 0x0"));
+    assert_true(pci_functions_start(&partitions[1]));
+    for (unsigned i = 0; i < 10; i++)
+        fake_fault(0x0300, i);
+    tick(10);
+    assert_true(fake_iommu.attached[OTHER]);
+    fake_fault(0x0300, 0);
+    tick(10);
+    assert_false(fake_iommu.attached[OTHER]);
+}
+
 static void test_flood_is_bounded(void **state)
 {
     unsigned lines = 0;
@@ -279,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup(test_failed_attach, setup),
         cmocka_unit_test_setup(test_faults_are_named, setup),
         cmocka_unit_test_setup(test_flood_cuts_off, setup),
+        cmocka_unit_test_setup(test_faults_of_a_life_that_has_ended, setup),
         cmocka_unit_test_setup(test_flood_is_bounded, setup),
     };
 
