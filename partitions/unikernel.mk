@@ -27,6 +27,7 @@ unilib_sources := \
 	partitions/lib/cpio.c \
 	partitions/lib/files.c \
 	partitions/lib/line.c \
+	partitions/lib/observe.c \
 	partitions/lib/paging.c \
 	partitions/lib/pci.c \
 	partitions/lib/smp.c \

@@ -16,6 +16,8 @@ const struct rule rules[] = {
     {"CFG-011", rule_action_range, "every action is one of enum action"},
     {"CFG-012", rule_all_stopped_range, "all_stopped is one of enum all_stopped"},
     {"CFG-013", rule_description, "descriptions of product and board are printable ASCII"},
+    {"CFG-014", rule_observes, "observes names other partitions of the product"},
+    {"CFG-015", rule_observes_once, "observes names a partition once"},
 
     {"CFG-601", rule_board_name, "the board's name is 1 to 31 of a-z, 0-9, '-' and '_'"},
     {"CFG-602", rule_board_vendor, "the board names its CPU's virtualisation: VIRT_SVM or VIRT_VMX"},

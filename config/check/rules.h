@@ -21,6 +21,8 @@ RULE(rule_apic_mode);
 RULE(rule_action_range);
 RULE(rule_all_stopped_range);
 RULE(rule_description);
+RULE(rule_observes);
+RULE(rule_observes_once);
 
 /* rules_cpu.c */
 RULE(rule_cores_one);

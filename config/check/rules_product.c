@@ -124,3 +124,25 @@ void rule_description(struct check *check)
     if (!text_printable(check->board->description))
         found(check, (struct place){"board", 0, "description"}, reason, hint, "%s", check->board->description);
 }
+
+void rule_observes(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && p->observes[i]; i++) {
+        int seen = product_find(check->product, p->observes[i]);
+        if (seen < 0 || &check->product->partitions[seen] == p)
+            found(check, (struct place){"product", p, "observes"},
+                  "a right to see nobody, or oneself, is a slip: the one that was meant would not be seen",
+                  "name another partition of this product", "%s", p->observes[i]);
+    }
+}
+
+void rule_observes_once(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && p->observes[i]; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(p->observes[i], p->observes[k]) == 0)
+                found(check, (struct place){"product", p, "observes"}, "the same right twice: one of them was to be another's",
+                      "name each partition once", "%s", p->observes[i]);
+}

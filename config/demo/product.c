@@ -37,6 +37,7 @@ const struct product product = {
                 .args = "net=dhcp",
                 .files = "www",
                 .devices = {{.role = "nic0", .optional = true}},
+                .observes = {"linux", "control", "storage"},
                 .cores = 1,
                 .memory = MIB(32),
                 .watchdog = {.period_ms = 5000, .boot_grace_ms = 15000, .action = ACTION_RESTART},

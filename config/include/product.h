@@ -84,15 +84,16 @@ struct partition_spec {
     uint64_t memory;      /* bytes, multiple of 2 MiB */
     enum apic_mode apic;  /* how the partition meets its local APIC */
     struct device_spec devices[PRODUCT_MAX_DEVICES]; /* on its PCI bus 0 as device 1, 2, ... in this order */
-    struct watchdog_spec watchdog;                   /* signs of life it promises */
-    struct restart_spec restart;                     /* how often it may start again */
-    struct denied_spec denied;                       /* how many forbidden accesses are tolerated */
-    struct console_spec console;                     /* how its output is shown */
-    enum action on_crash;                            /* trap, abort, triple fault, forbidden state */
-    enum action on_exit;                             /* main() returned */
-    enum action on_reboot;                           /* it asked for a reboot */
-    enum action on_poweroff;                         /* it asked for power off */
-    bool stopped_at_boot;                            /* not started until the console says so */
+    const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state and starts it may see; ends at the first 0 */
+    struct watchdog_spec watchdog;                /* signs of life it promises */
+    struct restart_spec restart;                  /* how often it may start again */
+    struct denied_spec denied;                    /* how many forbidden accesses are tolerated */
+    struct console_spec console;                  /* how its output is shown */
+    enum action on_crash;                         /* trap, abort, triple fault, forbidden state */
+    enum action on_exit;                          /* main() returned */
+    enum action on_reboot;                        /* it asked for a reboot */
+    enum action on_poweroff;                      /* it asked for power off */
+    bool stopped_at_boot;                         /* not started until the console says so */
 };
 
 struct product {

@@ -122,10 +122,20 @@ static void emit_life(FILE *out, const struct partition_spec *spec)
     fprintf(out, "        .stopped_at_boot = %s,\n", bool_text(spec->stopped_at_boot));
 }
 
-static void emit_partition(FILE *out, unsigned i, const struct partition_spec *spec, const struct layout *layout,
+static unsigned observes(const struct product *product, const struct partition_spec *spec)
+{
+    unsigned bits = 0;
+
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->observes[i]; i++)
+        bits |= 1u << product_find(product, spec->observes[i]);
+    return bits;
+}
+
+static void emit_partition(FILE *out, unsigned i, const struct product *product, const struct layout *layout,
                            const struct planned_payload *payload)
 {
     const struct layout_partition *place = &layout->partitions[i];
+    const struct partition_spec *spec = &product->partitions[i];
 
     fprintf(out, "    {\n        .name = ");
     emit_string(out, spec->name);
@@ -136,8 +146,10 @@ static void emit_partition(FILE *out, unsigned i, const struct partition_spec *s
             spec->memory);
     fprintf(out, "        .dma_offset = 0x%" PRIx64 ",\n        .payload =\n", layout_dma_offset(layout, i));
     emit_payload(out, i, spec->name, payload);
-    fprintf(out, "        .first_function = %u,\n        .function_count = %u,\n        .restart_group = 0x%04x,\n",
-            layout->devices.first[i], layout->devices.count[i], layout->devices.restart_group[i]);
+    fprintf(out,
+            "        .first_function = %u,\n        .function_count = %u,\n        .observes = 0x%04x,\n        .restart_group = "
+            "0x%04x,\n",
+            layout->devices.first[i], layout->devices.count[i], observes(product, spec), layout->devices.restart_group[i]);
     emit_life(out, spec);
     fprintf(out, "    },\n");
 }
@@ -272,7 +284,7 @@ void plan_emit(FILE *out, const struct product *product, const struct board *boa
     }
     fprintf(out, "static const struct plan_partition partitions_planned[] = {\n");
     for (uint32_t i = 0; i < layout->partition_count; i++)
-        emit_partition(out, i, &product->partitions[i], layout, &payloads[i]);
+        emit_partition(out, i, product, layout, &payloads[i]);
     fprintf(out, "};\n\n");
     emit_cores(out, product, board, layout);
     emit_functions(out, board, &layout->devices);

@@ -278,6 +278,15 @@ static void ends_others(const struct report *r, uint32_t i, char *out, size_t si
                 (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "YES: restarts ", r->product->partitions[k].name);
 }
 
+static void sees_others(const struct partition_spec *spec, char *out, size_t size)
+{
+    size_t used = 0;
+
+    snprintf(out, size, "none");
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->observes[i] && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", spec->observes[i]);
+}
+
 static void table_reach(const struct report *r, struct table *t)
 {
     table_start(t, "Who can reach whom",
@@ -286,11 +295,13 @@ static void table_reach(const struct report *r, struct table *t)
                 "owner's memory. What remains: shared caches, memory bandwidth and power are not partitioned; an action that "
                 "resets the board ends "
                 "all; a physical function's owner is trusted by the owners of its virtual functions.");
-    table_row(t, "partition|other partitions' memory|others' devices|interrupts to others|channels|can end others");
+    table_row(t,
+              "partition|other partitions' memory|others' devices|interrupts to others|channels|sees the state of|can end others");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
-        char ends[TABLE_CELL];
+        char ends[TABLE_CELL], sees[TABLE_CELL];
         ends_others(r, i, ends, sizeof(ends));
-        table_row(t, "%s|none|none|none|none|%s", r->product->partitions[i].name, ends);
+        sees_others(&r->product->partitions[i], sees, sizeof(sees));
+        table_row(t, "%s|none|none|none|none|%s|%s", r->product->partitions[i].name, sees, ends);
     }
 }
 

@@ -78,8 +78,13 @@ enum bh_call {
     BH_CALL_END = 1,     /* RDI = enum bh_end, RSI = status or trap number, RDX = address; does not return */
     BH_CALL_CONSOLE = 2, /* the output ring has something urgent -> 0. Without it output is seen at the next tick */
     BH_CALL_VECTOR = 3,  /* RDI = enum bh_source, RSI = vector 32..255, 0 = none -> 0 or BH_EINVAL */
+    BH_CALL_OBSERVE = 4, /* RDI = n, RSI = enum bh_fact -> that of the n-th partition that it may observe, or BH_EINVAL */
     BH_CALL_COUNT
 };
+
+/* NAME, NAME_REST: eight characters each, NULs behind them. STARTS: 1 more with each restart. */
+enum bh_fact { BH_FACT_NAME, BH_FACT_NAME_REST, BH_FACT_STATE, BH_FACT_STARTS, BH_FACT_COUNT };
+enum bh_state { BH_STATE_CREATED, BH_STATE_LOADING, BH_STATE_RUNNING, BH_STATE_STOPPING, BH_STATE_BACKOFF, BH_STATE_STOPPED };
 
 enum bh_end {
     BH_END_EXIT = 0,  /* main() returned or exit(): RSI = status */

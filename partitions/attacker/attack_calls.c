@@ -37,6 +37,7 @@ static void argument_lattice(void)
             expect(BH_CALL_VECTOR, lattice[i], lattice[j], good ? 0 : BH_EINVAL);
             expect(BH_CALL_VERSION, lattice[i], lattice[j], BH_ABI_VERSION);
             expect(BH_CALL_CONSOLE, lattice[i], lattice[j], 0);
+            expect(BH_CALL_OBSERVE, lattice[i], lattice[j], BH_EINVAL); /* its table lets it observe nobody */
             if (lattice[i] >= BH_END_COUNT)
                 expect(BH_CALL_END, lattice[i], lattice[j], BH_EINVAL);
         }

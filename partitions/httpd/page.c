@@ -65,6 +65,27 @@ static void html_number(struct text *text, const char *name, uint64_t value)
     text_add(text, "<tr><th>%s</th><td>%llu</td></tr>\n", name, (unsigned long long)value);
 }
 
+static const char *state_name(enum bh_state state)
+{
+    static const char *const names[] = {"created", "loading", "running", "stopping", "back-off", "stopped"};
+
+    return state <= BH_STATE_STOPPED ? names[state] : "unknown";
+}
+
+static void html_others(struct text *text, const struct page_facts *facts)
+{
+    if (facts->other_count == 0)
+        return;
+    text_add(text, "<h2>Partitions</h2>\n<table>\n");
+    for (unsigned i = 0; i < facts->other_count; i++) {
+        text_add(text, "<tr><th>");
+        text_html(text, facts->others[i].name);
+        text_add(text, "</th><td>%s, started %llu times</td></tr>\n", state_name(facts->others[i].state),
+                 (unsigned long long)facts->others[i].starts);
+    }
+    text_add(text, "</table>\n");
+}
+
 static void status_html(struct page *page, const struct page_facts *facts)
 {
     struct text text = text_begin(page);
@@ -92,7 +113,9 @@ static void status_html(struct page *page, const struct page_facts *facts)
     html_number(&text, "frames received", net->counters.received);
     html_number(&text, "frames sent", net->counters.sent);
     html_number(&text, "frames dropped", net->counters.dropped);
-    text_add(&text, "</table>\n<p><a href=\"/status.json\">status.json</a> <a href=\"/files/\">files</a></p></body></html>\n");
+    text_add(&text, "</table>\n");
+    html_others(&text, facts);
+    text_add(&text, "<p><a href=\"/status.json\">status.json</a> <a href=\"/files/\">files</a></p></body></html>\n");
     page->type = "text/html; charset=utf-8";
     text_end(page, &text);
 }
@@ -163,6 +186,18 @@ static void json_net(struct text *text, const struct bh_net_status *net)
     json_number(text, "memory_refused", net->memory_refused, "}");
 }
 
+static void json_others(struct text *text, const struct page_facts *facts)
+{
+    text_add(text, "\"partitions\":[");
+    for (unsigned i = 0; i < facts->other_count; i++) {
+        text_add(text, "%s{", i ? "," : "");
+        json_text(text, "name", facts->others[i].name);
+        json_text(text, "state", state_name(facts->others[i].state));
+        json_number(text, "starts", facts->others[i].starts, "}");
+    }
+    text_add(text, "],\n");
+}
+
 static void status_json(struct page *page, const struct page_facts *facts)
 {
     struct text text = text_begin(page);
@@ -174,6 +209,7 @@ static void status_json(struct page *page, const struct page_facts *facts)
     json_number(&text, "busy_us", facts->busy_ns / (SECOND / 1000000), ",");
     json_number(&text, "lives", facts->lives, ",\n");
     json_server(&text, facts);
+    json_others(&text, facts);
     json_net(&text, &facts->net);
     text_add(&text, "}\n");
     page->type = "application/json";

@@ -7,11 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bh.h"
 #include "bh_net.h"
 #include "http.h"
 
 #define PAGE_TEXT 8192u     /* room for a page that is written for its request */
 #define PAGE_PATTERN 65521u /* a prime: a byte lost or doubled anywhere shows */
+#define PAGE_OTHERS 16u
 #define PAGE_LENGTH_MAX (1ull << 40)
 
 struct page_facts {
@@ -22,6 +24,8 @@ struct page_facts {
         unsigned open, most;
     } server;
     struct bh_net_status net;
+    struct bh_health others[PAGE_OTHERS]; /* partitions that the product table lets this one observe */
+    unsigned other_count;
 };
 
 struct page {

@@ -111,6 +111,8 @@ static struct page_facts facts_now(void)
     facts.server.open = now.open;
     facts.server.most = now.most;
     bh_net_status(&facts.net);
+    while (facts.other_count < PAGE_OTHERS && bh_observe(facts.other_count, &facts.others[facts.other_count]))
+        facts.other_count++;
     return facts;
 }
 

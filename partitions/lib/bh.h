@@ -67,6 +67,13 @@ bool bh_cpu_start(unsigned index, void (*fn)(void *), void *arg);
 void bh_watchdog_pet(void);
 _Noreturn void bh_end(enum bh_end how, uint64_t value, uint64_t address);
 uint64_t bh_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+/* The n-th of the partitions that the product table lets this one observe, as it is now. False: there are no more. */
+struct bh_health {
+    char name[17];
+    enum bh_state state;
+    uint64_t starts; /* 1: it has never been restarted */
+};
+bool bh_observe(unsigned n, struct bh_health *health);
 
 /* --- console without stdio --------------------------------------------------------------------------------------------- */
 /* All of it, waiting up to 100 ms for room where interrupts are on; what finds no room is dropped. Returns bytes taken. */

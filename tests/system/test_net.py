@@ -90,6 +90,21 @@ def test_pages_and_files(web):
 
 
 @pytest.mark.qemu
+def test_sep5_health_of_those_that_the_table_names(web):
+    """State and starts of one of the two others, as JSON and as a page; the third is on neither."""
+    machine = web.machine
+    machine.running("seen", "unseen")
+    assert web.status()["partitions"] == [{"name": "seen", "state": "running", "starts": 1}]
+    machine.keyboard("seen")
+    machine.key("r", "partition seen: running, life 2")
+    assert web.status()["partitions"] == [{"name": "seen", "state": "running", "starts": 2}]
+    machine.type("exit 3\r", "partition seen: stopped")
+    assert web.status()["partitions"] == [{"name": "seen", "state": "stopped", "starts": 2}]
+    page = web.get("/")[1]
+    assert b"<th>seen</th><td>stopped, started 2 times" in page and b"unseen" not in page
+
+
+@pytest.mark.qemu
 def test_one_hundred_megabytes_arrive_as_they_were(web):
     size = 100_000_000
     connection = web.connect()

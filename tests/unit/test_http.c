@@ -248,6 +248,9 @@ static void status_is_json(void **state)
     (void)state;
     facts = (struct page_facts){.name = "web", .uptime_ns = 61234567890ull, .lives = 3};
     facts.server.requests = 17;
+    facts.others[0] = (struct bh_health){.name = "linux", .state = BH_STATE_RUNNING, .starts = 4};
+    facts.others[1] = (struct bh_health){.name = "old", .state = BH_STATE_STOPPED};
+    facts.other_count = 2;
     facts.net = (struct bh_net_status){.link = true, .speed = 1000, .mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56}, .how = "static"};
     strcpy(facts.net.address, "10.0.2.15/24");
     strcpy(facts.net.address6[0], "fe80::1");
@@ -264,6 +267,8 @@ static void status_is_json(void **state)
     assert_int_equal(depth, 0);
     assert_non_null(strstr(page.text, "\"name\":\"web\",\"uptime\":61.234,\"lives\":3,"));
     assert_non_null(strstr(page.text, "\"requests\":17,"));
+    assert_non_null(strstr(page.text, "\"partitions\":[{\"name\":\"linux\",\"state\":\"running\",\"starts\":4},"
+                                      "{\"name\":\"old\",\"state\":\"stopped\",\"starts\":0}],"));
     assert_non_null(strstr(
         page.text, "\"link\":true,\"mbit\":1000,\"mac\":\"52:54:00:12:34:56\",\"how\":\"static\",\"ipv4\":\"10.0.2.15/24\""));
     assert_non_null(strstr(page.text, "\"ipv6\":[\"fe80::1\",\"fec0::2\"],\"dns\":[],"));
@@ -285,6 +290,8 @@ static void status_fits_its_room(void **state)
         memcpy(facts.net.address6[i], facts.net.address, sizeof(facts.net.address));
     for (unsigned i = 0; i < BH_NET_NAME_SERVERS; i++)
         memcpy(facts.net.name_server[i], facts.net.address, sizeof(facts.net.address));
+    for (facts.other_count = 0; facts.other_count < PAGE_OTHERS; facts.other_count++)
+        facts.others[facts.other_count] = (struct bh_health){"abcdefghijklmno", BH_STATE_STOPPING, ~0ull};
     get("/");
     assert_non_null(strstr(page.text, "</html>\n"));
     get("/status.json");

@@ -933,6 +933,41 @@ static void calls_are_checked(void **state)
     assert_int_equal(state_of(1), PARTITION_RUNNING);
 }
 
+static uint64_t observe(uint64_t n, uint64_t fact)
+{
+    return hypercall(&vcpus[2], BH_CALL_OBSERVE, n, fact, 0);
+}
+
+/* Nobody, unless the table says so; then those, in the table's order, and no other by any number. */
+static void test_sep5_ac51_only_whom_the_table_names_is_observed(void **state)
+{
+    (void)state;
+    start(1);
+    fake.core = 2;
+    for (uint64_t fact = 0; fact < 8; fact++)
+        for (uint64_t n = 0; n < 40; n++)
+            assert_int_equal(observe(n, fact), BH_EINVAL);
+    fake_plan_partitions[1].observes = 1;
+    fake_plan_partitions[0].name = "abcdefghijklmno";
+    assert_int_equal(observe(0, BH_FACT_STATE), BH_STATE_CREATED);
+    assert_int_equal(observe(0, BH_FACT_STARTS), 0);
+    start(0);
+    fake.core = 2;
+    assert_int_equal(observe(0, BH_FACT_STATE), BH_STATE_RUNNING);
+    assert_int_equal(observe(0, BH_FACT_STARTS), 1);
+    assert_int_equal(observe(0, BH_FACT_NAME), 0x6867666564636261);
+    assert_int_equal(observe(0, BH_FACT_NAME_REST), 0x6f6e6d6c6b6a69);
+    fake_plan_partitions[0].name = "web";
+    assert_int_equal(observe(0, BH_FACT_NAME), 0x626577);
+    assert_int_equal(observe(0, BH_FACT_NAME_REST), 0);
+    assert_int_equal(observe(0, BH_FACT_COUNT), BH_EINVAL);
+    for (uint64_t n = 1; n != 0; n <<= 1)
+        assert_int_equal(observe(n, BH_FACT_STATE), BH_EINVAL);
+    assert_int_equal(observe(~0ull, BH_FACT_NAME), BH_EINVAL);
+    fake_plan_partitions[1].observes = 0xfff8; /* more than there are */
+    assert_int_equal(observe(0, BH_FACT_STATE), BH_EINVAL);
+}
+
 static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
 {
     unsigned before;
@@ -1171,6 +1206,7 @@ int main(void)
         cmocka_unit_test_setup(sep9_denied_accesses_are_counted_per_life, setup),
         cmocka_unit_test_setup(denied_accesses_may_only_be_logged, setup),
         cmocka_unit_test_setup(calls_are_checked, setup),
+        cmocka_unit_test_setup(test_sep5_ac51_only_whom_the_table_names_is_observed, setup),
         cmocka_unit_test_setup(console_calls_wake_housekeeping_at_a_bounded_rate, setup),
         cmocka_unit_test_setup(perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_something, setup),
         cmocka_unit_test_setup(with_a_tick_none_is_ordered, setup),

@@ -186,6 +186,8 @@ static void wild_partition(struct partition_spec *p)
         p->devices[i].role = random_role();
         p->devices[i].optional = random_in(0, 1);
     }
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS; i++)
+        p->observes[i] = random_text();
     p->kind = (enum image_kind)random_in(0, 3);
 }
 
