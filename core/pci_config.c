@@ -187,12 +187,24 @@ static bool bar_write(struct pci_function *function, unsigned word, uint32_t u_n
     return sizing || u_new == function->initial[word];
 }
 
-/* All hard bits of a doubleword lie in one half of it. The other half is not written: status bits go away that way. */
+/* Decoding on, for the kinds of BARs that it has, and no more. It has no pin to raise, whatever the owner thinks. */
+uint32_t config_command(const struct pci_function *function)
+{
+    uint32_t command = COMMAND_INTX_OFF;
+
+    for (unsigned i = 0; i < BOARD_BARS; i++)
+        if (function->plan->bars[i].size != 0 && function->plan->bars[i].kind != BAR_NONE)
+            command |= function->plan->bars[i].kind == BAR_PORTS ? COMMAND_PORTS : COMMAND_MEMORY;
+    return command;
+}
+
+/* All hard bits of a doubleword lie in one half of it. The other half is not written: status bits go away that way. Nor is it read: what
+ * its owner has made of the function, by a reset through its BAR say, may answer with all ones. */
 static void hardware_write(const struct pci_function *function, unsigned word)
 {
     unsigned shift = function->hard[word] > 0xffff ? 16 : 0, offset = word * 4 + shift / 8;
     uint32_t hard = function->hard[word] >> shift;
-    uint32_t rest = arch_pci_read(function->plan->requester, offset, 2) & ~hard;
+    uint32_t rest = word == CONFIG_COMMAND / 4 ? config_command(function) : 0;
 
     arch_pci_write(function->plan->requester, offset, 2, rest | (function->image[word] >> shift & hard));
 }

@@ -10,15 +10,9 @@
 #define DRAIN_MS 100u
 #define FAULTS_PER_SECOND 10u /* no driver makes one: these are a mistake's, more are an attack or a broken device */
 
-/* Decoding on, for the kinds of BARs that it has, and no more. It has no pin to raise, whatever the owner thinks. */
 static void master_off(const struct pci_function *function)
 {
-    uint32_t command = COMMAND_INTX_OFF;
-
-    for (unsigned i = 0; i < BOARD_BARS; i++)
-        if (function->plan->bars[i].size != 0 && function->plan->bars[i].kind != BAR_NONE)
-            command |= function->plan->bars[i].kind == BAR_PORTS ? COMMAND_PORTS : COMMAND_MEMORY;
-    arch_pci_write(function->plan->requester, CONFIG_COMMAND, 2, command);
+    arch_pci_write(function->plan->requester, CONFIG_COMMAND, 2, config_command(function));
 }
 
 void pci_functions_quiet(struct partition *partition)

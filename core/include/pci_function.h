@@ -77,6 +77,8 @@ void config_create(struct pci_function *function);
 uint32_t config_read(const struct pci_function *function, unsigned offset, unsigned size);
 /* False: some of it was dropped. */
 bool config_write(struct partition *partition, struct pci_function *function, unsigned offset, unsigned size, uint32_t u_value);
+/* The command register without bus mastering. */
+uint32_t config_command(const struct pci_function *function);
 
 /* --- pci_msi.c. Gate held, but for accesses to pages. --- */
 /* After a write to the MSI capability. False: what it asks for is nothing that its owner may have. */

@@ -321,6 +321,17 @@ static void test_command(void **state)
         assert_false(fake_config(i, 4) & 4);
 }
 
+/* One that its owner is resetting answers with all ones: none of them is written back. */
+static void test_nothing_read_is_written_back(void **state)
+{
+    (void)state;
+    memset(fake_pci.functions[NIC].config, 0xff, sizeof(fake_pci.functions[NIC].config));
+    assert_int_equal(ecam_write(linux_vcpu, at(1, 4), 2, 0x0404), 0);
+    assert_int_equal(fake_config(NIC, 4), 0xffff0406);
+    assert_int_equal(ecam_write(linux_vcpu, at(1, AT_MSIX + 3), 1, 0x80), 0);
+    assert_int_equal(fake_config(NIC, AT_MSIX) >> 16, 0x8000);
+}
+
 /* What neither the image takes nor the hardware: one count for each write, and the next read says so. */
 static void test_denied_writes_are_counted(void **state)
 {
@@ -489,6 +500,7 @@ int main(void)
         cmocka_unit_test_setup(test_enable_bit, setup),
         cmocka_unit_test_setup(test_sep5_writes_change_only_what_is_allowed, setup),
         cmocka_unit_test_setup(test_command, setup),
+        cmocka_unit_test_setup(test_nothing_read_is_written_back, setup),
         cmocka_unit_test_setup(test_denied_writes_are_counted, setup),
         cmocka_unit_test_setup(test_bars, setup),
         cmocka_unit_test_setup(test_registers_without_effect, setup),
