@@ -493,6 +493,7 @@ uint64_t arch_device_read(hpa_t address, unsigned size)
 
     assert_true(mapped[unit][reg / PAGE_SIZE]);
     assert_true((size == 4 || size == 8) && reg % size == 0);
+    u->reads++;
     if (u->absent)
         return size == 4 ? UINT32_MAX : UINT64_MAX;
     if (record != NULL)

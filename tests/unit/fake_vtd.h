@@ -32,7 +32,7 @@ struct fake_vtd {
     uint64_t root, interrupts;
     uint64_t late_at;
     uint32_t late_value;
-    unsigned waits, errors_seen, writes;
+    unsigned waits, errors_seen, writes, reads;
 };
 extern struct fake_vtd fake_vtd[FAKE_VTD_UNITS];
 extern bool fake_x2apic;

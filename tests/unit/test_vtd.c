@@ -893,6 +893,8 @@ static void test_audit_sees_interrupts(void **state)
         assert_true(iommu_attach(&plan.functions[1]));
         assert_true(iommu_interrupt_set(&plan.functions[1], 3, 2, 0x71, &message));
         iommu_pin_nmi(0, 2, 3);
+        fake_vtd[0].reads = 0;
+        assert_null(iommu_audit_units());
         for (unsigned requester = 0; requester < 65536; requester++)
             for (unsigned index = 0; index < 34; index++) {
                 bool pin = requester == IOAPIC && index == 0;
@@ -905,7 +907,7 @@ static void test_audit_sees_interrupts(void **state)
                 assert_int_equal(vector, pin ? 0 : 0x71);
                 assert_int_equal(nmi, pin);
             }
-        assert_null(iommu_audit_units());
+        assert_true(fake_vtd[0].reads < 16); /* a register is slow, and an audit keeps other partitions waiting */
     }
 }
 

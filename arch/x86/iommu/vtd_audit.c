@@ -16,14 +16,12 @@ static const uint64_t *table_at(uint64_t address)
     return arch_ptr(HPA(page));
 }
 
-static uint64_t irta(void)
-{
-    return vtd_read64(&vtd_units[0], VTD_IRTA);
-}
+/* What the first unit's registers say, read once in each audit: 65,536 requesters are looked up. */
+static uint64_t rtaddr, irta;
 
 static const uint64_t *irte_at(unsigned index)
 {
-    return table_at(irta() + index / 256 * (uint64_t)PAGE_SIZE) + index % 256 * 2;
+    return table_at(irta + index / 256 * (uint64_t)PAGE_SIZE) + index % 256 * 2;
 }
 
 /* First entry of a requester's block and how many it has. */
@@ -44,7 +42,7 @@ static const char *irte_check(unsigned index, const uint64_t *irte)
     uint16_t source = (uint16_t)irte[1];
     unsigned first, count = block_of(source, &first);
     uint64_t mode = source == plan.board->iommu.ioapic_function ? 4 : 0;
-    uint64_t destination = irta() & VTD_IRTA_EIME ? 0xffffffff : 0xff00;
+    uint64_t destination = irta & VTD_IRTA_EIME ? 0xffffffff : 0xff00;
 
     if (index < first || index - first >= count)
         return "an interrupt entry lies in a foreign block";
@@ -74,17 +72,18 @@ static const char *bus_check(const uint64_t *entry)
 
 const char *iommu_audit_units(void)
 {
-    uint64_t rtaddr = vtd_read64(&vtd_units[0], VTD_RTADDR);
     const char *why = 0;
 
+    rtaddr = vtd_read64(&vtd_units[0], VTD_RTADDR);
+    irta = vtd_read64(&vtd_units[0], VTD_IRTA);
     for (unsigned i = 0; i < plan.board->iommu.unit_count; i++) {
         if ((vtd_read(&vtd_units[i], VTD_GSTS) & VTD_LASTING) != (VTD_TE | VTD_QIE | VTD_IRE))
             return "a unit is not on";
         if ((rtaddr & PAGE_MASK) != 0 || vtd_read64(&vtd_units[i], VTD_RTADDR) != rtaddr ||
-            vtd_read64(&vtd_units[i], VTD_IRTA) != irta())
+            vtd_read64(&vtd_units[i], VTD_IRTA) != irta)
             return "a unit has other tables";
     }
-    for (unsigned i = 0; why == 0 && i < 2u << BITS(irta(), 0, 4); i++)
+    for (unsigned i = 0; why == 0 && i < 2u << BITS(irta, 0, 4); i++)
         if (irte_at(i)[0] & 1)
             why = irte_check(i, irte_at(i));
     for (unsigned bus = 0; why == 0 && bus < 256; bus++)
@@ -96,7 +95,7 @@ const char *iommu_audit_units(void)
 /* Of a present root entry and a present context entry; else 0. */
 static const uint64_t *context_find(uint16_t requester)
 {
-    const uint64_t *entry = table_at(vtd_read64(&vtd_units[0], VTD_RTADDR)) + (requester >> 8) * 2u;
+    const uint64_t *entry = table_at(rtaddr) + (requester >> 8) * 2u;
 
     if (!(entry[0] & 1))
         return 0;
@@ -150,7 +149,7 @@ bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf
 
 bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
 {
-    bool wide = (irta() & VTD_IRTA_EIME) != 0;
+    bool wide = (irta & VTD_IRTA_EIME) != 0;
     unsigned first, count = block_of(requester, &first);
     const uint64_t *irte = irte_at(index < count ? first + index : 0);
 
