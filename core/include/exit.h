@@ -62,6 +62,7 @@ struct exit {
 struct guest_state {
     uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, cs_base;
     bool cs_long, cs_default32;
+    bool no_long; /* CS.L is set, or TR has a 16-bit TSS: long mode cannot be switched on */
     uint8_t cpl;
 };
 

@@ -113,17 +113,18 @@ static void ac02_cd_and_nw_never_arrive(void **state)
     assert_false(mov_cr0(CR0_PE | CR0_NW));
 }
 
-/* All 2^8 states of {old PG, PE; new PG, PE; LME, PAE, CS.L, PCIDE}. */
+/* All 2^9 states of {old PG, PE; new PG, PE; LME, PAE, CS.L, PCIDE; CS.L or TR against long mode}. */
 static void ac03_paging_transitions(void **state)
 {
     unsigned done = 0;
 
     (void)state;
-    for (unsigned bits = 0; bits < 256; bits++) {
+    for (unsigned bits = 0; bits < 512; bits++) {
         bool pg = bits & 1, pe = bits & 2 || pg, npg = bits & 4, npe = bits & 8, lme = bits & 16, pae = bits & 32;
         bool lma = pg && lme, csl = bits & 64 && lma, pcide = bits & 128 && lma;
         uint64_t efer = (lme ? EFER_LME : 0) | (lma ? EFER_LMA : 0), value = (npg ? CR0_PG : 0) | (npe ? CR0_PE : 0);
-        bool want = !(npg && !npe) && !(npg && !pg && lme && !pae) && !(pg && !npg && (csl || pcide));
+        bool no_long = bits & 256;
+        bool want = !(npg && !npe) && !(npg && !pg && lme && (!pae || no_long)) && !(pg && !npg && (csl || pcide));
         bool got;
 
         if (lma && !pae)
@@ -133,6 +134,7 @@ static void ac03_paging_transitions(void **state)
         fake_virt.state.cr4 = (pae ? CR4_PAE : 0) | (pcide ? CR4_PCIDE : 0);
         fake_virt.state.efer = efer;
         fake_virt.state.cs_long = csl;
+        fake_virt.state.no_long = no_long;
         if (pg && !pae)
             fake_virt.state.cr4 |= CR4_PSE;
         got = pg ? paged_mov(0, value) : mov_cr0(value);

@@ -115,7 +115,14 @@ static void entry_state_is_flat_protected_mode(void **state)
     assert_int_equal(s.cr4, 0);
     assert_int_equal(s.efer, 0);
     assert_int_equal(s.rflags, 2);
-    assert_true(s.cs_default32 && !s.cs_long && s.cpl == 0);
+    assert_true(s.cs_default32 && !s.cs_long && s.cpl == 0 && !s.no_long);
+    block()->cs.attributes |= VMCB_SEGMENT_LONG;
+    virt_state(vcpu, &s);
+    assert_true(s.no_long && !s.cs_long);
+    block()->cs.attributes &= (uint16_t)~VMCB_SEGMENT_LONG;
+    block()->tr.attributes = 0x83; /* busy, of 16 bits */
+    virt_state(vcpu, &s);
+    assert_true(s.no_long);
     assert_int_equal(vcpu->regs.r[REG_RAX], 1);
     assert_int_equal(vcpu->regs.r[REG_RBX], 2);
     assert_int_equal(vcpu->regs.r[REG_RSI], 3);

@@ -420,7 +420,15 @@ static void entry_state_is_flat_protected_mode(void **state)
     assert_int_equal(s.cr4, 0);
     assert_int_equal(s.efer, 0);
     assert_int_equal(s.rflags, 2);
-    assert_true(s.cs_default32 && !s.cs_long && s.cpl == 0);
+    assert_true(s.cs_default32 && !s.cs_long && s.cpl == 0 && !s.no_long);
+    *field(VMCS_CS_RIGHTS) |= VMX_RIGHTS_L;
+    virt_state(vcpu, &s);
+    assert_true(s.no_long && !s.cs_long);
+    *field(VMCS_CS_RIGHTS) &= ~(uint64_t)VMX_RIGHTS_L;
+    *field(VMCS_SEGMENT(VMCS_RIGHTS, SEGMENT_TR)) ^= 8; /* of 16 bits */
+    virt_state(vcpu, &s);
+    assert_true(s.no_long);
+    *field(VMCS_SEGMENT(VMCS_RIGHTS, SEGMENT_TR)) ^= 8;
     assert_int_equal(vcpu->regs.r[REG_RAX], 1);
     assert_int_equal(vcpu->regs.r[REG_RBX], 2);
     assert_int_equal(vcpu->regs.r[REG_RSI], 3);

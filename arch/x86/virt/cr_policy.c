@@ -62,7 +62,7 @@ static bool cr0_write(struct vcpu *vcpu, const struct guest_state *s, uint64_t u
     if (u_value >> 32 != 0 || (u_value & (CR0_NW | CR0_CD)) == CR0_NW || (u_value & (CR0_PG | CR0_PE)) == CR0_PG)
         return false;
     if ((u_value & CR0_PG) && !(s->cr0 & CR0_PG) && (efer & EFER_LME)) {
-        if (!(s->cr4 & CR4_PAE))
+        if (!(s->cr4 & CR4_PAE) || s->no_long)
             return false;
         efer |= EFER_LMA;
     }

@@ -113,6 +113,8 @@ const struct vmcb *svm_idle_block(unsigned core)
     return blocks[core].idle;
 }
 
+#define SEGMENT_32 8u /* of a system descriptor's type: APM2 4.8.3 */
+
 /* --- control blocks -------------------------------------------------------------------------------------------------------- */
 
 /* Once: while the core lives, only the IRET intercept changes. The audit reads these fields from another core at any moment. */
@@ -468,6 +470,7 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
                                   .efer = v->efer & ~EFER_SVME,
                                   .cs_base = v->cs.base,
                                   .cs_long = (v->cs.attributes & VMCB_SEGMENT_LONG) && (v->efer & EFER_LMA),
+                                  .no_long = (v->cs.attributes & VMCB_SEGMENT_LONG) || !(v->tr.attributes & SEGMENT_32),
                                   .cs_default32 = (v->cs.attributes & VMCB_SEGMENT_DEFAULT32) != 0,
                                   .cpl = v->cpl};
 }

@@ -122,6 +122,8 @@ void virt_reset_sipi(struct vcpu *vcpu, uint8_t vector)
 
 /* --- acting on a guest ----------------------------------------------------------------------------------------------------------- */
 
+#define TR_RIGHTS VMCS_SEGMENT(VMCS_RIGHTS, SEGMENT_TR) /* bit 3, of the type: not of 16 bits */
+
 static bool cs_is_long(void)
 {
     return (vmread(VMCS_CS_RIGHTS) & VMX_RIGHTS_L) && (vmread(VMCS_EFER) & EFER_LMA);
@@ -179,6 +181,7 @@ void virt_state(const struct vcpu *vcpu, struct guest_state *state)
                                   .efer = vmread(VMCS_EFER),
                                   .cs_base = vmread(VMCS_CS_BASE),
                                   .cs_long = cs_is_long(),
+                                  .no_long = (vmread(VMCS_CS_RIGHTS) & VMX_RIGHTS_L) || !(vmread(TR_RIGHTS) & 8),
                                   .cs_default32 = (vmread(VMCS_CS_RIGHTS) & VMX_RIGHTS_DB) != 0,
                                   .cpl = (uint8_t)VMX_RIGHTS_DPL(vmread(VMCS_SS_RIGHTS))};
 }
