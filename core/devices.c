@@ -123,7 +123,7 @@ static enum cause end_of(uint16_t port, uint8_t u_value)
     return port == PORT_RESET && u_value == RESET_VALUE ? CAUSE_REBOOT : CAUSE_NONE;
 }
 
-/* Not among them: PCI configuration space (0xcf8), which is there for who has a function, whatever its kind: pci.c. */
+/* Not among them: PCI configuration space (0xcf8) and BARs of ports, which are there for who has a function, whatever its kind: pci.c. */
 static const struct device_row rows[] = {
     {LINUX, UART_PORT, UART_PORT + 7, uart16550_read, uart16550_write, "COM1: the console"},
     {LINUX, PORT_RTC_INDEX, PORT_RTC_INDEX, 0, rtc_index_write, "RTC index"},
@@ -152,19 +152,14 @@ bool device_present(enum image_kind kind, uint16_t port, unsigned size)
     return row_of(kind, port, size) != 0;
 }
 
-static bool is_pci(uint16_t port)
-{
-    return port >= PORT_PCI_ADDRESS && port < PORT_PCI_DATA + 4;
-}
-
-/* All registers but those of PCI are one byte wide; wider accesses are denied. */
+/* All registers here are one byte wide; wider accesses are PCI's or denied. */
 bool device_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value)
 {
     const struct device_row *row = size == 1 ? row_of(vcpu->partition->plan->kind, u_port, 1) : 0;
 
-    if (is_pci(u_port))
+    if (row == 0)
         return pci_port_read(vcpu, u_port, size, value);
-    if (row == 0 || row->read == 0)
+    if (row->read == 0)
         return false;
     lock_take(&vcpu->partition->gate);
     *value = row->read(vcpu->partition, u_port - row->first);
@@ -177,9 +172,9 @@ bool device_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t u_
     const struct device_row *row = size == 1 ? row_of(vcpu->partition->plan->kind, u_port, 1) : 0;
     enum cause end = end_of(u_port, (uint8_t)u_value);
 
-    if (is_pci(u_port))
+    if (row == 0)
         return pci_port_write(vcpu, u_port, size, u_value);
-    if (row == 0 || row->write == 0)
+    if (row->write == 0)
         return false;
     lock_take(&vcpu->partition->gate);
     row->write(vcpu->partition, u_port - row->first, (uint8_t)u_value);

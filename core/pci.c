@@ -84,6 +84,14 @@ static bool port_access(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint3
     bool to_latch = is_address_port(partition, u_port, size);
     uint32_t latch;
 
+    if (pci_port_owned(partition->plan, u_port, size)) {
+        if (write)
+            arch_port_write(u_port, size, *value);
+        else
+            *value = arch_port_read(u_port, size);
+        return true;
+    }
+
     lock_take(&partition->gate);
     if (to_latch && write)
         partition->pci_latch = *value & ADDRESS_KEPT;

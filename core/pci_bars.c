@@ -93,13 +93,13 @@ unsigned pci_bar_ranges(const struct plan_function *function, struct pci_range *
     return count;
 }
 
-bool pci_port_owned(const struct plan_partition *partition, uint16_t port)
+bool pci_port_owned(const struct plan_partition *partition, uint16_t port, unsigned size)
 {
     for (unsigned i = partition->first_function; i < partition->first_function + partition->function_count; i++)
         for (unsigned b = 0; b < BOARD_BARS; b++) {
             const struct plan_bar *bar = &plan.functions[i].bars[b];
 
-            if (bar->kind == BAR_PORTS && range_inside(port, 1, bar->base.v, bar->size))
+            if (bar->kind == BAR_PORTS && range_inside(port, size, bar->base.v, bar->size))
                 return true;
         }
     return false;

@@ -67,6 +67,9 @@ void arch_pci_write(uint16_t requester, unsigned offset, unsigned size, uint32_t
 void arch_device_map(hpa_t page);
 uint64_t arch_device_read(hpa_t address, unsigned size);
 void arch_device_write(hpa_t address, unsigned size, uint64_t value);
+/* A port of a device: size 1, 2 or 4. */
+uint32_t arch_port_read(uint16_t port, unsigned size);
+void arch_port_write(uint16_t port, unsigned size, uint32_t value);
 /* Bring a function to its state at power on by the way its board names, and its BARs, bus mastering off, decoding on, back to the plan; of a PF
  * the VFs too, and with a bus reset all that is behind that bridge. Waits 100 ms as a rule and three seconds at most, breathing
  * (vcpu_breathe) meanwhile: on a core of its owner, parked. 0, or what did not happen in time. */

@@ -17,8 +17,9 @@
  * configuration spaces. */
 void pci_create(void);
 
-/* Ports 0xcf8 to 0xcff. size 1, 2 or 4; no access crosses a doubleword. False: denied, the caller counts it (a read then gives ones). Takes
- * the gate. A write that a register does not take is counted here and is none of these. */
+/* Ports 0xcf8 to 0xcff, where no access crosses a doubleword, and those of its functions' BARs, which lead straight to the hardware. size 1,
+ * 2 or 4. False: denied, the caller counts it (a read then gives ones). Takes the gate. A write that a register does not take is
+ * counted here and is none of these. */
 bool pci_port_read(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value);
 bool pci_port_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t u_value);
 
@@ -36,8 +37,8 @@ struct pci_range {
 };
 #define PCI_RANGES 8u /* enough for any function */
 unsigned pci_bar_ranges(const struct plan_function *function, struct pci_range *ranges, unsigned room);
-/* Ports of its functions' BARs. */
-bool pci_port_owned(const struct plan_partition *partition, uint16_t port);
+/* All in one BAR of ports of its functions? */
+bool pci_port_owned(const struct plan_partition *partition, uint16_t port, unsigned size);
 
 /* Life of the owner. Start, on its first core: image back to its state at power on, IOMMU entry in place, memory decoding on, bus mastering
  * off until the owner asks for it. False: it cannot be started; all is as after a stop. Quiet, gate held, any core, as soon as a stop begins:

@@ -290,6 +290,24 @@ void arch_device_write(hpa_t address, unsigned size, uint64_t value)
     memcpy(device_at(address.v, size), &value, size);
 }
 
+/* Ports hold what was written last. */
+uint32_t arch_port_read(uint16_t port, unsigned size)
+{
+    uint32_t value = 0;
+
+    fake_pci.port_reads++;
+    if (fake_gate_held(&partitions[0]) || fake_gate_held(&partitions[1]))
+        fake_broken("a port is read with a gate held");
+    memcpy(&value, fake_pci.ports + port, size);
+    return value;
+}
+
+void arch_port_write(uint16_t port, unsigned size, uint32_t value)
+{
+    fake_pci.port_writes++;
+    memcpy(fake_pci.ports + port, &value, size);
+}
+
 const char *arch_pci_reset(const struct plan_function *function)
 {
     fake_event("reset %x;", function->requester);

@@ -32,7 +32,8 @@ struct fake_pci_function {
 
 struct fake_pci {
     struct fake_pci_function functions[FAKE_FUNCTIONS];
-    unsigned config_reads, config_writes, device_reads, device_writes;
+    unsigned config_reads, config_writes, device_reads, device_writes, port_reads, port_writes;
+    uint8_t ports[65536 + 4];
     uint64_t last_address;
     unsigned last_size;
     bool mapped[FAKE_FUNCTIONS][16]; /* pages of BAR 0 */

@@ -289,6 +289,8 @@ void ecam_write(uint8_t *at, unsigned size, uint32_t value)
 /* Another thread may come between the two ports. */
 void outl(uint16_t port, uint32_t value)
 {
+    if (port == FAKE_DEVICE_PORT)
+        fake_pci.port = value;
     if (port == 0xcf8)
         latch = value;
     else if (latch & 0x80000000)
@@ -299,19 +301,35 @@ void outl(uint16_t port, uint32_t value)
 
 uint32_t inl(uint16_t port)
 {
+    if (port == FAKE_DEVICE_PORT)
+        return fake_pci.port;
     if (fake_pci.threads)
         sched_yield();
     return port == 0xcfc && latch & 0x80000000 ? space_read((uint16_t)(latch >> 8), latch & 0xfc, 4) : ~0u;
 }
 
+uint16_t inw(uint16_t port)
+{
+    return port == FAKE_DEVICE_PORT ? (uint16_t)fake_pci.port : 0xffff;
+}
+
+uint8_t inb(uint16_t port)
+{
+    return port == FAKE_DEVICE_PORT ? (uint8_t)fake_pci.port : 0xff;
+}
+
 void outw(uint16_t port, uint16_t value)
 {
+    if (port == FAKE_DEVICE_PORT)
+        fake_pci.port = 0xa5a50000u | value;
     if (latch & 0x80000000)
         space_write((uint16_t)(latch >> 8), (latch & 0xfc) + (port & 3), 2, value);
 }
 
 void outb(uint16_t port, uint8_t value)
 {
+    if (port == FAKE_DEVICE_PORT)
+        fake_pci.port = 0xa5a5a500u | value;
     if (latch & 0x80000000)
         space_write((uint16_t)(latch >> 8), (latch & 0xfc) + (port & 3), 1, value);
 }

@@ -39,7 +39,9 @@ struct fake_pci {
     uint8_t device_page[4096];
     uint64_t device_page_at; /* as arch_mmio() was asked for it */
     unsigned device_pages;
+    uint32_t port; /* of a device, at FAKE_DEVICE_PORT: what was written, above a narrow one a mark */
 };
+#define FAKE_DEVICE_PORT 0xd010u
 extern struct fake_pci fake_pci;
 
 /* No functions; ECAM. */

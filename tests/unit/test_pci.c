@@ -246,6 +246,8 @@ static void test_ports(void **state)
             bool address = port == 0xcf8 && size == 4;
             uint32_t value = 5;
 
+            if (port >= 0xc000 && port <= 0xc020)
+                continue; /* a BAR */
             assert_int_equal(pci_port_read(linux_vcpu, (uint16_t)port, size, &value), data || address);
             if (!data && !address)
                 assert_int_equal(value, 5);
@@ -253,6 +255,30 @@ static void test_ports(void **state)
                 assert_int_equal(pci_port_write(linux_vcpu, (uint16_t)port, size, 0), data);
         }
     assert_int_equal(port_read(linux_vcpu, 0xcf8, 4), 0x80000800);
+}
+
+/* A BAR's ports, whole accesses only, are its owner's and go to the hardware as they are. */
+static void test_sep1_ports_of_a_bar(void **state)
+{
+    uint32_t value = 5;
+
+    (void)state;
+    fake_pci.port_reads = fake_pci.port_writes = 0;
+    for (uint16_t port = 0xc000; port < 0xc020; port++)
+        for (unsigned size = 1; size <= 4; size *= 2) {
+            bool inside = port + size <= 0xc020;
+
+            assert_int_equal(pci_port_write(linux_vcpu, port, size, 0x11223344u * size + port), inside);
+            assert_int_equal(pci_port_read(linux_vcpu, port, size, &value), inside);
+            if (inside)
+                assert_int_equal(value, (0x11223344u * size + port) & (0xffffffffu >> (32 - 8 * size)));
+            assert_false(pci_port_write(control_vcpu, port, size, 0));
+            assert_false(pci_port_read(control_vcpu, port, size, &value));
+        }
+    assert_int_equal(fake_pci.port_reads, 32 * 3 - 4);
+    assert_int_equal(fake_pci.port_writes, 32 * 3 - 4);
+    assert_false(pci_port_read(linux_vcpu, 0xbfff, 2, &value) || pci_port_read(linux_vcpu, 0xbffd, 4, &value));
+    assert_int_equal(fake_pci.port_reads, 32 * 3 - 4);
 }
 
 static void test_enable_bit(void **state)
@@ -497,6 +523,7 @@ int main(void)
         cmocka_unit_test_setup(test_nothing_without_functions, setup),
         cmocka_unit_test_setup(test_latch, setup),
         cmocka_unit_test_setup(test_ports, setup),
+        cmocka_unit_test_setup(test_sep1_ports_of_a_bar, setup),
         cmocka_unit_test_setup(test_enable_bit, setup),
         cmocka_unit_test_setup(test_sep5_writes_change_only_what_is_allowed, setup),
         cmocka_unit_test_setup(test_command, setup),

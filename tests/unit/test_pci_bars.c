@@ -100,10 +100,12 @@ static void test_ports(void **state)
     (void)state;
     fake_plan.functions = &function;
     fake_plan.function_count = fake_plan_partitions[1].function_count = 1;
-    for (unsigned port = 0; port < 65536; port++) {
-        assert_int_equal(pci_port_owned(&fake_plan_partitions[1], (uint16_t)port), port >= 0xc020 && port < 0xc040);
-        assert_false(pci_port_owned(&fake_plan_partitions[0], (uint16_t)port));
-    }
+    for (unsigned port = 0; port < 65536; port++)
+        for (unsigned size = 1; size <= 4; size *= 2) {
+            assert_int_equal(pci_port_owned(&fake_plan_partitions[1], (uint16_t)port, size),
+                             port >= 0xc020 && port + size <= 0xc040);
+            assert_false(pci_port_owned(&fake_plan_partitions[0], (uint16_t)port, size));
+        }
 }
 
 int main(void)

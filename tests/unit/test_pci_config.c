@@ -323,6 +323,19 @@ static void test_device_registers(void **state)
     assert_true(FAKE_ENDS((void)arch_device_read(HPA(0xfebf0fff), 1)));
 }
 
+static void ports_of_a_device(void **state)
+{
+    (void)state;
+    arch_port_write(FAKE_DEVICE_PORT, 4, 0x11223344);
+    assert_int_equal(arch_port_read(FAKE_DEVICE_PORT, 4), 0x11223344);
+    assert_int_equal(arch_port_read(FAKE_DEVICE_PORT, 2), 0x3344);
+    assert_int_equal(arch_port_read(FAKE_DEVICE_PORT, 1), 0x44);
+    arch_port_write(FAKE_DEVICE_PORT, 2, 0xffff5566);
+    assert_int_equal(arch_port_read(FAKE_DEVICE_PORT, 4), 0xa5a55566);
+    arch_port_write(FAKE_DEVICE_PORT, 1, 0xffffff77);
+    assert_int_equal(arch_port_read(FAKE_DEVICE_PORT, 4), 0xa5a5a577);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup(test_writes_that_do_not_stick, machine_make),
         cmocka_unit_test_setup(test_waits_breathe, machine_make),
         cmocka_unit_test_setup(test_device_registers, machine_make),
+        cmocka_unit_test_setup(ports_of_a_device, machine_make),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,7 @@ X86_OUT(outb, uint8_t)
 X86_OUT(outw, uint16_t)
 X86_OUT(outl, uint32_t)
 X86_IN(inb, uint8_t)
+X86_IN(inw, uint16_t)
 X86_IN(inl, uint32_t)
 
 /* PCI configuration space in memory: AMD's processors ask for MOV with EAX (family 17h PPR, 2.1.7). */

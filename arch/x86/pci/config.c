@@ -41,6 +41,21 @@ static uint8_t *register_at(uint16_t requester, unsigned offset)
     return ecam + ((size_t)requester << 12) + offset;
 }
 
+uint32_t arch_port_read(uint16_t port, unsigned size)
+{
+    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+void arch_port_write(uint16_t port, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        outb(port, (uint8_t)value);
+    else if (size == 2)
+        outw(port, (uint16_t)value);
+    else
+        outl(port, value);
+}
+
 /* The ports' lock is held until port_done(). */
 static void port_select(uint16_t requester, unsigned offset)
 {
@@ -74,12 +89,7 @@ void arch_pci_write(uint16_t requester, unsigned offset, unsigned size, uint32_t
         return;
     }
     port_select(requester, offset);
-    if (size == 1)
-        outb(port, (uint8_t)value);
-    else if (size == 2)
-        outw(port, (uint16_t)value);
-    else
-        outl(port, value);
+    arch_port_write(port, size, value);
     lock_drop(&ports);
 }
 

@@ -44,6 +44,7 @@ void outb(uint16_t port, uint8_t value);
 void outw(uint16_t port, uint16_t value);
 void outl(uint16_t port, uint32_t value);
 uint8_t inb(uint16_t port);
+uint16_t inw(uint16_t port);
 uint32_t inl(uint16_t port);
 void xsetbv(uint32_t index, uint64_t value);
 uint32_t ecam_read(const uint8_t *at);
