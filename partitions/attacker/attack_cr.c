@@ -151,7 +151,7 @@ static void get_xcr(void *argument)
 }
 
 /* What is ours to keep even where the processor lets XSETBV through without asking us (QEMU does): no life begins with the states
- * of an earlier one, none is shown that the partition may not have, and there is no XSS. */
+ * of an earlier one, none is shown that the partition may not have, and XSS, where there is one, is 0. */
 static unsigned xcr_surroundings(void)
 {
     uint64_t value = 0;
@@ -162,13 +162,17 @@ static unsigned xcr_surroundings(void)
         wrong++;
         detail("XCR0 was %#" PRIx64 " at the start", value);
     }
-    if (try_rdmsr(MSR_XSS, &value) || try_wrmsr(MSR_XSS, 0)) {
+    cpu_cpuid(0xd, 1, id);
+    bool xsaves = (id[0] & 8) != 0;
+
+    value = 0;
+    if (try_rdmsr(MSR_XSS, &value) != xsaves || value != 0 || try_wrmsr(MSR_XSS, 0) != xsaves || try_wrmsr(MSR_XSS, 0x100)) {
         wrong++;
-        detail("XSS can be read or written");
+        detail("XSS can be read or written, or cannot be though there is XSAVES");
     }
     for (unsigned i = 0; i < 63; i++) {
         cpu_cpuid(0xd, i, id);
-        if (i == 0 ? id[0] & ~XCR0_KNOWN || id[3] : i == 1 ? id[0] & ~5u || id[2] || id[3] : !(XCR0_KNOWN >> i & 1) && id[0]) {
+        if (i == 0 ? id[0] & ~XCR0_KNOWN || id[3] : i == 1 ? id[0] & ~15u || id[2] || id[3] : !(XCR0_KNOWN >> i & 1) && id[0]) {
             wrong++;
             detail("leaf d, %u shows %#x %#x %#x", i, id[0], id[2], id[3]);
         }

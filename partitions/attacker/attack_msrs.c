@@ -10,10 +10,12 @@ static const struct {
     {0x10, 0x10, false},             /* TSC, read only */
     {0x1b, 0x1b, true},              /* APIC_BASE, unchanged */
     {0x8b, 0x8b, true},              /* microcode level: reads 0, writes ignored */
+    {0xe1, 0xe1, true},              /* UMWAIT_CONTROL, with WAITPKG */
     {0x174, 0x176, true},            /* SYSENTER */
     {0x1a0, 0x1a0, true},            /* MISC_ENABLE, constant */
     {0x1d9, 0x1d9, true},            /* DEBUGCTL, 0 */
     {0x277, 0x277, true},            /* PAT */
+    {0xda0, 0xda0, true},            /* XSS, 0, with XSAVES */
     {0xc0000080, 0xc0000084, true},  /* EFER, SYSCALL */
     {0xc0000100, 0xc0000103, true},  /* FS, GS, kernel GS base; TSC_AUX */
     {0xc0010015, 0xc0010015, false}, /* HWCR, constant */
@@ -78,9 +80,22 @@ static void bad_values(void)
         uint32_t msr;
         uint64_t value;
     } bad[] = {
-        {0x1b, 0},       {0x1b, 0xfee01900},          {0x1b, 0x1fee00900}, {0x1b, 0xfee00500},   {0x1d9, 1},
-        {0x1d9, 0x40},   {0x277, 0x0202020202020202}, {0x277, ~0ull},      {0xc0000080, 0x1d00}, {0xc0000080, ~0ull},
+        {0x1b, 0},
+        {0x1b, 0xfee01900},
+        {0x1b, 0x1fee00900},
+        {0x1b, 0xfee00500},
+        {0x1d9, 1},
+        {0x1d9, 0x40},
+        {0x277, 0x0202020202020202},
+        {0x277, ~0ull},
+        {0xc0000080, 0x1d00},
+        {0xc0000080, ~0ull},
         {0xc0000080, 0},
+        {0xda0, 1},
+        {0xda0, 0x100},
+        {0xda0, 0x1800},
+        {0xe1, 2},
+        {0xe1, 1ull << 32},
     };
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -39,12 +39,14 @@ static const struct {
     {0x10, 0x10, 'E', 'D'},
     {0x1b, 0x1b, 'E', 'E'},
     {0x8b, 0x8b, 'E', 'E'},
+    {0xe1, 0xe1, 'E', 'E'},
     {0x174, 0x176, 'O', 'O'},
     {0x1a0, 0x1a0, 'E', 'E'},
     {0x1d9, 0x1d9, 'E', 'E'},
     {0x277, 0x277, 'E', 'E'},
     {0x6e0, 0x6e0, 'O', 'O'},
     {0x800, 0x83f, 'E', 'E'},
+    {0xda0, 0xda0, 'E', 'E'},
     {0xc0000080, 0xc0000080, 'E', 'E'},
     {0xc0000081, 0xc0000084, 'O', 'O'},
     {0xc0000100, 0xc0000103, 'O', 'O'},
@@ -226,6 +228,35 @@ static void ac03_efer_bits(void **state)
         assert_false(guest_msr_write(v, 0xc0000080, 1ull << bit));
 }
 
+/* There only with the instructions they belong to, the one shared by nobody and the other always 0. */
+static void ac04_registers_of_xsaves_and_waitpkg(void **state)
+{
+    uint64_t value = 5;
+
+    (void)state;
+    for (unsigned there = 0; there < 4; there++) {
+        fake_cpuid_set(7, 0, 0, 0, there & 1 ? 1u << 5 : ~(1u << 5), 0);
+        fake_cpuid_set(0xd, 1, there & 2 ? 8 : 7, 0, 0, 0);
+        assert_int_equal(guest_msr_read(v, 0xe1, &value), there & 1);
+        assert_int_equal(guest_msr_write(v, 0xe1, 0xfffffffd), there & 1);
+        assert_int_equal(guest_msr_read(v, 0xda0, &value), there >> 1);
+        assert_int_equal(value, 0);
+        assert_int_equal(guest_msr_write(v, 0xda0, 0), there >> 1);
+        for (unsigned bit = 0; bit < 64; bit++) {
+            assert_false(guest_msr_write(v, 0xda0, 1ull << bit));
+            assert_int_equal(guest_msr_write(v, 0xe1, 1ull << bit), (there & 1) && bit != 1 && bit < 32);
+        }
+        if (there & 1)
+            assert_true(reads(0xe1) == 1ull << 31 && rdmsr(0xe1) == 1ull << 31);
+        fake_cpuid_set(0, 0, 6, 0, 0, 0); /* leaves beyond the last repeat another one */
+        assert_false(guest_msr_read(v, 0xe1, &value) || guest_msr_read(v, 0xda0, &value));
+        fake_cpuid_set(0, 0, 0xd, 0, 0, 0);
+    }
+    wrmsr(0xda0, 0x100); /* as the firmware left it */
+    msr_policy_reset(v);
+    assert_int_equal(rdmsr(0xe1) | rdmsr(0xda0), 0);
+}
+
 static void sep9_open_registers_are_reset(void **state)
 {
     (void)state;
@@ -253,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup(constants, setup),
         cmocka_unit_test_setup(ac06_pat_types, setup),
         cmocka_unit_test_setup(ac03_efer_bits, setup),
+        cmocka_unit_test_setup(ac04_registers_of_xsaves_and_waitpkg, setup),
         cmocka_unit_test_setup(sep9_open_registers_are_reset, setup),
     };
     return cmocka_run_group_tests(tests, 0, 0);

@@ -341,7 +341,8 @@ static void ports_and_msrs_exit_by_default(void **state)
 /* Fields that come with a control are written with it, and only then: a CPU without the control may lack the field. */
 static void optional_controls_have_their_fields(void **state)
 {
-    const uint32_t all = VMX_PROC2_ENCLS | VMX_PROC2_ENCLV | VMX_PROC2_NOTIFY | VMX_PROC2_BUS_LOCK;
+    const uint32_t all =
+        VMX_PROC2_ENCLS | VMX_PROC2_ENCLV | VMX_PROC2_NOTIFY | VMX_PROC2_BUS_LOCK | VMX_PROC2_XSAVES | VMX_PROC2_WAITPKG;
 
     (void)state;
     cpu_make(all, 5);
@@ -349,6 +350,8 @@ static void optional_controls_have_their_fields(void **state)
     assert_int_equal(*field(VMCS_PROC2) & all, all);
     assert_int_equal(*field(VMCS_ENCLS_MAP), ~0ull);
     assert_int_equal(*field(VMCS_ENCLV_MAP), ~0ull);
+    assert_int_equal(*field(VMCS_XSS_MAP), ~0ull);
+    assert_true(vmx_guest_copy(0)->xss_bitmap == ~0ull);
     assert_in_range(*field(VMCS_NOTIFY_WINDOW), 0x1000, 0x1000000);
     fake_vmx.absent[2] = VMCS_NOTIFY_WINDOW;
     assert_true(FAKE_ENDS(core_on(0)));

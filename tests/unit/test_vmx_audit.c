@@ -41,6 +41,7 @@ static void copy_make(struct vmx_audit_copy *v, uint64_t table, uint16_t vpid)
         .io_map_b = arch_hpa(io_map).v + PAGE_SIZE,
         .msr_map = arch_hpa(msr_map).v,
         .encls_bitmap = ~0ull,
+        .xss_bitmap = ~0ull,
     };
 }
 
@@ -420,6 +421,9 @@ static void test_other_fields(void **state)
     machine_make(NULL);
     idle[2].encls_bitmap = 0;
     assert_finding("parking control block lacks: TSC offset 0, all ENCLS");
+    machine_make(NULL);
+    guest[1].xss_bitmap = 0x7fffffffffffffff;
+    assert_finding("AUDIT core 1: control block lacks: TSC offset 0, all ENCLS, all XSAVES");
 }
 
 static void test_lists_and_roots(void **state)

@@ -26,7 +26,7 @@ static const struct cpu {
     {"Atom C3958",
      {true, 39, 5, .basic = 0x00da040000000011, .misc = 0x6004c1e7, .ept_vpid = 0xf0106334141, .pin = PIN_POSTED, .proc = PROC,
       .exit = 0x01ffffff00036dfb, .entry = 0x0003ffff000011fb, .proc2 = 0x001d6fff00000000, CR0, .cr4_fixed1 = 0x3527ff},
-     0xea},
+     0x1000ea},
     /* The same of a Xeon D-1540 (Broadwell-DE, 50662). */
     {"Xeon D-1540",
      {true, 46, 5, .basic = 0x00da040000000012, .misc = 0x300481e5, .ept_vpid = 0xf0106334141, .pin = PIN_POSTED, .proc = PROC,
@@ -36,7 +36,7 @@ static const struct cpu {
     {"Core 906ea",
      {true, 39, 0x20005, .basic = 0x00da040000000004, .misc = 0x7004c1e7, .ept_vpid = 0xf0106734141, .pin = PIN, .proc = PROC,
       .exit = 0x01ffffff00036dfb, .entry = 0x0003ffff000011fb, .proc2 = 0x005fbcff00000000, CR0, .cr4_fixed1 = 0x3727ff},
-     0x90ea},
+     0x1090ea},
     /* An Atom-like Pentium N3530 (Silvermont) and a Core i7-3960X (Sandy Bridge), from VirtualBox' CPU reports. */
     {"Pentium N3530",
      {true, 36, 5, .basic = 0x00da040000000002, .misc = 0x481e6, .ept_vpid = 0xf0106114141, .pin = PIN, .proc = PROC,
@@ -51,7 +51,7 @@ static const struct cpu {
      {true, 46, 5, .basic = 0x01da040000000004, .misc = 0x7004c1e7, .ept_vpid = 0xf0106734141, .pin = PIN_POSTED,
       .proc = PROC | 1ull << 49, .exit = 0x1fffffff00036dfb, .entry = 0x007fffff000011fb, .proc2 = 0xdffffeff00000000, CR0,
       .cr4_fixed1 = 0xff7fff},
-     0xd00090ea},
+     0xd41090ea},
     /* Bochs 2.7, measured: corei7_haswell_4770, corei7_skylake_x, corei7_icelake_u. */
     {"Bochs haswell",
      {true, 40, 5, .basic = 0x00d810000000002b, .misc = 0x200401e0, .ept_vpid = 0xf0106334141, .pin = PIN,
@@ -62,11 +62,11 @@ static const struct cpu {
      {true, 40, 5, .basic = 0x00d810000000002b, .misc = 0x600401e0, .ept_vpid = 0xf0106334141, .pin = PIN,
       .proc = 0xf7f9fffe04006172, .exit = 0x007fffff00036dfb, .entry = 0x0000ffff000011fb, .proc2 = 0x02177fff00000000, CR0,
       .cr4_fixed1 = 0x3727ff},
-     0x10ea},
+     0x1010ea},
     {"Bochs icelake_u",
      {true, 40, 5, .basic = 0x00d8100000000004, .misc = 0x600401e0, .ept_vpid = 0xf0106334141, .pin = PIN, .proc = PROC,
       .exit = 0x007fffff00036dfb, .entry = 0x0000ffff000011fb, .proc2 = 0x02977fff00000000, CR0, .cr4_fixed1 = 0x772fff},
-     0x10ea},
+     0x1010ea},
 };
 #define XEON cpus[1].says
 
@@ -136,15 +136,16 @@ static void test_nothing_more_is_taken_than_wanted(void **state)
     assert_null(vmx_controls_compute(&all, &out));
     assert_int_equal(out.pin, 0x3e);
     assert_int_equal(out.proc, 0xb6006d72);
-    assert_int_equal(out.proc2, 0xd00090ea); /* EPT, RDTSCP, VPID, WBINVD, UG, INVPCID, ENCLS, ENCLV, bus lock, Notify */
+    assert_int_equal(out.proc2,
+                     0xd41090ea); /* EPT, RDTSCP, VPID, WBINVD, UG, INVPCID, ENCLS, XSAVES, WAITPKG, ENCLV, bus lock, Notify */
     assert_int_equal(out.exit, 0x3f6fff);
     assert_int_equal(out.entry, 0xd1ff);
 }
 
 static void test_optional_ones_are_taken_where_present(void **state)
 {
-    static const uint32_t optional[] = {VMX_PROC2_RDTSCP, VMX_PROC2_INVPCID, VMX_PROC2_ENCLS,
-                                        VMX_PROC2_ENCLV,  VMX_PROC2_NOTIFY,  VMX_PROC2_BUS_LOCK};
+    static const uint32_t optional[] = {VMX_PROC2_RDTSCP, VMX_PROC2_INVPCID,  VMX_PROC2_ENCLS,  VMX_PROC2_ENCLV,
+                                        VMX_PROC2_NOTIFY, VMX_PROC2_BUS_LOCK, VMX_PROC2_XSAVES, VMX_PROC2_WAITPKG};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(optional); i++) {
@@ -220,7 +221,7 @@ static void test_every_forced_control(void **state)
     static const struct {
         size_t msr;
         uint32_t harmless; /* set anyway */
-    } groups[] = {{MSR(pin), 0x3e}, {MSR(proc), 0xb6006d72}, {MSR(proc2), 0xd00090ea}, {MSR(exit), 0x3f6fff}, {MSR(entry), 0xd1ff}};
+    } groups[] = {{MSR(pin), 0x3e}, {MSR(proc), 0xb6006d72}, {MSR(proc2), 0xd41090ea}, {MSR(exit), 0x3f6fff}, {MSR(entry), 0xd1ff}};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(groups); i++)

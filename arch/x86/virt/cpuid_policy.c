@@ -39,7 +39,7 @@ static const struct {
 };
 
 /* Answers that depend on what the guest has switched on or asked: answer_patch(). */
-static const bool slot_patched[SLOT_COUNT] = {[0x1] = true, [0x7] = true, [0xd] = true, [SLOT_ZERO] = true};
+static const bool slot_patched[SLOT_COUNT] = {[0x1] = true, [0x7] = true, [0xd] = true, [SLOT_SUB_D] = true, [SLOT_ZERO] = true};
 
 enum { EAX, EBX, ECX, EDX };
 #define BIT(n) (1u << (n))
@@ -77,11 +77,11 @@ static const struct row rows[] = {
     /* FSGSBASE BMI1 AVX2 FDP SMEP BMI2 ERMS INVPCID FDPCS AVX512* RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. Not TSC_ADJUST SGX HLE RTM
      * RDT MPX PT. */
     {0x7, 0, B, 0xfdbf27e9, 0, "unprivileged instructions and supervisor protection"},
-    /* PREFETCHWT1 VBMI UMIP PKU VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNT RDPID CLDEMOTE MOVDIRI MOVDIR64B. Not WAITPKG CET TME
-     * LA57 KL ENQCMD PKS. */
-    {0x7, 0, C, 0x1a405f4f, 0, "unprivileged instructions"},
+    /* PREFETCHWT1 VBMI UMIP PKU VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNT RDPID CLDEMOTE MOVDIRI MOVDIR64B WAITPKG. Not CET TME LA57
+     * KL ENQCMD PKS. */
+    {0x7, 0, C, 0x1a405f6f, 0, "unprivileged instructions"},
     {0x7, 0, D, BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(10) | BIT(14) | BIT(23), 0, "no speculation control MSRs, no AMX"},
-    {0xd, 1, A, BIT(0) | BIT(2), 0, "XSAVEOPT, XGETBV 1. Not XSAVEC, XSAVES: no XSS"},
+    {0xd, 1, A, 0xf, 0, "XSAVEOPT, XSAVEC, XGETBV 1, XSAVES: XSS stays 0, no supervisor state. Not XFD"},
     {EXTENDED, 0, B | C | D, ALL, 0, "vendor"},
     {EXTENDED + 0x1, 0, A, ALL, 0, "family, model, stepping"},
     /* LAHF AltMovCr8 ABM SSE4A MISALIGNSSE PREFETCHW XOP FMA4 TBM TOPOEXT. Not SVM EXTAPIC OSVW IBS SKINIT WDT LWP TCE NODEID
@@ -294,8 +294,8 @@ static void answer_patch(const struct vcpu *vcpu, uint32_t u_leaf, uint32_t u_su
     } else if (u_leaf == 0xb && u_subleaf > 1) { /* no such level, but it echoes its number and the id (SDM2 CPUID) */
         out[ECX] = u_subleaf & 0xff;
         out[EDX] = vcpu->index;
-    } else if (u_leaf == 0xd && u_subleaf == 0 && out[EAX] != 0) {
-        out[EBX] = cpuid(0xd, 0).ebx; /* XCR0 in the register is the guest's own: the size for it is right */
+    } else if (u_leaf == 0xd && u_subleaf <= 1 && out[EAX] != 0) {
+        out[EBX] = cpuid(0xd, u_subleaf).ebx; /* XCR0 in the register is the guest's own: the size for it is right */
     }
 }
 

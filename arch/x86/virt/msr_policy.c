@@ -7,9 +7,11 @@
 #include "x86.h"
 
 #define MSR_PATCH_LEVEL 0x8bu
+#define MSR_UMWAIT_CONTROL 0xe1u
 #define MSR_MISC_ENABLE 0x1a0u
 #define MSR_DEBUGCTL 0x1d9u
 #define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_XSS 0xda0u
 #define MSR_TSC_AUX 0xc0000103u
 #define MSR_HWCR 0xc0010015u
 #define MSR_NB_CFG 0xc001001fu
@@ -23,12 +25,14 @@ const struct msr_row msr_rows[] = {
     {MSR_TSC, MSR_TSC, MSR_EMULATE, MSR_DENY, "time that RDTSC shows anyway; writing would move our clock"},
     {MSR_APIC_BASE, MSR_APIC_BASE, MSR_EMULATE, MSR_EMULATE, "xAPIC to x2APIC, never moved or disabled"},
     {MSR_PATCH_LEVEL, MSR_PATCH_LEVEL, MSR_EMULATE, MSR_EMULATE, "Linux writes 0 before reading; reads 0, writes ignored"},
+    {MSR_UMWAIT_CONTROL, MSR_UMWAIT_CONTROL, MSR_EMULATE, MSR_EMULATE, "with WAITPKG: the core's own, unused by us"},
     {0x174, 0x176, MSR_OPEN, MSR_OPEN, "SYSENTER: swapped with the guest"},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, MSR_EMULATE, MSR_EMULATE, "read unguarded by kernels on Intel; constant"},
     {MSR_DEBUGCTL, MSR_DEBUGCTL, MSR_EMULATE, MSR_EMULATE, "kernels clear it; only 0"},
     {MSR_PAT, MSR_PAT, MSR_EMULATE, MSR_EMULATE, "not swapped by QEMU: a shadow with legal types only"},
     {MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, MSR_OPEN, MSR_OPEN, "the core's own timer, where CPUID shows it"},
     {MSR_X2APIC, MSR_X2APIC + 0x3f, MSR_EMULATE, MSR_EMULATE, "local APIC: guest_apic.c"},
+    {MSR_XSS, MSR_XSS, MSR_EMULATE, MSR_EMULATE, "with XSAVES: only 0"},
     {MSR_EFER, MSR_EFER, MSR_EMULATE, MSR_EMULATE, "allow-list per bit, LMA as paging says"},
     {0xc0000081, 0xc0000084, MSR_OPEN, MSR_OPEN, "SYSCALL: swapped, or unused by us"},
     {0xc0000100, 0xc0000102, MSR_OPEN, MSR_OPEN, "FS, GS and kernel GS base: swapped, or unused by us"},
@@ -85,12 +89,20 @@ static bool pat_legal(uint64_t u_value)
     return true;
 }
 
-/* What the other emulated registers read: 0 for MSR_PATCH_LEVEL and MSR_DEBUGCTL. */
+/* What the other emulated registers read: 0 for MSR_PATCH_LEVEL, MSR_DEBUGCTL and MSR_XSS. */
 static uint64_t constant_of(uint32_t msr)
 {
     if (msr == MSR_MISC_ENABLE)
         return MISC_ENABLE_VALUE;
     return msr == MSR_HWCR ? HWCR_TSC_AT_P0 : msr == MSR_NB_CFG ? NB_CFG_CF8_EXTENDED : 0;
+}
+
+/* Two come with instructions that not all CPUs have. */
+static bool is_absent(uint32_t msr)
+{
+    if (msr == MSR_UMWAIT_CONTROL)
+        return cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & 1u << 5);
+    return msr == MSR_XSS && (cpuid(0, 0).eax < 0xd || !(cpuid(0xd, 1).eax & 1u << 3));
 }
 
 static bool x2apic_on(const struct vcpu *vcpu)
@@ -105,7 +117,7 @@ bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value)
     *value = 0;
     if (u_msr - MSR_X2APIC < 0x40)
         return x2apic_on(vcpu) && guest_apic_read(vcpu, u_msr - MSR_X2APIC, value);
-    if (msr_policy(u_msr, false) != MSR_EMULATE)
+    if (msr_policy(u_msr, false) != MSR_EMULATE || is_absent(u_msr))
         return false;
     switch (u_msr) {
     case MSR_TSC: /* QEMU's register reads 0; the instruction does not */
@@ -116,6 +128,9 @@ bool guest_msr_read(struct vcpu *vcpu, uint32_t u_msr, uint64_t *value)
         break;
     case MSR_PAT:
         *value = vcpu->pat;
+        break;
+    case MSR_UMWAIT_CONTROL:
+        *value = rdmsr(MSR_UMWAIT_CONTROL);
         break;
     case MSR_EFER:
         virt_state(vcpu, &state);
@@ -132,7 +147,7 @@ bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value)
 {
     if (u_msr - MSR_X2APIC < 0x40)
         return x2apic_on(vcpu) && guest_apic_write(vcpu, u_msr - MSR_X2APIC, u_value);
-    if (msr_policy(u_msr, true) != MSR_EMULATE)
+    if (msr_policy(u_msr, true) != MSR_EMULATE || is_absent(u_msr))
         return false;
     switch (u_msr) {
     case MSR_APIC_BASE:
@@ -146,6 +161,11 @@ bool guest_msr_write(struct vcpu *vcpu, uint32_t u_msr, uint64_t u_value)
         return true;
     case MSR_EFER:
         return guest_efer_write(vcpu, u_value);
+    case MSR_UMWAIT_CONTROL: /* longest wait in steps of 4 ticks, and no C0.2: SDM4 */
+        if ((u_value & ~0xfffffffdull) != 0)
+            return false;
+        wrmsr(MSR_UMWAIT_CONTROL, u_value);
+        return true;
     default: /* constants: the same value again */
         return u_value == constant_of(u_msr);
     }
@@ -158,4 +178,8 @@ void msr_policy_reset(struct vcpu *vcpu)
         wrmsr(MSR_TSC_AUX, 0);
     if (cpuid(1, 0).ecx & 1u << 24)
         wrmsr(MSR_TSC_DEADLINE, 0);
+    if (!is_absent(MSR_UMWAIT_CONTROL))
+        wrmsr(MSR_UMWAIT_CONTROL, 0);
+    if (!is_absent(MSR_XSS))
+        wrmsr(MSR_XSS, 0);
 }

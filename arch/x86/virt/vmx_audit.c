@@ -90,8 +90,8 @@ static const char *copy_missing(const struct vmx_audit_copy *v)
         return "no MSR lists";
     if (v->io_map_b != v->io_map_a + PAGE_SIZE)
         return "port map in one piece";
-    if (v->tsc_offset != 0 || v->encls_bitmap != ~0ull)
-        return "TSC offset 0, all ENCLS";
+    if (v->tsc_offset != 0 || v->encls_bitmap != ~0ull || v->xss_bitmap != ~0ull)
+        return "TSC offset 0, all ENCLS, all XSAVES";
     return 0;
 }
 

@@ -91,6 +91,8 @@ static void controls_write(const struct vmx_controls *c, uint64_t nested_root, u
         vmwrite(VMCS_ENCLS_MAP, ~0ull);
     if (c->proc2 & VMX_PROC2_ENCLV)
         vmwrite(VMCS_ENCLV_MAP, ~0ull);
+    if (c->proc2 & VMX_PROC2_XSAVES)
+        vmwrite(VMCS_XSS_MAP, ~0ull);
     if (c->proc2 & VMX_PROC2_NOTIFY)
         vmwrite(VMCS_NOTIFY_WINDOW, NOTIFY_WINDOW);
 }
@@ -167,4 +169,5 @@ void vmx_copy_refresh(struct vmx_audit_copy *copy)
     copy->msr_map = vmread(VMCS_MSR_MAP);
     copy->tsc_offset = vmread(VMCS_TSC_OFFSET);
     copy->encls_bitmap = proc2 & VMX_PROC2_ENCLS ? vmread(VMCS_ENCLS_MAP) : ~0ull;
+    copy->xss_bitmap = proc2 & VMX_PROC2_XSAVES ? vmread(VMCS_XSS_MAP) : ~0ull;
 }

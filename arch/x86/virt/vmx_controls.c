@@ -56,6 +56,7 @@ static const struct control_row {
     {PROC2, WANT, VMX_PROC2_ENCLS | VMX_PROC2_ENCLV, 0, "no enclaves: every leaf exits, #UD"},
     {PROC2, WANT, VMX_PROC2_NOTIFY, 0, "SEP-4: an endless instruction in microcode ends by an exit"},
     {PROC2, WANT, VMX_PROC2_BUS_LOCK, 0, "SEP-4: a guest that locks the bus is seen and counted"},
+    {PROC2, WANT, VMX_PROC2_XSAVES | VMX_PROC2_WAITPKG, 0, "as RDTSCP; XSS stays 0, what UMWAIT waits is the core's own"},
     {PROC2, NEVER, VMX_PROC2_APIC_ACCESS | VMX_PROC2_VIRTUAL_X2APIC | VMX_PROC2_APIC_REGISTER | VMX_PROC2_VIRTUAL_INTERRUPT,
      FORCES("APIC virtualisation"), "the local APIC is real and the guest's own"},
     {PROC2, NEVER, VMX_PROC2_DESCRIPTOR_TABLE, FORCES("descriptor-table exiting"), "its own tables"},
@@ -65,7 +66,6 @@ static const struct control_row {
     {PROC2, NEVER, VMX_PROC2_PML | VMX_PROC2_VE | VMX_PROC2_MODE_EXECUTE | VMX_PROC2_SUB_PAGE, FORCES("page logs or #VE"),
      "the nested tables are never written after the seal, and say all there is to say"},
     {PROC2, NEVER, VMX_PROC2_CONCEAL_PT | VMX_PROC2_PT_GUEST_PHYSICAL, FORCES("processor trace"), "nobody traces"},
-    {PROC2, NEVER, VMX_PROC2_XSAVES | VMX_PROC2_WAITPKG, FORCES("XSAVES or WAITPKG"), "SEP-5: CPUID hides them, as their MSRs: #UD"},
     {PROC2, NEVER, VMX_PROC2_TSC_SCALING, FORCES("TSC scaling"), "time is the same for all"},
     {PROC2, NEVER, VMX_PROC2_PASID | VMX_PROC2_PCONFIG, FORCES("PASID or PCONFIG"), "hidden; no device portals, no key programming"},
 

@@ -58,7 +58,7 @@
 #define VMX_PROC2_PML (1u << 17)
 #define VMX_PROC2_VE (1u << 18)
 #define VMX_PROC2_CONCEAL_PT (1u << 19)
-#define VMX_PROC2_XSAVES (1u << 20)
+#define VMX_PROC2_XSAVES (1u << 20) /* the XSS-exiting bitmap is all ones, and XSS 0 */
 #define VMX_PROC2_PASID (1u << 21)
 #define VMX_PROC2_MODE_EXECUTE (1u << 22)
 #define VMX_PROC2_SUB_PAGE (1u << 23)
@@ -130,8 +130,8 @@ struct vmx_audit_copy {
     uint16_t vpid;
     uint64_t cr0_mask, cr4_mask; /* guest/host masks: what exits on a change */
     uint64_t eptp, msr_map, tsc_offset;
-    uint64_t io_map_a, io_map_b; /* b right behind a: the audit reads them as one map */
-    uint64_t encls_bitmap;       /* ~0 where the CPU has no such field */
+    uint64_t io_map_a, io_map_b;       /* b right behind a: the audit reads them as one map */
+    uint64_t encls_bitmap, xss_bitmap; /* ~0 where the CPU has no such field */
 };
 
 /* The copies of a core; 0: the core has none. Implemented by vmx.c. */
