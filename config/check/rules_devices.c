@@ -293,13 +293,13 @@ void rule_device_reset(struct check *check)
     }
 }
 
-/* Its own virtual functions restart with it anyway. */
+/* At every stop of its owner, also of one that never starts again. Its own virtual functions restart with it anyway. */
 void rule_device_reset_bus(struct check *check)
 {
     EACH_DEVICE(d, check)
     {
         const struct board_function *bridge = bridge_to(check->board, d->function->bus);
-        if (d->vf || d->function->reset.kind != RESET_BUS || !bridge || check->product->partitions[d->partition].restart.never)
+        if (d->vf || d->function->reset.kind != RESET_BUS || !bridge)
             continue;
         for (const struct device *o = given; o < end_; o++) {
             char field[FIELD_ROOM];
@@ -307,9 +307,8 @@ void rule_device_reset_bus(struct check *check)
                 continue;
             found(check, device_place(field, check, d, "role"),
                   "it is reset with all that is behind the bridge above, and another partition has something there",
-                  "give all that is behind this bridge to one partition, or set restart.never",
-                  "%s, and %s of partition %.15s behind bridge " BDF, d->spec->role, o->spec->role, owner_name(check, o),
-                  BDF_OF(bridge));
+                  "give all that is behind this bridge to one partition", "%s, and %s of partition %.15s behind bridge " BDF,
+                  d->spec->role, o->spec->role, owner_name(check, o), BDF_OF(bridge));
             break;
         }
     }

@@ -780,6 +780,9 @@ static void test_registers_that_do_not_stick(void **state)
     fake_put(nic, nic->express + 8, 2, 0x0020); /* payloads of 256 bytes */
     stick_not(NIC, nic->express + 8, 2);
     assert_refused("PCI 00:02.0: register");
+    fake_put(nic, nic->express + 8, 2, 0x2810); /* DMA past the caches: its owner would read what was in memory before */
+    stick_not(NIC, nic->express + 9, 1);
+    assert_refused("PCI 00:02.0: register");
     fake_put(fake_pci_at(DISK1), 0x106, 2, 0x8000);
     stick_not(DISK1, 0x106, 2);
     assert_refused("PCI 02:00.1: register 0x106");

@@ -306,7 +306,6 @@ static void test_devices_accepted(void **state)
 {
     (void)state;
     static const struct board good = {GOOD_BOARD};
-    static const struct board apart = {GOOD_BOARD, .functions[PORT3].bridge.acs = true, .functions[MODEM].group = 4};
     static const struct board bus_reset = {GOOD_BOARD, .functions[DISK].reset.kind = RESET_BUS};
     static const struct {
         const struct board *board;
@@ -322,10 +321,6 @@ static void test_devices_accepted(void **state)
         {&good,
          {{GOOD_UNIKERNEL("one"), .devices = {{.role = "timer0"}}, NEVER},
           {GOOD_UNIKERNEL("two"), .devices = {{.role = "sound0"}, {.role = "modem0"}}, .restart = {.limit = 1}}}},
-        /* it would reach another partition's modem, but there is none */
-        {&apart,
-         {{GOOD_UNIKERNEL("one"), .devices = {{.role = "sound0"}}, NEVER},
-          {GOOD_UNIKERNEL("two"), .devices = {{.role = "modem0"}}}}},
         /* its virtual functions restart with it whatever resets it */
         {&bus_reset,
          {{GOOD_UNIKERNEL("one"), .devices = {{.role = "disk0"}}}, {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0.vf2"}}}}},

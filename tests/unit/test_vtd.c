@@ -911,6 +911,52 @@ static void test_audit_sees_interrupts(void **state)
     }
 }
 
+/* Its owner may be stopping: what is a function's may be half written, and only who holds its owner's gate may look at it. */
+static void test_audit_of_units_while_an_owner_stops(void **state)
+{
+    uint64_t *irte, *context, before;
+    uint32_t apic_id;
+    uint8_t vector;
+    bool nmi;
+
+    (void)state;
+    start(1);
+    irte = (uint64_t *)(uintptr_t)(fake_vtd[0].irta & 0x000ffffffffff000) + 2 * (size_t)plan.functions[1].interrupt;
+    irte[0] = 1; /* its source is gone already */
+    irte[1] = 0;
+    assert_null(iommu_audit_units());
+    assert_true(iommu_audit_interrupt(plan.functions[1].requester, 0, &apic_id, &vector, &nmi));
+    assert_int_equal(apic_id, UINT32_MAX);
+    irte[0] = 0;
+    context = (uint64_t *)(uintptr_t)(*(uint64_t *)(uintptr_t)(fake_vtd[0].rtaddr + 16) & 0x000ffffffffff000);
+    before = context[1];
+    context[1] = 0;
+    assert_null(iommu_audit_units());
+    assert_int_equal(iommu_audit_rights(plan.functions[1].requester).domain, 0xffff);
+    context[1] = before;
+}
+
+/* Entries that no function and no pin has stay absent. */
+static void test_audit_finds_entries_of_nobody(void **state)
+{
+    (void)state;
+    start(1);
+    for (unsigned index = 0; index < 256; index++) {
+        uint64_t *entry = (uint64_t *)(uintptr_t)(fake_vtd[0].irta & 0x000ffffffffff000) + 2 * index;
+        bool owned = index - (plan.interrupts - 2) < 2;
+
+        for (unsigned i = 0; i < plan.function_count; i++)
+            owned =
+                owned || (index >= plan.functions[i].interrupt && index - plan.functions[i].interrupt < plan.functions[i].vectors);
+        if (owned)
+            continue;
+        *entry |= 1;
+        assert_says(iommu_audit_units(), "nobody's block");
+        *entry = 0;
+    }
+    assert_null(iommu_audit_units());
+}
+
 /* The word of a table in the pool. */
 static uint64_t *word(uint64_t table_hpa, unsigned index)
 {
@@ -1050,6 +1096,8 @@ int main(void)
         cmocka_unit_test(test_faults_of_the_firmware_are_forgotten),
         cmocka_unit_test(test_audit_sees_what_is_there),
         cmocka_unit_test(test_audit_sees_interrupts),
+        cmocka_unit_test(test_audit_of_units_while_an_owner_stops),
+        cmocka_unit_test(test_audit_finds_entries_of_nobody),
         cmocka_unit_test(test_audit_finds_units_that_changed),
         cmocka_unit_test(test_audit_finds_every_bit),
         cmocka_unit_test(test_audit_finds_foreign_leaves),

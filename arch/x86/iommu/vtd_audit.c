@@ -5,6 +5,7 @@
 #include "iommu.h"
 #include "vtd.h"
 
+#define ANYTHING 0xffffu /* a domain that no partition has */
 #define BITS(value, low, count) ((value) >> (low) & ((1ull << (count)) - 1))
 
 static const uint64_t *table_at(uint64_t address)
@@ -36,38 +37,29 @@ static unsigned block_of(uint16_t requester, unsigned *first)
     return requester == plan.board->iommu.ioapic_function ? 2 : 0;
 }
 
-/* Is a present entry for its block's owner alone, in the form that we give it? */
-static const char *irte_check(unsigned index, const uint64_t *irte)
+/* Nobody's: absent, for ever. Those of functions change under their owners' gates, so that only those below may look at them. */
+static bool irte_stray(unsigned index)
 {
-    uint16_t source = (uint16_t)irte[1];
-    unsigned first, count = block_of(source, &first);
-    uint64_t mode = source == plan.board->iommu.ioapic_function ? 4 : 0;
-    uint64_t destination = irta & VTD_IRTA_EIME ? 0xffffffff : 0xff00;
+    bool owned = index - (plan.interrupts - 2) < 2;
 
-    if (index < first || index - first >= count)
-        return "an interrupt entry lies in a foreign block";
-    if (irte[1] >> 16 != 4)
-        return "an interrupt entry does not verify its source";
-    if ((irte[0] & ~(0xff0000ull | destination << 32)) != (mode << 5 | 1))
-        return "an interrupt entry has unexpected bits";
-    return 0;
+    for (unsigned i = 0; i < plan.function_count; i++)
+        owned = owned || index - plan.functions[i].interrupt < plan.functions[i].vectors;
+    return !owned && (irte_at(index)[0] & 1);
 }
 
-/* The 256 contexts of a present root entry. */
-static const char *bus_check(const uint64_t *entry)
+/* Is a present entry for its block's owner alone, in the form that we give it? */
+static bool irte_good(const uint64_t *irte, uint16_t requester)
 {
-    if (BITS(entry[0], 1, 11) != 0 || entry[0] >> 52 != 0 || entry[1] != 0)
-        return "a root entry has unexpected bits";
-    for (unsigned i = 0; i < 256; i++) {
-        const uint64_t *context = table_at(entry[0]) + i * 2;
+    uint64_t mode = requester == plan.board->iommu.ioapic_function ? 4 : 0;
+    uint64_t destination = irta & VTD_IRTA_EIME ? 0xffffffff : 0xff00;
 
-        if (!(context[0] & 1))
-            continue;
-        if (BITS(context[0], 1, 11) != 0 || context[0] >> 52 != 0 || context[1] >> 24 != 0 || BITS(context[1], 3, 5) != 0 ||
-            BITS(context[1], 0, 3) - 1 > 1)
-            return "a context entry has unexpected bits";
-    }
-    return 0;
+    return irte[1] == (4ull << 16 | requester) && (irte[0] & ~(0xff0000ull | destination << 32)) == (mode << 5 | 1);
+}
+
+static bool context_good(const uint64_t *context)
+{
+    return BITS(context[0], 1, 11) == 0 && context[0] >> 52 == 0 && context[1] >> 24 == 0 && BITS(context[1], 3, 5) == 0 &&
+           BITS(context[1], 0, 3) - 1 <= 1;
 }
 
 const char *iommu_audit_units(void)
@@ -84,11 +76,14 @@ const char *iommu_audit_units(void)
             return "a unit has other tables";
     }
     for (unsigned i = 0; why == 0 && i < 2u << BITS(irta, 0, 4); i++)
-        if (irte_at(i)[0] & 1)
-            why = irte_check(i, irte_at(i));
-    for (unsigned bus = 0; why == 0 && bus < 256; bus++)
-        if (table_at(rtaddr)[bus * 2] & 1)
-            why = bus_check(table_at(rtaddr) + bus * 2);
+        if (irte_stray(i))
+            why = "an interrupt entry lies in nobody's block";
+    for (unsigned bus = 0; why == 0 && bus < 256; bus++) {
+        const uint64_t *entry = table_at(rtaddr) + bus * 2;
+
+        if ((entry[0] & 1) && (BITS(entry[0], 1, 11) != 0 || entry[0] >> 52 != 0 || entry[1] != 0))
+            why = "a root entry has unexpected bits";
+    }
     return why;
 }
 
@@ -113,7 +108,7 @@ struct iommu_rights iommu_audit_rights(uint16_t requester)
         rights.interrupts += (uint32_t)(irte_at(first + i)[0] & 1);
     rights.dma = context != 0;
     if (rights.dma)
-        rights.domain = (uint16_t)(context[1] >> 8);
+        rights.domain = context_good(context) ? (uint16_t)(context[1] >> 8) : ANYTHING;
     return rights;
 }
 
@@ -147,6 +142,7 @@ bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf
     return false;
 }
 
+/* Of what is not as we make it, the destination is shown as none that there is. */
 bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id, uint8_t *vector, bool *nmi)
 {
     bool wide = (irta & VTD_IRTA_EIME) != 0;
@@ -155,7 +151,7 @@ bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id
 
     if (index >= count || !(irte[0] & 1))
         return false;
-    *apic_id = (uint32_t)(wide ? irte[0] >> 32 : BITS(irte[0], 40, 8));
+    *apic_id = !irte_good(irte, requester) ? UINT32_MAX : (uint32_t)(wide ? irte[0] >> 32 : BITS(irte[0], 40, 8));
     *vector = (uint8_t)(irte[0] >> 16);
     *nmi = BITS(irte[0], 5, 3) == 4;
     return true;

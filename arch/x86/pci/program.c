@@ -6,11 +6,11 @@
 #include "pci_bus.h"
 #include "pci_parts.h"
 
-/* PCIe 7.5.3.4. No errors reported, payloads of 128 bytes, no phantom functions; what must stick of it. Not all devices can change the
+/* PCIe 7.5.3.4. No errors reported, payloads of 128 bytes, no phantom functions, no DMA past the caches; what must stick of it. Not all devices can change the
  * rest: relaxed ordering, requests of 512 bytes; extended tags and auxiliary power are the firmware's. */
 #define DEVICE_CONTROL_VALUE 0x2010u
 #define DEVICE_CONTROL_KEPT 0x0500u
-#define DEVICE_CONTROL_STICKS 0x02efu
+#define DEVICE_CONTROL_STICKS 0x0aefu
 #define ROOT_ERRORS 0xfu
 #define MEMORY_CLOSED 0x0000fff0u /* base above limit */
 #define PORTS_CLOSED 0x00f0u
