@@ -219,12 +219,18 @@ _Noreturn void machine_end(bool reset)
     arch_poweroff();
 }
 
+/* No PF is reset under a VF at work. */
+static bool devices_stop(struct partition *partition)
+{
+    partition->devices_due = !restart_group_stop(partition);
+    return !partition->devices_due && pci_functions_stop(partition);
+}
+
 void partition_parked(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
-    restart_group_stop(partition);
-    if (!pci_functions_stop(partition) && atomic_load(&partition->stop_action) == ACTION_RESTART)
+    if (!devices_stop(partition) && atomic_load(&partition->stop_action) == ACTION_RESTART)
         atomic_store(&partition->stop_action, ACTION_STOP);
     switch ((enum action)atomic_load(&partition->stop_action)) {
     case ACTION_RESTART:
@@ -265,6 +271,19 @@ static void bring_up_refuse(struct vcpu *vcpu, enum cause cause, const char *why
     log_line("partition %s: refused: %s", partition->plan->name, why);
 }
 
+/* What the life before has left undone. Its members do not start meanwhile. */
+static bool devices_stop_late(struct partition *partition)
+{
+    bool done;
+
+    if (!partition->devices_due)
+        return true;
+    atomic_store(&partition->state, PARTITION_STOPPING);
+    done = devices_stop(partition);
+    atomic_store(&partition->state, PARTITION_LOADING);
+    return done;
+}
+
 /* The order is that of SEP-9: memory scrubbed, what the devices of the life before have raised forgotten, devices attached. */
 static bool bring_up_prepare(struct vcpu *vcpu)
 {
@@ -273,6 +292,10 @@ static bool bring_up_prepare(struct vcpu *vcpu)
 
     if (again && partition->plan->restart.never)
         bring_up_refuse(vcpu, CAUSE_DEVICE, "its table says that it never starts again: a device of it has no reset");
+    else if (restart_group_busy(partition))
+        bring_up_refuse(vcpu, CAUSE_GROUP, "the owner of its device's physical function is being stopped");
+    else if (!devices_stop_late(partition))
+        bring_up_refuse(vcpu, CAUSE_DEVICE, "its devices could not be reset");
     else if (!partition_load(partition, again))
         bring_up_refuse(vcpu, CAUSE_IMAGE, "its payload does not have the SHA-256 of the plan any more");
     else if (!arch_apic_reset())

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reset of a PF takes its VFs down: before it their owners, who may be others, are stopped, and once the PF's owner runs again they are
- * started again. The plan says who; its groups are closed, so that a member that is stopped this way asks nobody further. */
+ * started again. The plan says who; its groups are closed: a member that is stopped this way finds its own members stopping. */
 #include "arch.h"
 #include "console.h"
 #include "lifecycle.h"
@@ -11,6 +11,17 @@
 static bool is_member(const struct partition *partition, unsigned index)
 {
     return (partition->plan->restart_group >> index & 1u) != 0;
+}
+
+/* Of two in each other's group only one waits: who orders it, or the first one where both stop for themselves. */
+static bool waits_for(const struct partition *partition, const struct partition *member)
+{
+    if (!is_member(partition, member->index))
+        return false;
+    return !is_member(member, partition->index) ||
+           (atomic_load(&partition->stop_cause) != CAUSE_GROUP &&
+            (partition->index < member->index || atomic_load(&member->state) != PARTITION_STOPPING ||
+             atomic_load(&member->stop_cause) == CAUSE_GROUP));
 }
 
 /* Ordered once it runs: one that is being started first comes that far. */
@@ -25,22 +36,40 @@ static bool member_stopped(struct partition *member)
     return state == PARTITION_STOPPED || state == PARTITION_CREATED;
 }
 
-void restart_group_stop(const struct partition *partition)
+/* One that has not stopped yet; 0: all have. */
+static const struct partition *members_stop(const struct partition *partition)
+{
+    const struct partition *late = 0;
+
+    for (unsigned i = 0; i < plan.partition_count; i++)
+        if (waits_for(partition, &partitions[i]) && !member_stopped(&partitions[i]))
+            late = &partitions[i];
+    return late;
+}
+
+bool restart_group_stop(const struct partition *partition)
 {
     uint64_t start = arch_ticks();
-    bool done = atomic_load(&partition->stop_cause) == CAUSE_GROUP;
+    const struct partition *late;
 
-    while (!done) {
-        done = true;
-        for (unsigned i = 0; i < plan.partition_count; i++)
-            done = (!is_member(partition, i) || member_stopped(&partitions[i])) && done;
-        if (!done && arch_ticks() - start > GROUP_MS * arch_tsc_khz()) {
-            log_line("partition %s: not all partitions with virtual functions of its devices stopped in time",
-                     partition->plan->name);
-            return;
+    while ((late = members_stop(partition)) != 0) {
+        if (arch_ticks() - start > GROUP_MS * arch_tsc_khz()) {
+            log_line("partition %s: its devices are not reset: partition %s, which has virtual functions of them, did not stop in "
+                     "time. Start %s again once it has",
+                     partition->plan->name, late->plan->name, partition->plan->name);
+            return false;
         }
         vcpu_breathe();
     }
+    return true;
+}
+
+bool restart_group_busy(const struct partition *member)
+{
+    for (unsigned i = 0; i < plan.partition_count; i++)
+        if (is_member(&partitions[i], member->index) && atomic_load(&partitions[i].state) == PARTITION_STOPPING)
+            return true;
+    return false;
 }
 
 void restart_group_start(const struct partition *partition)

@@ -11,9 +11,12 @@ void partition_park(struct vcpu *vcpu);
 void partition_parked(struct vcpu *vcpu);
 /* REQUEST_START, first core, state loading: load and run. */
 void partition_bring_up(struct vcpu *vcpu);
-/* Owners of VFs of its PFs: stop them, and wait until they have; start those again that were stopped so. On its first core; both breathe. */
-void restart_group_stop(const struct partition *partition);
+/* Owners of VFs of its PFs: stop them, and wait until they have; start those again that were stopped so. On its first core; both breathe.
+ * False: one of them did not stop in time. */
+bool restart_group_stop(const struct partition *partition);
 void restart_group_start(const struct partition *partition);
+/* The owner of a PF of its VFs is on its way down. Asked while it is loading already, so that one of both sees the other. */
+bool restart_group_busy(const struct partition *member);
 /* End of the whole machine's life: show what waits on the console, then reset or power off. Housekeeping or any core. */
 _Noreturn void machine_end(bool reset);
 /* Once per second, housekeeping core: denied accesses, and what to do when all have stopped. */

@@ -155,6 +155,7 @@ struct partition {
     uint8_t rtc_index;                 /* (g) */
     uint32_t pci_latch;                /* (g) port 0xcf8 */
     uint64_t lives;                    /* (boot) */
+    bool devices_due;                  /* (boot) its functions still have to be reset: its restart group did not stop in time */
     hpa_t payload;                     /* (i) where its pristine module lies in the image zone */
     _Atomic uint32_t parked;           /* (a) cores that have parked since the stop began */
     uint64_t registers_due;            /* time in us before which no stop shows registers; by whoever records the stop */

@@ -734,11 +734,89 @@ static void a_group_waits_for_a_while(void **state)
     (void)state;
     group_make();
     fake.step = 1000000; /* 1 ms */
-    crash_one();         /* hello's core does not answer meanwhile */
-    assert_non_null(strstr(fake_uart_text(), "partition control: not all partitions with virtual functions"));
+    atomic_store(&partitions[2].state, PARTITION_LOADING);
+    crash_one(); /* hello is being loaded meanwhile */
+    assert_non_null(strstr(fake_uart_text(), "partition control: its devices are not reset: partition hello, which has virtual"));
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(seen.pci_stops, 0); /* a VF of its PF may be at work */
+    partition_start(&partitions[1]);     /* the operator tries too early */
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[1].stop_cause, CAUSE_DEVICE);
+    assert_int_equal(seen.pci_stops + seen.pci_starts, 0);
     fake.step = 0;
+    atomic_store(&partitions[2].state, PARTITION_RUNNING);
+    others_go_on = true;
+    partition_start(&partitions[1]);
+    settle();
+    others_go_on = false;
     settle();
     assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    assert_int_equal(seen.stopped[0], 2);
+    assert_int_equal(seen.stopped[1], 1);
+    assert_int_equal(seen.pci_stops, 2);
+}
+
+/* While a PF is reset nobody starts one that has VFs of it; it starts once that is over. */
+static void a_member_does_not_start_meanwhile(void **state)
+{
+    (void)state;
+    group_make();
+    fake_plan_partitions[2].on_crash = ACTION_STOP;
+    fake.core = 3;
+    partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
+    settle();
+    fake.core = 2;
+    partition_stop(&vcpus[2], CAUSE_TRAP, 14, 0, 0);
+    fake.core = plan.housekeeping;
+    partition_start(&partitions[2]); /* the operator */
+    seen.pci_starts = 0;
+    step(3);
+    assert_int_equal(state_of(2), PARTITION_STOPPED);
+    assert_int_equal(partitions[2].stop_cause, CAUSE_GROUP);
+    assert_int_equal(seen.pci_starts, 0);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
+}
+
+/* A PF's owner that is stopped by its group waits for the owners of its VFs as well. */
+static void a_member_waits_for_its_own_group(void **state)
+{
+    (void)state;
+    fake_plan_partitions[0].restart_group = 1u << 1 | 1u << 2;
+    group_make();
+    fake.step = 1000000;
+    partition_order(&partitions[1], CAUSE_GROUP, ACTION_STOP);
+    step(2); /* hello's core does not answer */
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(seen.pci_stops, 0);
+    fake.step = 0;
+}
+
+/* Two with VFs of each other's PFs do not wait for each other, whoever stops first, or both. */
+static void two_in_each_others_group(void **state)
+{
+    (void)state;
+    fake_plan_partitions[2].restart_group = 1u << 1;
+    group_make();
+    fake.step = 1000000;
+    for (unsigned who = 1; who <= 3; who++) { /* a set of them */
+        for (unsigned i = 1; i <= 2; i++)
+            if (who & i) {
+                fake.core = i + 1;
+                partition_stop(&vcpus[i + 1], CAUSE_TRAP, 14, 0, 0);
+            }
+        others_go_on = true;
+        settle();
+        others_go_on = false;
+        settle();
+        assert_int_equal(state_of(1), PARTITION_RUNNING);
+        assert_int_equal(state_of(2), PARTITION_RUNNING);
+        assert_null(strstr(fake_uart_text(), "in time"));
+    }
+    fake.step = 0;
 }
 
 static void a_member_in_back_off_waits_for_the_group(void **state)
@@ -1196,6 +1274,9 @@ int main(void)
         cmocka_unit_test_setup(a_member_restarts_alone, setup),
         cmocka_unit_test_setup(a_group_starts_only_whom_it_stopped, setup),
         cmocka_unit_test_setup(a_group_waits_for_a_while, setup),
+        cmocka_unit_test_setup(a_member_does_not_start_meanwhile, setup),
+        cmocka_unit_test_setup(a_member_waits_for_its_own_group, setup),
+        cmocka_unit_test_setup(two_in_each_others_group, setup),
         cmocka_unit_test_setup(a_member_in_back_off_waits_for_the_group, setup),
         cmocka_unit_test_setup(requests_to_a_stopped_partition_do_nothing, setup),
         cmocka_unit_test_setup(sep9_requests_of_an_earlier_life_are_forgotten, setup),
