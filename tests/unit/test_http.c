@@ -246,7 +246,7 @@ static void status_is_json(void **state)
     bool quoted = false;
 
     (void)state;
-    facts = (struct page_facts){.name = "web", .uptime_ns = 61234567890ull, .lives = 3};
+    facts = (struct page_facts){.name = "web", .uptime_ns = 61234567890ull, .busy_ns = 30617283945ull, .lives = 3};
     facts.server.requests = 17;
     facts.others[0] = (struct bh_health){.name = "linux", .state = BH_STATE_RUNNING, .starts = 4};
     facts.others[1] = (struct bh_health){.name = "old", .state = BH_STATE_STOPPED};
@@ -265,7 +265,7 @@ static void status_is_json(void **state)
         assert_true(depth >= 0 && (depth > 0 || c[1] == '\n' || c[0] == '\n'));
     }
     assert_int_equal(depth, 0);
-    assert_non_null(strstr(page.text, "\"name\":\"web\",\"uptime\":61.234,\"lives\":3,"));
+    assert_non_null(strstr(page.text, "\"name\":\"web\",\"uptime\":61.234,\"busy_us\":30617283,\"lives\":3,"));
     assert_non_null(strstr(page.text, "\"requests\":17,"));
     assert_non_null(strstr(page.text, "\"partitions\":[{\"name\":\"linux\",\"state\":\"running\",\"starts\":4},"
                                       "{\"name\":\"old\",\"state\":\"stopped\",\"starts\":0}],"));
