@@ -22,7 +22,7 @@ uint64_t bh_now_ns(void);  /* since this life began; never goes back */
 uint64_t bh_wall_ns(void); /* since 1970-01-01 UTC */
 uint64_t bh_tsc(void);
 uint64_t bh_tsc_to_ns(uint64_t ticks);
-uint64_t bh_busy_ns(void); /* of this life, this core was not waiting in bh_wait() or bh_sleep_ns() */
+uint64_t bh_busy_ns(void);     /* of this life, this core was not waiting in bh_wait() or bh_sleep_ns() */
 void bh_sleep_ns(uint64_t ns); /* halts; interrupts are served meanwhile */
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------ */
