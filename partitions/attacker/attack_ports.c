@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AC-40, AC-20, AC-32, SEP-5: all 65,536 ports, in all widths, with the values that reset machines, switch A20 off, raise
- * SMIs or start QEMU's fw_cfg DMA. A unikernel has no port at all, but for the two of configuration space if it has functions. Expected: reads give ones, writes are dropped, the machine and
- * the neighbours do not notice. (With A20 off this program, which lies in the second megabyte, would be gone at once.) */
+ * SMIs or start QEMU's fw_cfg DMA. A unikernel has no port at all, but for the two of configuration space and those of its BARs if it has
+ * functions, which are left alone here. Expected: reads give ones, writes are dropped, the machine and the neighbours do not notice. (With
+ * A20 off this program, which lies in the second megabyte, would be gone at once.) */
 #include "attack.h"
 
 static unsigned answered;
 static bool has_functions;
+static struct bh_bar own; /* the one BAR of ports that its functions have */
+
+static void functions_look(void)
+{
+    struct bh_pci pci[BH_PCI_MAX];
+    unsigned count = bh_pci_list(pci, BH_PCI_MAX);
+
+    has_functions = count > 0;
+    own.size = 0;
+    for (unsigned i = 0; i < count && own.size == 0; i++)
+        for (unsigned n = 0; n < BH_PCI_BARS && own.size == 0; n++)
+            if (!bh_pci_bar(&pci[i], n, &own) || !own.ports)
+                own.size = 0;
+}
 
 static void read_all_widths(uint16_t port)
 {
@@ -62,11 +77,11 @@ void attack_ports(void)
 {
     uint16_t strings[] = {0x60, 0x64, 0x70, 0x92, 0xb2, 0x3f8, 0x510, 0x511, 0xcf8, 0xcfc};
 
-    struct bh_pci pci;
-
-    has_functions = bh_pci_look(BH_PCI_BDF(1, 0), &pci);
+    functions_look();
     answered = 0;
     for (unsigned port = 0; port < 0x10000; port++) {
+        if (port - own.address < own.size)
+            continue;
         read_all_widths((uint16_t)port);
         if (attack_full || port < 0x1000 || port % 4 == 0 || (port >= 0xae00 && port < 0xb000))
             write_all_widths((uint16_t)port);
