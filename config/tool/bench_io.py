@@ -54,7 +54,7 @@ class Io(bench.Console):
 
     def slept(self):
         """Nanoseconds that Linux has been idle."""
-        found = self.shell(SLEPT + "; echo sl''ept", r"idle_sleeptime *: (\d+) nsecs[^.]*?iowait_sleeptime *: (\d+) nsecs(?:.*\n)+?slept")
+        found = self.shell(SLEPT, r"idle_sleeptime *: (\d+) nsecs\s+\.iowait_sleeptime *: (\d+) nsecs\r")
         return int(found[1]) + int(found[2])
 
     def read(self, counters):

@@ -186,7 +186,9 @@ static void table_memory(const struct report *r, struct table *t)
 
 static void table_guest_memory(const struct report *r, struct table *t)
 {
-    table_start(t, "Guest memory", "What each partition takes for physical. Anything else it touches is denied and counted.");
+    table_start(
+        t, "Guest memory",
+        "What each partition takes for physical. Anything else it touches, but for Device addresses below, is denied and counted.");
     table_row(t, "partition|guest from|guest to|size|host from|use");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const char *name = r->product->partitions[i].name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owner of an NVMe controller's physical function: gives its virtual functions their queues, interrupts and namespaces and brings them online,
- * for the partitions that own them. Does input and output only on a namespace of its own. When it starts again, so do they (their table names
- * one restart group), because the controller is reset with it. Arguments: settings.h. Commands on the console: see help. */
+ * for the partitions that own them. Does input and output only on a namespace of its own. When it starts again, so do they (one restart
+ * group), because the controller is reset with it. Arguments: settings.h. Commands on the console: see help. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -837,6 +837,10 @@ static void a_real_board_needs_the_filter(void **state)
     fake_board.test_only = false;
     fake_units[0].regs[0x30 / 8] |= 1ull << 16;
     SAYS(check(), "SMIFSup");
+    fake_plan.function_count = 0; /* nobody to raise one */
+    assert_null(check());
+    fake_plan.function_count = 4;
+    SAYS(check(), "SMIFSup");
     fake_units[1].regs[0x30 / 8] |= 1ull << 16;
     assert_null(check());
 }

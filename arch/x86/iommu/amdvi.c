@@ -40,7 +40,7 @@ static const char *unit_check(struct amdvi_unit *unit, const struct ivrs_unit *f
     if (AMDVI_FEATURE_SMI_FILTER(features)) {
         unit->smi_filters = AMDVI_FEATURE_SMI_FILTERS(features);
         unit->control |= AMDVI_CONTROL_SMI_FILTER;
-    } else if (!plan.board->test_only) {
+    } else if (!plan.board->test_only && plan.function_count != 0) {
         return "AMDVI-1: a unit has no filter of system management interrupts (SMIFSup), so that a device could hold up every "
                "processor: give no device away on this board";
     }
