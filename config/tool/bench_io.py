@@ -52,23 +52,18 @@ class Io(bench.Console):
             self.until(r"\S\s", len(re.findall(r"\S\s", self.text)) + 1)
         return found
 
-    def slept(self):
-        """Nanoseconds that Linux has been idle."""
-        found = self.shell(SLEPT, r"idle_sleeptime *: (\d+) nsecs\s+\.iowait_sleeptime *: (\d+) nsecs\r")
-        return int(found[1]) + int(found[2])
-
     def read(self, counters):
         """Linux reads MB megabytes: its instructions while it was not idle, and what counters() shows before and after."""
-        self.shell("dmesg -n 1; echo 1 >/proc/sys/vm/drop_caches; echo re''ady", "ready")
-        slept = self.slept()
-        self.shell("stamp() { echo bench $1 >/dev/kmsg; }; read x; stamp begin; " + READ + "; stamp end; echo wa''its; read x", r"\r\n")
+        self.shell("dmesg -n 1; echo 1 >/proc/sys/vm/drop_caches; stamp() { echo bench $1 >/dev/kmsg; }; echo re''ady", "ready")
+        self.shell(f"echo wa''its; read x; {SLEPT} >/run/a; stamp begin; {READ}; stamp end; {SLEPT} >/run/b; echo do''ne; read x", "waits")
         before = counters()
-        self.shell("", "waits")
+        self.shell("", "done")
         after = counters()
         self.send(b"\r")
-        slept = self.slept() - slept
+        self.shell("cat /run/a /run/b; echo sh''own", "shown")
+        idle = [int(ns) for ns in re.findall(r"sleeptime *: (\d+) nsecs", self.text)[-4:]]
         times = self.shell("dmesg | grep bench", r"\[ *([\d.]+)\] bench begin\s+\[ *([\d.]+)\] bench end")
-        return round((float(times[2]) - float(times[1])) * 1e9) - slept, before, after
+        return round((float(times[2]) - float(times[1])) * 1e9) - (idle[2] + idle[3] - idle[0] - idle[1]), before, after
 
 
 def growth(before, after):
