@@ -21,6 +21,7 @@ import bench
 from qemu import Qemu
 
 REQUESTS = 1000
+PAGE = "/pattern/700"  # as long as a status page, and asks nobody for the state of others
 MB = 100
 READ = "for i in 1 2; do dd if=/dev/nvme0n1 of=/dev/null bs=1M count=50 2>/dev/null; echo 1 >/proc/sys/vm/drop_caches; done"
 SLEPT = "grep -E 'idle_sleeptime|iowait_sleeptime' /proc/timer_list"
@@ -83,13 +84,13 @@ def forwarded(command):
     return [word.replace("user,id=net0", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:80") for word in command], port
 
 
-def ask(port, count):
-    """Ask for the status page; returns the last answer."""
+def ask(port, count, path="/status.json"):
+    """Ask for a page; returns the last answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=bench.PATIENCE)
     for _ in range(count):
-        connection.request("GET", "/status.json")
+        connection.request("GET", path)
         body = connection.getresponse().read()
-    return json.loads(body)
+    return body
 
 
 def requests(command, image):
@@ -101,9 +102,10 @@ def requests(command, image):
         console.until(r"linux# ")  # which rests from now on
         ask(port, 10)
         time.sleep(1)
-        before, status = console.counters("httpd"), ask(port, 1)
-        ask(port, REQUESTS)
-        after, end = console.counters("httpd"), ask(port, 1)
+        status = json.loads(ask(port, 1))
+        before = console.counters("httpd")
+        ask(port, REQUESTS, PAGE)
+        after, end = console.counters("httpd"), json.loads(ask(port, 1))
     finally:
         qemu.stop()
     own = {name: end["net"][name] - status["net"][name] for name in ("received", "sent", "interrupts")}

@@ -318,6 +318,11 @@ static const char *behind(const char *path, const char *prefix)
     return strncmp(path, prefix, length) == 0 ? path + length : 0;
 }
 
+bool page_is_status(const char *path)
+{
+    return strcmp(path, "/") == 0 || strcmp(path, "/status.json") == 0;
+}
+
 void page_make(struct page *page, const struct http_request *request, const struct page_facts *facts)
 {
     const char *path = request->path, *rest;

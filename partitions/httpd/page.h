@@ -39,6 +39,8 @@ struct page {
     char text[PAGE_TEXT];
 };
 
+/* Does this path show the state of others? */
+bool page_is_status(const char *path);
 /* Never fails: what is not there becomes a page that says so. */
 void page_make(struct page *page, const struct http_request *request, const struct page_facts *facts);
 /* Bytes at this offset, which is below page->length; at least one. */

@@ -95,7 +95,8 @@ static void on_error(void *arg, err_t error)
 
 /* --- answers ------------------------------------------------------------------------------------------------------------------ */
 
-static struct page_facts facts_now(void)
+/* `others`: asked for too, by a hypercall each. */
+static struct page_facts facts_now(bool others)
 {
     struct page_facts facts = {
         .name = bh_start_info()->name, .uptime_ns = bh_now_ns(), .busy_ns = bh_busy_ns(), .lives = bh_start_info()->lives};
@@ -111,7 +112,7 @@ static struct page_facts facts_now(void)
     facts.server.open = now.open;
     facts.server.most = now.most;
     bh_net_status(&facts.net);
-    while (facts.other_count < PAGE_OTHERS && bh_observe(facts.other_count, &facts.others[facts.other_count]))
+    while (others && facts.other_count < PAGE_OTHERS && bh_observe(facts.other_count, &facts.others[facts.other_count]))
         facts.other_count++;
     return facts;
 }
@@ -124,7 +125,7 @@ static bool answer_begin(struct connection *c)
 
     if (size == 0)
         return false;
-    struct page_facts facts = facts_now();
+    struct page_facts facts = facts_now(page_is_status(request.path));
     page_make(&c->page, &request, &facts);
     *(c->page.status == 200 ? &counters.requests : &counters.refused) += 1;
     c->answering = true;
