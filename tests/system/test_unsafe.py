@@ -69,7 +69,7 @@ def test_sep6_devices_work_and_the_log_says_what_is_given_up(board):
         machine.seen(r"UNSAFE: the board says unsafe_dma: each of 2 devices given away can read and write all memory and interrupt any core",
                      r"audit: .*: 0 findings", r"httpd\| httpd: IPv4 10\.0\.2\.15/24", r"probe\| probe: life 1", timeout=90)
         assert hashlib.sha256(get(f"/pattern/{size}")).digest() == hashlib.sha256(pattern(size)).digest()
-        assert json.loads(get("/status.json"))["net"]["interrupts"] > 10
+        assert json.loads(get("/status.json"))["net"]["interrupts"] > 2
         offsets = [int(value, 16) for value in re.findall(r"\.dma_offset = (0x[0-9a-f]+)", (machine.build.folder / "plan.c").read_text())]
         assert all(offsets) and offsets[0] != offsets[1]
         machine.keyboard("probe")
