@@ -146,6 +146,7 @@ def check_fast(names):
             "for f in $(config/tool/sources.sh); do clang-format --dry-run -Werror $f 2>/dev/null || { echo make format: $f; bad=1; }; "
             "done; exit $bad")
     counted("rules and their fixtures", "tests/fixtures/run.py", "build")
+    command("mutants apply", "tests/mutants/run.py", "--check", *sorted((ROOT / "tests/mutants").glob("*.patch")))
     command("generated documents", "config/tool/confdoc.py", "--check")
     for product in PRODUCTS:
         build = make("-j2", f"PRODUCT={product}")

@@ -4,6 +4,7 @@
 fail in between. One copy for all, so that little is built for each.
 
     run.py PATCH...
+    run.py --check PATCH...     only whether each applies to the tree as it is and names a test that there is; says nothing if so
 
 Header lines of a patch:
     Test: tests/hostile/test_x.py::test_sep1_y    or    Test: unit NAME    or    Test: fixture CFG-nnn
@@ -95,28 +96,66 @@ def other_run(folder, test, seen):
     return f"{test} still passes" if status == 0 else f"{test} did not run (status {status})\n{output[-1000:]}"
 
 
+def headers(patch):
+    """What its lines say, None for those that it does not have: test, why, board, seen."""
+    found = (re.search(rf"^{name}: (.+?)\s*$", patch.read_text(), re.M) for name in ("Test", "Why", "Board", "Seen"))
+    return (line and line[1] for line in found)
+
+
+def patching(patch):
+    return ["patch", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--fuzz=0", "-p1", "-i", str(patch.resolve())]
+
+
+def test_is_there(test):
+    """Whether the tree has what a Test: line names."""
+    path, _, name = test.partition("::")
+    if name:
+        return (ROOT / path).is_file() and re.search(rf"^def {re.escape(name.partition('[')[0])}\(", (ROOT / path).read_text(), re.M)
+    kind, _, name = test.partition(" ")
+    return any((ROOT / "tests").glob({"unit": f"unit/test_{name}.c", "fixture": f"fixtures/{name}-*"}.get(kind, test)))
+
+
+def why_not_runnable(folder, patch):
+    """Empty if it says what it needs to and applies in this folder."""
+    test, why, board, seen = headers(patch)
+    if not test or not why or ("::" in test and not seen):
+        return "needs a Test: and a Why: line, and a Seen: line if it names a test of pytest"
+    if not test_is_there(test):
+        return f"there is no {test}"
+    if board and not (ROOT / "board" / board).is_dir():
+        return f"there is no board {board}"
+    status, output = run(folder, *patching(patch), "--forward", "--dry-run")
+    return f"does not apply\n{output}" if status != 0 else ""
+
+
 def why_not_caught(folder, patch):
     """Empty if the named test fails without the defence, else the reason and the end of the output; what was seen. The tree is as before
     then."""
-    test, why, seen = (re.search(rf"^{name}: (.+?)\s*$", patch.read_text(), re.M) for name in ("Test", "Why", "Seen"))
-    if not test or not why or ("::" in test[1] and not seen):
-        return "needs a Test: and a Why: line, and a Seen: line if it names a test of pytest", ""
-    apply = ["patch", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--fuzz=0", "-p1", "-i", str(patch.resolve())]
-    status, output = run(folder, *apply, "--forward", "--dry-run")
-    if status != 0:
-        return f"does not apply\n{output}", ""
-    run(folder, *apply, "--forward")
-    board = re.search(r"^Board: (\S+)$", patch.read_text(), re.M)
-    os.environ.update({"TEST_BOARD": board[1]} if board else {})
+    reason = why_not_runnable(folder, patch)
+    if reason:
+        return reason, ""
+    test, _, board, seen = headers(patch)
+    run(folder, *patching(patch), "--forward")
+    os.environ.update({"TEST_BOARD": board} if board else {})
     try:
-        return test_run(folder, test[1], seen[1] if seen else None)
+        return test_run(folder, test, seen)
     finally:
         os.environ.pop("TEST_BOARD", None)
-        run(folder, *apply, "--reverse")
+        run(folder, *patching(patch), "--reverse")
+
+
+def check(patches):
+    reasons = {patch.stem: why_not_runnable(ROOT, patch) for patch in patches}
+    for name, reason in reasons.items():
+        if reason:
+            print(f"FAILED {name}: {reason}")
+    return 1 if any(reasons.values()) or not reasons else 0
 
 
 def main():
     bad = 0
+    if sys.argv[1:2] == ["--check"]:
+        return check([pathlib.Path(name) for name in sys.argv[2:]])
     with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
         folder = pathlib.Path(scratch)
         copy_tree(folder)
