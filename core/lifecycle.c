@@ -86,8 +86,9 @@ static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address
     lock_take(&partition->gate);
     partition->stops.last[partition->stops.made++ % STOP_RECORDS] = record; /* the oldest gives way */
     lock_drop(&partition->gate);
-    log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s", partition->plan->name,
-             cause_name(record.cause), value, address, vcpu->index, record.state.rip, action_name(record.action));
+    log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s%s", partition->plan->name,
+             cause_name(record.cause), value, address, vcpu->index, record.state.rip, action_name(record.action),
+             record.cause == CAUSE_GROUP ? " until that one runs again" : "");
     if (cause_is_orderly(record.cause) || record.time_us < partition->registers_due)
         return; /* at most once a second, so that a partition that crashes in a loop leaves the console to others (AC-45) */
     partition->registers_due = record.time_us + 1000000;

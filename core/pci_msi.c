@@ -27,12 +27,10 @@ static bool message_make(struct partition *partition, const struct pci_function 
 
 /* --- MSI: one vector, off while it changes ------------------------------------------------------------------------------------- */
 
+/* One vector. Not read before: a device that has gone answers with all ones. */
 static void msi_enable(const struct pci_function *function, bool on)
 {
-    unsigned at = function->msi + MSI_CONTROL;
-    uint32_t control = arch_pci_read(function->plan->requester, at, 2) & ~0x71u; /* one vector */
-
-    arch_pci_write(function->plan->requester, at, 2, control | (on ? MSI_ENABLE : 0));
+    arch_pci_write(function->plan->requester, function->msi + MSI_CONTROL, 2, on ? MSI_ENABLE : 0);
 }
 
 bool msi_changed(struct partition *partition, struct pci_function *function)

@@ -216,15 +216,13 @@ void attack_pci_lanes(void)
 
 static volatile bool racing, raced;
 
+/* The ids of all that may be on the machine's bus 0. */
 static void racer(void *unused)
 {
-    uint32_t address = 1;
-
     (void)unused;
-    while (racing) {
-        address = address * 1664525u + 1013904223u;
-        bh_port_out(ADDRESS_PORT, 4, address | ENABLE);
-        (void)bh_port_in((uint16_t)(DATA_PORT + (address >> 8 & 3)), 1);
+    for (uint32_t bdf = 0; racing; bdf = (bdf + 1) & 0xff) {
+        bh_port_out(ADDRESS_PORT, 4, bdf << 8 | ENABLE);
+        (void)bh_port_in((uint16_t)(DATA_PORT + (bdf & 3)), 1);
         raced = true;
     }
 }

@@ -78,7 +78,7 @@ def test_sep4_owner_of_a_physical_function_restarts_with_those_of_its_virtual_on
         rig.works()
         text = rig.restart("storage", "diskcheck")
         said = [r"partition storage: operator, .* action: restart",
-                r"partition diskcheck: the owner of its device's physical function, .* action: stop",
+                r"partition diskcheck: the owner of its device's physical function, .* action: stop until that one runs again",
                 r"partition diskcheck: stopped", r"partition storage: running, life", r"partition diskcheck: running, life"]
         places = [re.search(line, text).start() for line in said]
         assert places == sorted(places), text

@@ -345,6 +345,21 @@ static void test_msi_64(void **state)
     msi(VIRTIO, true);
 }
 
+/* One that its owner is resetting answers with all ones: none of them is written back. */
+static void test_control_is_not_read(void **state)
+{
+    const uint64_t at = FAKE_ECAM + (3u << 15) + AT_LAST;
+
+    (void)state;
+    memset(fake_pci.functions[OLD].config, 0xff, sizeof(fake_pci.functions[OLD].config));
+    assert_true(pci_mmio_write(vcpu, GPA(at + 4), 4, 0xfee01000));
+    assert_int_equal(fake_config(OLD, AT_LAST) >> 16, 0);
+    memset(fake_pci.functions[OLD].config, 0xff, sizeof(fake_pci.functions[OLD].config));
+    assert_true(pci_mmio_write(vcpu, GPA(at + 8), 2, 0x41) && pci_mmio_write(vcpu, GPA(at + 2), 2, 1));
+    assert_int_equal(fake_config(OLD, AT_LAST) >> 16, 1);
+    assert_int_equal(fake_partition.denied, 0);
+}
+
 /* While its owner is being stopped nothing is switched on any more, but all is remembered. */
 static void test_nothing_passes_once_quiet(void **state)
 {
@@ -376,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup(test_msix_control, setup),
         cmocka_unit_test_setup(test_msi_32, setup),
         cmocka_unit_test_setup(test_msi_64, setup),
+        cmocka_unit_test_setup(test_control_is_not_read, setup),
         cmocka_unit_test_setup(test_nothing_passes_once_quiet, setup),
     };
 
