@@ -139,6 +139,7 @@ void attack_dma_loop(void)
 
     for (uint64_t at = bh_start_info()->ram_size; !wrong; at += PAGE) {
         wrong = edu_copy(&edu, EDU_TO_MEMORY, at & 0x7fffffff, 0, EDU_BUFFER);
+        bh_sleep_ns(50000000); /* a request takes a tenth of a second: ten in one would cut the function off */
         bh_watchdog_pet();
     }
     detail("%s", wrong);

@@ -144,7 +144,8 @@ class Rig(Machine):
             assert not re.search(OURS + rf"partition {name}: (?!loaded|running, life 1,)", self.text)
 
     def counters(self, who="attacker"):
-        """Counters of a partition's first core, by name."""
-        end = self.key("c", OURS + rf"core \d, {who}/0: .*\n(?:{OURS}   .*\n)+?(?={messages.STAMP}(?!bulkhead\|  ))")
-        rows = "".join(re.findall(messages.OURS + "   (.*)", end[0]))
+        """Counters of a partition's first core, by name; of the last partition in the table only the first row. Others may speak in between."""
+        end = rf"{messages.OURS}   .*\n" if who == self.build.partitions[-1] else rf"(?={messages.OURS}core )"
+        seen = self.key("c", rf"{messages.OURS}core \d, {who}/0: .*\n(?:.*\n)*?{end}")
+        rows = "".join(re.findall(messages.OURS + "   (.*)", seen[0]))
         return {name.strip(): int(count) for name, count in re.findall(r"([a-zA-Z_ ]+?) (\d+)", rows)}

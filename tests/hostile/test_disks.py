@@ -6,7 +6,7 @@ import re
 import lib
 import pytest
 
-from device_rig import DISK_PATTERN, DeviceRig, refused
+from device_rig import DISK_PATTERN, EXTENDED_SRIOV, DeviceRig, refused
 from rig import OURS, said_by
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(400)]
@@ -16,6 +16,12 @@ ROLE = "disk0.vf2"
 @pytest.fixture(scope="module")
 def shared():
     with DeviceRig("tests/hostile/products/disks") as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def physical():
+    with DeviceRig("tests/hostile/products/physical") as rig:
         yield rig
 
 
@@ -97,6 +103,16 @@ def test_sep9_restart_with_requests_under_way(rig):
         assert not rig.words(rig.function_of(ROLE)[2] + 0x14, 1)[0] & 1, "the controller was not reset"
     rig.nobody_noticed()
     watched(rig, "pci-own", 180)
+
+
+@pytest.mark.parametrize("name", ["pci-own", "pci-bars", "pci-command"])
+def test_sep5_what_makes_the_functions_of_others(physical, name):
+    """AC-38: SR-IOV's capability is in a function of the attacker's, and none of it."""
+    before = physical.spaces()
+    space = before[0][physical.function_of("disk0")[0]]
+    assert space[physical.extended(space, EXTENDED_SRIOV) // 4 + 2] & 1, "no virtual functions are there"
+    physical.attack(name, 180)
+    physical.same_spaces(before, "disk0")
 
 
 @pytest.mark.long

@@ -20,6 +20,7 @@ import time
 
 import pexpect
 import pexpect.fdpexpect
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "config/tool"))
@@ -35,6 +36,7 @@ SHUTDOWN = DEFAULT_BOARD != "bochs-svm"  # Bochs does not report a guest's shutd
 SHADOW = not ON_QEMU  # QEMU 7.2 does not load it
 VMX = DEFAULT_BOARD == "bochs-vmx"
 IOMMU = next(iter(re.findall(r"^IOMMU := (\S+)", (ROOT / "board" / DEFAULT_BOARD / "board.mk").read_text(), re.M)), "none")
+EACH_QEMU = ["qemu-q35-vtd", pytest.param("qemu-q35-amd", marks=pytest.mark.boards)]  # of tests that name their boards themselves
 CORES = (ROOT / "board" / DEFAULT_BOARD / "board.c").read_text().count(".apic_id = ")
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1")) * (1 if ON_QEMU else 2)
 BOOT = 60  # seconds to the first line of the hypervisor, GRUB included

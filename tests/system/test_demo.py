@@ -29,7 +29,7 @@ def get(port, path):
 
 @pytest.mark.qemu
 @pytest.mark.limit(600)
-@pytest.mark.parametrize("board", [None, OTHER], ids=[MAKE_BOARD, OTHER])
+@pytest.mark.parametrize("board", [None, pytest.param(OTHER, marks=pytest.mark.boards)], ids=[MAKE_BOARD, OTHER])
 def test_demo(board):
     """Without BOARD= on the default one. The first port is taken, by us or by somebody else."""
     with socket.socket() as taken:

@@ -14,12 +14,11 @@ import urllib.request
 
 import pytest
 
-from lib import PATIENCE, ROOT, Machine
+from lib import EACH_QEMU, MAKE_BOARD, PATIENCE, ROOT, Machine
 from test_linux import Shell, booted, log_is_clean
 from test_net import pattern
 
 SHARING = "tests/system/products/sharing"
-BOARDS = ["qemu-q35-vtd", "qemu-q35-amd"]
 NAMES = ["linux", "diskcheck", "httpd", "storage"]
 LOADED = ["linux", "diskcheck", "httpd"]
 PIECE = 300_000  # bytes of a request
@@ -152,7 +151,7 @@ class Rig:
         self.machine.close()
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(scope="module", params=EACH_QEMU)
 def rig(request):
     rig = Rig(request.param)
     yield rig
@@ -259,7 +258,7 @@ def test_sep4_restart_of_an_owner_hurts_no_other(rig, name, times):
     rig.load()
     rig.works(*LOADED)
     rig.patience = (3 if name == "httpd" else 20) * PATIENCE  # what was asked of a life that is over gets no answer
-    left = times if rig.board == BOARDS[0] or name == "httpd" else 1
+    left = times if rig.board == MAKE_BOARD or name == "httpd" else 1
     deaths = 1 + left // 20  # of the emulator: those restarts are done again
     while left > 0:
         try:
@@ -280,7 +279,7 @@ def test_sep4_restart_of_an_owner_hurts_no_other(rig, name, times):
 @pytest.mark.limit(7200)
 @pytest.mark.parametrize("name", ["httpd", "diskcheck", "linux", "storage"])
 def test_sep4_hundred_restarts_of_an_owner(name):
-    rig = Rig(BOARDS[0])
+    rig = Rig(MAKE_BOARD)
     try:
         test_sep4_restart_of_an_owner_hurts_no_other(rig, name, 100)
     finally:
@@ -294,7 +293,7 @@ def test_linux_waits_for_a_virtual_function_that_is_offline(tmp_path):
     product.mkdir()
     table = (ROOT / SHARING / "product.c").read_text()
     (product / "product.c").write_text(table.replace('"sharing"', '"late"').replace('.name = "storage",', '.name = "storage",\n.stopped_at_boot = true,'))
-    with Machine(product, BOARDS[0]) as machine:
+    with Machine(product, MAKE_BOARD) as machine:
         machine.running("linux")
         machine.seen(r"linux\| disk: NVMe function 0000:00:01\.0 is offline; waiting up to 30 s", r"diskcheck\| diskcheck waits: it is a virtual function that is offline",
                      timeout=120)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lib import Machine
+from lib import EACH_QEMU, Machine
 from test_lab import Probe
 
 ABSENT = 0xFFFFFFFF
@@ -17,7 +17,7 @@ LENGTH = 0x20
 pytestmark = pytest.mark.qemu
 
 
-@pytest.fixture(scope="module", params=["qemu-q35-vtd", "qemu-q35-amd"])
+@pytest.fixture(scope="module", params=EACH_QEMU)
 def shared(request):
     with Machine("lab", request.param) as machine:
         machine.board = request.param

@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from lib import Machine
+from lib import EACH_QEMU, Machine
 
 OWNERS = "tests/system/products/owners"
-BOARDS = ["qemu-q35-vtd", "qemu-q35-amd"]
 FIRST = {"storage": r"storage\| storage: vf1 online, controller 1,", "diskcheck": r"diskcheck\| diskcheck: life \d+, namespace 2,", "witness": r"witness\| witness ok 1 "}
 
 pytestmark = pytest.mark.qemu
@@ -49,7 +48,7 @@ class Rig:
         self.machine.key("v", r"audit: .*: 0 findings")
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(scope="module", params=EACH_QEMU)
 def rig(request):
     rig = Rig(request.param)
     try:
