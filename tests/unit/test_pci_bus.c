@@ -910,7 +910,7 @@ static void use(uint16_t requester)
 
     if (function == NULL)
         return;
-    fake_put(function, 4, 2, 7);
+    fake_put(function, 4, 2, function->pf == NULL ? 7 : 4); /* a VF has no decoding */
     if (function->pf == NULL)
         for (unsigned at = 0x10; at < 0x28; at += 4)
             fake_put(function, at, 4, fake_get(function, at, 4) ^ (function->writable[at + 2] & 0x10u) << 16);
@@ -1028,6 +1028,8 @@ static void test_resets_that_fail(void **state)
     assert_not_reset(5, "changed nothing");
     fake_pci_at(DISK)->deaf = true;
     assert_not_reset(4, "changed nothing");
+    fake_pci_at(VF1)->deaf = true;
+    assert_not_reset(2, "changed nothing");
     listed(NIC)->reset.kind = RESET_NONE;
     assert_not_reset(0, "knows no way");
     listed(NVME)->vf.reset = RESET_NONE;

@@ -50,6 +50,7 @@
 #define MSI_CONTROL 2u /* of MSI-X too */
 #define MSI_ENABLE 1u
 #define MSIX_ENABLE 0x8000u
+#define MSIX_MASK_ALL 0x4000u
 
 #define CAP_EXPRESS 0x10u
 #define EXPRESS_SIZE 0x14u   /* version 1, what every function has of it */

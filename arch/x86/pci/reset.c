@@ -69,16 +69,21 @@ static const char *reset_do(const struct plan_function *function, enum board_res
 const char *arch_pci_reset(const struct plan_function *function)
 {
     const struct board_function *from = function->board, *above = pci_bridge_above(function->requester);
-    enum board_reset kind = function->physical != PLAN_NO_FUNCTION ? from->vf.reset : from->reset.kind;
+    bool vf = function->physical != PLAN_NO_FUNCTION;
+    enum board_reset kind = vf ? from->vf.reset : from->reset.kind;
     unsigned settle = from->reset.settle_ms ? from->reset.settle_ms : SETTLE_MS;
     bool bus = kind == RESET_BUS && above != 0;
     uint16_t first = bus ? pci_requester(above->bridge.secondary, 0, 0) : function->requester;
     uint16_t last = bus ? pci_requester(above->bridge.subordinate, 31, 7) : function->requester;
+    unsigned msix;
     const char *why;
 
-    if (function->physical != PLAN_NO_FUNCTION && !pci_answers(function->requester))
+    if (vf && !pci_answers(function->requester))
         return "it does not answer"; /* while its PF is being reset, on another core, it is not there for a while */
     pci_function_quiet(function->requester);
+    msix = vf ? pci_capability(function->requester, CAP_MSIX, MSIX_SIZE) : 0;
+    if (msix) /* a VF has no decoding that its reset would switch off: this goes away instead */
+        arch_pci_write(function->requester, msix + MSI_CONTROL, 2, MSIX_MASK_ALL);
     if (kind == RESET_BUS && !bus)
         return "there is no bridge above it";
     why = reset_do(function, kind, above);
@@ -87,7 +92,8 @@ const char *arch_pci_reset(const struct plan_function *function)
     pci_wait(settle < SETTLE_MAX_MS ? settle : SETTLE_MAX_MS);
     if (!pci_answers(function->requester))
         return "it does not answer after its reset";
-    if (kind != RESET_REGISTER && arch_pci_read(function->requester, PCI_COMMAND, 2) & (COMMAND_DECODE | COMMAND_MASTER))
+    if ((kind != RESET_REGISTER && arch_pci_read(function->requester, PCI_COMMAND, 2) & (COMMAND_DECODE | COMMAND_MASTER)) ||
+        (msix && arch_pci_read(function->requester, msix + MSI_CONTROL, 2) & MSIX_MASK_ALL))
         return "its reset changed nothing";
     return pci_place(first, last) ? 0 : "it does not take its places in the plan after its reset";
 }
