@@ -57,27 +57,38 @@ static void function_lost(const struct partition *partition, struct pci_function
              FUNCTION_ARGS(function->plan), why);
 }
 
+static bool is_vf(const struct plan_function *function)
+{
+    return function->physical != PLAN_NO_FUNCTION;
+}
+
 static bool function_has_reset(const struct plan_function *function)
 {
-    return (function->physical == PLAN_NO_FUNCTION ? function->board->reset.kind : function->board->vf.reset) != RESET_NONE;
+    return (is_vf(function) ? function->board->vf.reset : function->board->reset.kind) != RESET_NONE;
+}
+
+/* A virtual one cannot answer while its physical one is broken: what fails now is tried again at the next start. */
+static void function_reset(const struct partition *partition, struct pci_function *function)
+{
+    const char *why = arch_pci_reset(function->plan);
+
+    function->reset_due = why != 0;
+    if (why)
+        log_line("partition %s: function " FUNCTION_NAME ": %s; the partition starts again once it can be reset",
+                 partition->plan->name, FUNCTION_ARGS(function->plan), why);
 }
 
 static void function_stop(struct partition *partition, struct pci_function *function)
 {
-    const char *why;
-
     if (!drain(function))
         log_line("partition %s: function " FUNCTION_NAME ": requests still pending after %u ms", partition->plan->name,
                  FUNCTION_ARGS(function->plan), DRAIN_MS);
     if (!cut_off(partition, function))
         function_lost(partition, function, "the IOMMU did not confirm that it is cut off");
-    if (!function_has_reset(function->plan)) {
+    if (function_has_reset(function->plan))
+        function_reset(partition, function);
+    else
         function_lost(partition, function, "it has no reset");
-        return;
-    }
-    why = arch_pci_reset(function->plan);
-    if (why)
-        function_lost(partition, function, why);
 }
 
 /* A PF before VFs of its own: they go with it. */
@@ -91,10 +102,10 @@ bool pci_functions_stop(struct partition *partition)
     lock_drop(&partition->gate);
     for (unsigned vfs = 0; vfs < 2; vfs++)
         for (unsigned i = first; i < end; i++)
-            if ((pci_functions[i]->plan->physical != PLAN_NO_FUNCTION) == vfs)
+            if (is_vf(pci_functions[i]->plan) == vfs)
                 function_stop(partition, pci_functions[i]);
     for (unsigned i = first; i < end; i++)
-        good = good && !pci_functions[i]->lost;
+        good = good && !pci_functions[i]->lost && !pci_functions[i]->reset_due;
     return good;
 }
 
@@ -103,7 +114,7 @@ bool pci_functions_stop(struct partition *partition)
 /* Gate held. */
 static bool function_start(struct pci_function *function)
 {
-    if (function->lost)
+    if (function->lost || function->reset_due)
         return false;
     for (unsigned i = 0; i < CONFIG_WORDS; i++)
         function->image[i] = function->initial[i];
@@ -119,6 +130,10 @@ bool pci_functions_start(struct partition *partition)
 {
     unsigned first = partition_function_first(partition), end = partition_function_end(partition), i;
 
+    for (unsigned vfs = 0; vfs < 2; vfs++)
+        for (i = first; i < end; i++)
+            if (pci_functions[i]->reset_due && is_vf(pci_functions[i]->plan) == vfs)
+                function_reset(partition, pci_functions[i]);
     lock_take(&partition->gate);
     partition->pci_latch = 0;
     for (i = first; i < end && function_start(pci_functions[i]); i++)
@@ -130,7 +145,8 @@ bool pci_functions_start(struct partition *partition)
         return true;
     log_line("partition %s: not started: its function " FUNCTION_NAME " %s", partition->plan->name,
              FUNCTION_ARGS(pci_functions[i]->plan),
-             pci_functions[i]->lost ? "could not be brought back from the life before" : "could not be attached to its memory");
+             pci_functions[i]->lost || pci_functions[i]->reset_due ? "could not be brought back from the life before"
+                                                                   : "could not be attached to its memory");
     for (i = first; i < end; i++)
         (void)cut_off(partition, pci_functions[i]);
     return false;

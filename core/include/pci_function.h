@@ -54,6 +54,7 @@ struct pci_function {
     struct pci_entry entries[PLAN_MAX_VECTORS]; /* (g) */
     bool live;                                  /* (g) the owner's writes reach the hardware */
     bool lost;                                  /* (g) its last life left it in a state that no further one can start from */
+    bool reset_due;                             /* its last life's reset failed; of its owner's first core */
     uint32_t faults;                            /* (g) in the present second and life */
 };
 

@@ -216,9 +216,13 @@ static void assert_gate_held(unsigned partition)
 
 struct iommu_rights iommu_audit_rights(uint16_t requester)
 {
+    struct iommu_rights rights = unit.rights[requester];
+
     assert_gate_held(row_of(requester));
     unit.asked++;
-    return unit.rights[requester];
+    for (unsigned i = 0; row_of(requester) < 2 && i < ARRAY_SIZE(unit.interrupts[0]); i++)
+        rights.interrupts += unit.interrupts[row_of(requester)][i].present;
+    return rights;
 }
 
 /* Asked only of buses without a function of the plan. */
@@ -265,8 +269,8 @@ bool iommu_audit_interrupt(uint16_t requester, unsigned index, uint32_t *apic_id
 static inline void unit_make(void)
 {
     memset(&unit, 0, sizeof(unit));
-    unit.rights[NIC] = (struct iommu_rights){true, 1, 2};
-    unit.rights[DISK_VF] = (struct iommu_rights){true, 2, 1};
+    unit.rights[NIC] = (struct iommu_rights){true, 1, 0}; /* no interrupts but those below */
+    unit.rights[DISK_VF] = (struct iommu_rights){true, 2, 0};
     unit.rights[IOAPIC_REQUESTER].interrupts = 2;
     for (unsigned i = 0; i < 4; i++)
         unit.leaves[0][i] = (struct iommu_leaf){i * 0x200000, 0x4000000 + i * 0x200000, 0x200000, true, true};

@@ -318,6 +318,13 @@ static void test_interrupts_of_functions(void **state)
     assert_finding("AUDIT 00:03.0: interrupt 0: expected a vector for linux, found 10 for APIC id 2");
 }
 
+static void test_interrupts_that_are_no_vectors(void **state)
+{
+    (void)state;
+    unit.rights[DISK_VF].interrupts = 3; /* and the one that it may have */
+    assert_finding("AUDIT 01:02.2: expected interrupts of its 2 vectors alone, found 4");
+}
+
 static void test_pins(void **state)
 {
     (void)state;
@@ -381,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup(test_leaves_of_dma, with_units),
         cmocka_unit_test_setup(test_leaves_in_a_ring, with_units),
         cmocka_unit_test_setup(test_interrupts_of_functions, with_units),
+        cmocka_unit_test_setup(test_interrupts_that_are_no_vectors, with_units),
         cmocka_unit_test_setup(test_pins, with_units),
         cmocka_unit_test_setup(test_gates_are_left, with_units),
         cmocka_unit_test_setup(test_many_strangers_are_counted_and_few_shown, with_units),

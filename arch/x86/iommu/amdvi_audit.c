@@ -81,8 +81,8 @@ bool iommu_audit_leaf(uint16_t requester, uint64_t from, struct iommu_leaf *leaf
 
 /* --- interrupts -------------------------------------------------------------------------------------------------------------- */
 
-/* The block that a requester id must have, and how many entries of it: a function's own, or the one that stays empty. 0: its device entry
- * says anything else. */
+/* The block that a requester id must have, and how many entries of it: a function's own, all of it, as there are units that read past what the
+ * device entry says; or of the one that stays empty. 0: its device entry says anything else. */
 static const uint8_t *interrupt_table(uint16_t requester, unsigned *entries)
 {
     uint64_t nmi = requester == plan.board->iommu.ioapic_function ? 1ull << 58 : 0; /* the one exception */
@@ -94,7 +94,7 @@ static const uint8_t *interrupt_table(uint16_t requester, unsigned *entries)
             table = amdvi_blocks + (size_t)(i + 1) * AMDVI_BLOCK_PAGES * PAGE_SIZE;
             log2 = AMDVI_BLOCK_LOG2;
         }
-    *entries = 1u << log2;
+    *entries = log2 ? AMDVI_BLOCK_PAGES * PAGE_SIZE / (amdvi_wide ? 16 : 4) : 1;
     return amdvi_devices[requester].q[2] == (2ull << 60 | nmi | arch_hpa(table).v | log2 << 1 | 1) ? table : 0;
 }
 

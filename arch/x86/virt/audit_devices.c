@@ -110,8 +110,11 @@ static bool core_of(unsigned partition, uint32_t apic_id)
     return false;
 }
 
-static void function_interrupts_check(struct audit_result *result, const struct plan_function *function)
+/* Returns how many there are. */
+static uint32_t function_interrupts_check(struct audit_result *result, const struct plan_function *function)
 {
+    uint32_t present = 0;
+
     for (unsigned i = 0; i < function->vectors; i++) {
         uint32_t apic_id;
         uint8_t vector;
@@ -119,11 +122,13 @@ static void function_interrupts_check(struct audit_result *result, const struct 
 
         if (!iommu_audit_interrupt(function->requester, i, &apic_id, &vector, &nmi))
             continue;
-        result->interrupts++;
+        present++;
         if ((nmi || vector < FIRST_VECTOR || !core_of(function->partition, apic_id)) && audit_finding(result))
             log_line("AUDIT " NAME ": interrupt %u: expected a vector for %s, found %s%x for APIC id %u",
                      NAMED(function->requester), i, plan.partitions[function->partition].name, nmi ? "NMI " : "", vector, apic_id);
     }
+    result->interrupts += present;
+    return present;
 }
 
 /* Tick and UART: NMI to the housekeeping core, and nothing else. */
@@ -157,7 +162,9 @@ static void function_check(struct audit_result *result, const struct plan_functi
                  rights.domain);
     else if (rights.dma)
         domain_check(result, function);
-    function_interrupts_check(result, function);
+    if (function_interrupts_check(result, function) != rights.interrupts && audit_finding(result))
+        log_line("AUDIT " NAME ": expected interrupts of its %u vectors alone, found %u", NAMED(function->requester),
+                 function->vectors, rights.interrupts);
     lock_drop(&partition->gate);
 }
 
