@@ -148,6 +148,7 @@ def check_fast(names):
     counted("rules and their fixtures", "tests/fixtures/run.py", "build")
     command("mutants apply", "tests/mutants/run.py", "--check", *sorted((ROOT / "tests/mutants").glob("*.patch")))
     command("generated documents", "config/tool/confdoc.py", "--check")
+    pytest("tests/system/test_docs.py", "-k", "not shows_comes")  # without a machine: links, files and attacks that documents name
     for product in PRODUCTS:
         build = make("-j2", f"PRODUCT={product}")
         count(build.returncode == 0, f"build of {product}", build.stdout + build.stderr)
