@@ -37,7 +37,7 @@ BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test
              "tests/system/test_build.py::test_run_restores_the_terminal"]
 BOCHS_ONCE = {"bochs-svm": ["--deselect", "tests/system/test_steady.py::test_perf1_ten_cpuids_of_the_housekeeping_core_with_the_tick_off",
                             "--deselect", "tests/system/test_steady.py::test_perf1_no_exit_of_the_housekeeping_core_with_the_tick_off"]}
-NEEDS = {"pytest": 600, "mutant": 150, "boards": 400}  # seconds that must be left for a part of the shard to begin
+NEEDS = {"pytest": 300, "mutant": 150, "boards": 400}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off
 passed = failed = 0
 
