@@ -184,10 +184,12 @@ void msi_reset(struct pci_function *function)
         arch_device_write(entry_at(function, i, ENTRY_CONTROL), 4, ENTRY_MASKED);
 }
 
+/* MSI-X that is on is masked, not switched off: in the middle of its work a card might take that for its pin's turn (QEMU's dies). */
 void msi_off(const struct pci_function *function)
 {
     if (function->msi != 0)
         msi_enable(function, false);
     if (function->msix != 0)
-        arch_pci_write(function->plan->requester, function->msix + MSI_CONTROL, 2, MSIX_MASK_ALL);
+        arch_pci_write(function->plan->requester, function->msix + MSI_CONTROL, 2,
+                       MSIX_MASK_ALL | (function->image[function->msix / 4] >> 16 & MSIX_ENABLE));
 }

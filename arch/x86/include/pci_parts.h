@@ -124,7 +124,8 @@ void pci_wait(unsigned ms);
 
 /* --- enumerate.c ---------------------------------------------------------------------------------------------------------- */
 
-/* Bus mastering, MSI, MSI-X and INTx of one function off. */
+/* Bus mastering and INTx of one function off; with MSI and MSI-X. */
+void pci_master_off(uint16_t requester);
 void pci_function_quiet(uint16_t requester);
 const struct board_function *pci_listed(uint16_t requester);
 /* The bridge to the function's bus, of the board table; 0: it is on a root bus. */

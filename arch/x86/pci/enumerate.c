@@ -49,12 +49,18 @@ bool pci_stays(uint16_t requester)
 
 /* --- quiet ------------------------------------------------------------------------------------------------------------------ */
 
-void pci_function_quiet(uint16_t requester)
+void pci_master_off(uint16_t requester)
 {
-    unsigned msi = pci_capability(requester, CAP_MSI, MSI_SIZE), msix = pci_capability(requester, CAP_MSIX, MSIX_SIZE);
     uint32_t command = arch_pci_read(requester, PCI_COMMAND, 2);
 
     arch_pci_write(requester, PCI_COMMAND, 2, (command & ~COMMAND_MASTER) | COMMAND_NO_INTX);
+}
+
+void pci_function_quiet(uint16_t requester)
+{
+    unsigned msi = pci_capability(requester, CAP_MSI, MSI_SIZE), msix = pci_capability(requester, CAP_MSIX, MSIX_SIZE);
+
+    pci_master_off(requester);
     if (msi)
         arch_pci_write(requester, msi + MSI_CONTROL, 2, arch_pci_read(requester, msi + MSI_CONTROL, 2) & ~MSI_ENABLE);
     if (msix)

@@ -80,7 +80,7 @@ const char *arch_pci_reset(const struct plan_function *function)
 
     if (vf && !pci_answers(function->requester))
         return "it does not answer"; /* while its PF is being reset, on another core, it is not there for a while */
-    pci_function_quiet(function->requester);
+    pci_master_off(function->requester);
     msix = vf ? pci_capability(function->requester, CAP_MSIX, MSIX_SIZE) : 0;
     if (msix) /* a VF has no decoding that its reset would switch off: this goes away instead */
         arch_pci_write(function->requester, msix + MSI_CONTROL, 2, MSIX_MASK_ALL);
