@@ -119,7 +119,7 @@ class Rig:
     def emulator_died(self):
         """Of its own fault, which a reset of a function can be to it while other processors write registers (docs/CAVEATS.md)."""
         time.sleep(0.5)  # until its end is seen
-        return not self.machine.emulator.running() and self.machine.emulator.status() in (-signal.SIGSEGV, -signal.SIGABRT)
+        return not self.machine.emulator.running() and self.machine.emulator.status() == -signal.SIGSEGV
 
     def again(self):
         self.machine.close()
