@@ -149,7 +149,7 @@ void console_reset(struct partition *partition)
     if (out->produced != 0 && out->bytes[(out->produced - 1) % CONSOLE_RING] != '\n')
         console_write_locked(partition, "\n", 1); /* lives do not share a line */
     if (partition->plan->kind == IMAGE_UNIKERNEL) {
-        memset(partition->abi + PAGE_SIZE, 0, (BH_ABI_PAGES - 1) * PAGE_SIZE); /* SEP-9 */
+        memset(partition->abi + PAGE_SIZE, 0, BH_CHANNELS_INFO_GPA - BH_ABI_GPA - PAGE_SIZE); /* SEP-9 */
         view->out_taken = 0;
         view->in_given = 0;
     }

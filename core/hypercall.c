@@ -74,9 +74,17 @@ static uint64_t call_observe(struct vcpu *vcpu, uint64_t u_n, uint64_t u_fact, u
                                     : name_part(seen->plan->name, 8 * (unsigned)u_fact);
 }
 
+/* Not there yet. */
+static uint64_t call_none(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
+{
+    (void)vcpu, (void)u_a, (void)u_b, (void)u_c;
+    return BH_ENOSYS;
+}
+
 static uint64_t (*const calls[])(struct vcpu *, uint64_t, uint64_t, uint64_t) = {
     [BH_CALL_VERSION] = call_version, [BH_CALL_END] = call_end,         [BH_CALL_CONSOLE] = call_console,
-    [BH_CALL_VECTOR] = call_vector,   [BH_CALL_OBSERVE] = call_observe,
+    [BH_CALL_VECTOR] = call_vector,   [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_none,
+    [BH_CALL_CONTROL] = call_none,    [BH_CALL_READ] = call_none,
 };
 _Static_assert(ARRAY_SIZE(calls) == BH_CALL_COUNT, "a function per call");
 

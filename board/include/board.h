@@ -51,6 +51,7 @@ struct board_core {
     uint32_t apic_id;   /* as in the MADT, below 255 */
     uint32_t package;   /* socket */
     uint32_t smt_group; /* cores with the same number are siblings of one physical core */
+    uint32_t cache;     /* cores with the same number in one package share their last-level cache */
     bool reserved;      /* given to no partition: it only parks */
 };
 

@@ -5,6 +5,7 @@
 #define BULKHEAD_PLAN_H
 
 #include "board.h"
+#include "bulkhead_abi.h"
 #include "product.h"
 #include "types.h"
 
@@ -91,6 +92,37 @@ struct plan_sriov {
     const struct board_function *board;
 };
 
+/* Memory that one partition writes and others read: a page for its head, then its ring. */
+struct plan_channel {
+    const char *name;
+    enum bh_channel_kind kind;
+    uint8_t writer;   /* index of a partition */
+    uint16_t readers; /* bit per partition */
+    uint16_t mapped;  /* bit per partition that has it in its memory: all but those that meet it through a port */
+    uint8_t back;     /* index of the channel that leads back; BH_MAX_CHANNELS: none */
+    gpa_t gpa;        /* of the head, in all partitions alike */
+    uint32_t size;    /* of the ring, a power of 2 */
+    uint32_t doorbells_per_second;
+    uint64_t info[2][3]; /* struct bh_channel's, for the writer and for the readers */
+};
+
+/* A virtio function that is not there: queues that we copy to and from two channels. */
+#define PLAN_PORT_CONFIG 60u
+#define PLAN_PORT_REGISTERS 0x80u  /* its BAR of ports */
+#define PLAN_PORT_MSIX 0xf1100000u /* guest-physical: their MSI-X tables, a page each */
+struct plan_port {
+    const char *name;
+    uint8_t partition;                /* its owner */
+    uint8_t slot;                     /* the owner sees it as 00:<slot>.0 */
+    uint8_t out, in;                  /* channels: that its owner writes through it, and reads */
+    enum bh_channel_kind kind;        /* BH_CHANNEL_CABLE or BH_CHANNEL_REQUEST */
+    uint16_t ports;                   /* where its registers are: the base of its BAR 0 */
+    gpa_t msix;                       /* where its MSI-X table is: its BAR 1 */
+    uint64_t features;                /* offered beside those of the transport */
+    uint8_t config[PLAN_PORT_CONFIG]; /* what its driver reads as the device's own configuration */
+    uint32_t config_size;
+};
+
 struct plan_partition {
     const char *name;
     enum image_kind kind;
@@ -146,6 +178,10 @@ struct plan {
     uint32_t bridge_count;
     const struct plan_sriov *sriov;
     uint32_t sriov_count;
+    const struct plan_channel *channels;
+    uint32_t channel_count;
+    const struct plan_port *ports; /* partition by partition */
+    uint32_t port_count;
     gpa_t ecam;          /* PLAN_ECAM, or 0 where nobody has functions */
     uint32_t interrupts; /* entries of the remapping table that are used, from 0; those of the IO-APIC's two pins come last */
     uint32_t pool_pages; /* pages in plan_pool */

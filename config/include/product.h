@@ -12,6 +12,12 @@
 #define PRODUCT_ABI 1u
 #define PRODUCT_MAX_PARTITIONS 16u
 #define PRODUCT_MAX_DEVICES 8u
+#define PRODUCT_MAX_CHANNELS 16u
+#define PRODUCT_MAX_READERS 4u
+#define PRODUCT_MAX_CABLES 8u
+#define PRODUCT_MAX_SLICES 8u
+#define PRODUCT_MAX_LABELS 4u
+#define PRODUCT_MAX_CONFLICTS 16u
 
 enum image_kind {
     IMAGE_NONE,      /* refused: every partition names its kind */
@@ -21,12 +27,14 @@ enum image_kind {
 
 /* What happens after an event of a partition's life. */
 enum action {
-    ACTION_DEFAULT, /* stop, except: exit -> stop, reboot -> restart (stop, if restart.limit is 0), poweroff ->
-                     * stop, denied -> log */
-    ACTION_LOG,     /* record it and go on; legal for `denied` only */
+    ACTION_DEFAULT, /* stop, except: reboot -> restart (stop, if restart.limit is 0); denied, IOMMU fault, exit budget and lost peer
+                           * -> log */
+    ACTION_LOG,     /* record it and go on; legal for what it can go on after: denied, IOMMU fault, exit budget, lost peer */
     ACTION_STOP,    /* the partition stays stopped */
     ACTION_RESTART, /* scrub and start again, within restart.limit */
     ACTION_RESET,   /* reset the board */
+    ACTION_INJECT,  /* give it an NMI and go on; legal where ACTION_LOG is, and for a watchdog and a hang, once */
+    ACTION_RESTART_GROUP, /* restart, and with it the partitions that `group` names */
 };
 
 enum apic_mode {
@@ -48,10 +56,70 @@ struct watchdog_spec {
 };
 
 struct restart_spec {
-    uint32_t limit;      /* restarts allowed within window_ms; 0 with any ACTION_RESTART is refused */
-    uint32_t window_ms;  /* 0: 60,000 */
-    uint32_t backoff_ms; /* wait before each restart; 0: none */
-    bool never;          /* nobody starts it again, the operator neither: one of its devices has no reset */
+    uint32_t limit;          /* restarts allowed within window_ms; 0 with any ACTION_RESTART is refused */
+    uint32_t window_ms;      /* 0: 60,000 */
+    uint32_t backoff_ms;     /* wait before each restart; 0: none */
+    bool never;              /* nobody starts it again, the operator neither: one of its devices has no reset */
+    uint32_t backoff_max_ms; /* the wait doubles with each restart in the window up to this; 0: it stays backoff_ms */
+    enum action then;        /* when the limit is reached: ACTION_STOP, the default, ACTION_RESTART_GROUP or ACTION_RESET */
+};
+
+/* Exits to the hypervisor that a partition makes in its steady state, once its boot grace is over. */
+struct exits_spec {
+    bool declared;             /* false: not watched */
+    uint32_t per_second;       /* of all its cores; 0: none, as on hardware with x2APIC */
+    uint32_t xapic_per_second; /* and so many more for its local APIC where that is memory-mapped, on cores without x2APIC */
+    enum action action;        /* when there are more in ten seconds running */
+};
+
+/* Memory that one partition writes and others read. */
+struct channel_spec {
+    const char *name;                         /* 1..15 of a-z, 0-9, '-', '.'; unique among channels; ends the list where it is 0 */
+    const char *writer;                       /* the partition that writes */
+    const char *readers[PRODUCT_MAX_READERS]; /* those that read; ends at the first 0 */
+    uint32_t size;                            /* bytes of its ring, a power of 2 from 4 KiB to 1 MiB; 0: 16 KiB */
+    uint32_t doorbells_per_second;            /* rung by its writer at most; 0: 10,000 */
+    const char *labels[PRODUCT_MAX_LABELS];   /* for the conflicts below */
+};
+
+/* One end of a cable. */
+struct cable_end {
+    const char *partition; /* who has it */
+    uint8_t mac[6];        /* zeros: made from the names of product, cable and partition */
+};
+
+/* A network cable between two partitions: two channels, "<name>.0" and "<name>.1", written by the first and the second end. A Linux has a
+ * virtio network card at its end, a unikernel the channels. */
+struct cable_spec {
+    const char *name;                       /* 1..13 of a-z, 0-9, '-'; ends the list where it is 0 */
+    struct cable_end ends[2];               /* two different partitions */
+    uint32_t size;                          /* bytes of each ring, as a channel's; 0: 64 KiB */
+    const char *labels[PRODUCT_MAX_LABELS]; /* of both channels */
+};
+
+/* A part of a disk that its owner serves to another partition: two channels, "<name>.q" for requests and "<name>.r" for answers. A Linux
+ * has a virtio disk, a unikernel the channels. Slices of one server lie one after the other, in the order of this list. */
+struct slice_spec {
+    const char *name;                       /* 1..13 of a-z, 0-9, '-'; ends the list where it is 0 */
+    const char *server, *client;            /* partitions: who owns the disk, who gets the slice */
+    uint64_t size;                          /* bytes, a multiple of 1 MiB */
+    bool read_only;                         /* the server refuses writes */
+    uint32_t ring;                          /* bytes of each ring, as a channel's; 0: 256 KiB */
+    const char *labels[PRODUCT_MAX_LABELS]; /* of both channels */
+};
+
+/* What two labels may not have in common. */
+enum conflict_scope {
+    CONFLICT_NONE,    /* refused */
+    CONFLICT_CHANNEL, /* a channel, cable or slice: as writer and reader, or as two readers */
+    CONFLICT_CACHE,   /* a last-level cache, says the board */
+    CONFLICT_DEVICE,  /* a physical function, as owners of it and of its virtual ones */
+    CONFLICT_ANY,     /* all of these */
+};
+
+struct conflict_spec {
+    const char *a, *b;         /* labels; ends the list where a is 0. The same twice: no two partitions with it */
+    enum conflict_scope scope; /* what they may not share */
 };
 
 /* A PCI function that a partition gets, by the role that the board gives it: "nic0", "disk0.vf1". */
@@ -84,7 +152,14 @@ struct partition_spec {
     uint64_t memory;      /* bytes, multiple of 2 MiB */
     enum apic_mode apic;  /* how the partition meets its local APIC */
     struct device_spec devices[PRODUCT_MAX_DEVICES]; /* on its PCI bus 0 as device 1, 2, ... in this order */
-    const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state and starts it may see; ends at the first 0 */
+    const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state, counters, output and trace it may see; ends at
+                                                   * the first 0 */
+    const char *controls[PRODUCT_MAX_PARTITIONS]; /* of these, those that it may start, stop, pause and type to */
+    const char *dumps[PRODUCT_MAX_PARTITIONS];    /* of these, those whose memory and registers it may read once they are stopped */
+    bool reads_log;                               /* it may read our own log and the records of the boot before */
+    bool audits;                                  /* it may ask for an isolation audit */
+    const char *labels[PRODUCT_MAX_LABELS];       /* for the conflicts below */
+    const char *group[PRODUCT_MAX_PARTITIONS];    /* who restarts along with ACTION_RESTART_GROUP; ends at the first 0 */
     struct watchdog_spec watchdog;                /* signs of life it promises */
     struct restart_spec restart;                  /* how often it may start again */
     struct denied_spec denied;                    /* how many forbidden accesses are tolerated */
@@ -93,7 +168,14 @@ struct partition_spec {
     enum action on_exit;                          /* main() returned */
     enum action on_reboot;                        /* it asked for a reboot */
     enum action on_poweroff;                      /* it asked for power off */
-    bool stopped_at_boot;                         /* not started until the console says so */
+    uint32_t hang_ms;             /* all its cores stay where they are, interrupts off, for so long: a hang. 0: not looked for */
+    enum action on_hang;          /* that */
+    enum action on_iommu_fault;   /* one of its devices reached for memory that is not its partition's */
+    enum action on_machine_check; /* the processor found its state or memory corrupt */
+    enum action on_peer_lost;     /* a partition at the other end of one of its channels has stopped */
+    struct exits_spec exits;      /* its budget of exits */
+    bool trace;                   /* its exits are traced from the start */
+    bool stopped_at_boot;         /* not started until the console says so */
 };
 
 struct product {
@@ -106,6 +188,10 @@ struct product {
     enum all_stopped all_stopped;                             /* when no partition runs any more */
     bool test_switches;                                       /* may be used only by development images */
     struct partition_spec partitions[PRODUCT_MAX_PARTITIONS]; /* ends at the first without name */
+    struct channel_spec channels[PRODUCT_MAX_CHANNELS];       /* shared memory; ends at the first without name */
+    struct cable_spec cables[PRODUCT_MAX_CABLES];             /* networks between two; ends at the first without name */
+    struct slice_spec slices[PRODUCT_MAX_SLICES];             /* parts of disks; ends at the first without name */
+    struct conflict_spec conflicts[PRODUCT_MAX_CONFLICTS];    /* what may not come together; ends at the first without label */
 };
 
 extern const struct product product;

@@ -8,7 +8,8 @@
 
 const char *action_text(enum action action)
 {
-    static const char *const text[] = {"ACTION_DEFAULT", "ACTION_LOG", "ACTION_STOP", "ACTION_RESTART", "ACTION_RESET"};
+    static const char *const text[] = {"ACTION_DEFAULT", "ACTION_LOG",    "ACTION_STOP",         "ACTION_RESTART",
+                                       "ACTION_RESET",   "ACTION_INJECT", "ACTION_RESTART_GROUP"};
     return text[action];
 }
 

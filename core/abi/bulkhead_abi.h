@@ -10,6 +10,11 @@
  *   page 1          struct bh_shared, read-write
  *   pages 2..5      console output ring, 16 KiB, read-write
  *   page 6          console input ring, 4 KiB, read-only
+ *   page 7          struct bh_channels, read-only
+ *   page 8          answers to BH_CALL_READ, read-only
+ *
+ * The channels that the partition is part of are mapped from BH_CHANNELS_GPA on where the table says: read-write for the writer, read-only
+ * for the readers, see struct bh_channel.
  * Nothing in it is executable. */
 #ifndef BULKHEAD_ABI_H
 #define BULKHEAD_ABI_H
@@ -17,16 +22,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BH_ABI_VERSION 3u
+#define BH_ABI_VERSION 4u
 #define BH_ENTRY_MAGIC 0x42554c4bu /* EAX at entry: "BULK" */
 #define BH_START_MAGIC 0x4b4c5542u
 
 #define BH_ABI_GPA 0xf0000000u
-#define BH_ABI_PAGES 7u
+#define BH_ABI_PAGES 9u
 #define BH_OUT_RING_GPA (BH_ABI_GPA + 0x2000u)
 #define BH_OUT_RING_SIZE 16384u
 #define BH_IN_RING_GPA (BH_ABI_GPA + 0x6000u)
 #define BH_IN_RING_SIZE 4096u
+#define BH_CHANNELS_INFO_GPA (BH_ABI_GPA + 0x7000u)
+#define BH_ANSWER_GPA (BH_ABI_GPA + 0x8000u)
+#define BH_ANSWER_SIZE 4096u
+#define BH_CHANNELS_GPA 0xf2000000u
+#define BH_MAX_CHANNELS 48u /* of a product: 16 plain ones, two for each of 8 cables and 8 slices */
 
 #define BH_ARGS_MAX 1024u
 #define BH_NAME_MAX 32u
@@ -71,20 +81,112 @@ struct bh_shared {
 _Static_assert(offsetof(struct bh_shared, out_consumed) == 64, "bh_shared.out_consumed");
 _Static_assert(sizeof(struct bh_shared) == 128, "bh_shared size");
 
+/* Channels. A channel has one writer and some readers. Its memory is one page, the head, and a ring of `size` bytes behind it. Everything in
+ * it is written by its writer alone, the head too: how far a reader has come stands in the head of the channel that leads back, if there is
+ * one. Whoever reads must believe nothing of it.
+ *
+ * When a writer starts again, the hypervisor first fills head and ring with zeros, then counts `epoch` up, then rings the readers. What was
+ * not read by then is lost. A reader looks at the epoch before and after it takes something, and starts anew when it has changed. */
+enum bh_channel_kind {
+    BH_CHANNEL_PLAIN = 0,
+    BH_CHANNEL_CABLE = 1,   /* of a network cable: records that are frames of Ethernet */
+    BH_CHANNEL_REQUEST = 2, /* of a slice: requests, from the client to the server */
+    BH_CHANNEL_ANSWER = 3,  /* of a slice: answers, from the server to the client */
+};
+
+struct bh_channel {
+    char name[16];   /* NUL-terminated */
+    uint32_t gpa;    /* of the head */
+    uint32_t size;   /* bytes of the ring, a power of 2 */
+    uint32_t kind;   /* enum bh_channel_kind */
+    uint32_t writes; /* 1: this partition is the writer, 0: it reads */
+    uint32_t epoch;  /* starts of the writer, modulo 2^32; 0: it has not started yet */
+    uint32_t back;   /* cable and slice: index of the channel that leads back; else BH_MAX_CHANNELS */
+    uint64_t info
+        [3]; /* cable: own MAC address in the lower six bytes, first byte lowest; slice: first byte on the disk, bytes, 1 = read only */
+};
+_Static_assert(sizeof(struct bh_channel) == 64, "bh_channel size");
+
+/* Those that this partition is part of, in the order of the table. An index here is the channel's number in hypercalls. Only epochs change. */
+struct bh_channels {
+    uint32_t count, pad[15];
+    struct bh_channel channel[BH_MAX_CHANNELS];
+};
+_Static_assert(sizeof(struct bh_channels) <= 4096, "bh_channels fits its page");
+
+/* The head of a channel whose ring holds a stream or records. Indices run freely modulo 2^32, position = index modulo size. */
+struct bh_ring_head {
+    uint32_t produced;   /* bytes put into this ring */
+    uint32_t consumed;   /* bytes taken from the ring that leads back ... */
+    uint32_t seen_epoch; /* ... while that one's epoch was this */
+    uint32_t wants;      /* BH_WANTS_*: when the other end is to ring */
+    uint32_t pad[12];
+};
+_Static_assert(sizeof(struct bh_ring_head) == 64, "bh_ring_head size");
+enum {
+    BH_WANTS_DATA = 1, /* once something is in the ring that leads back */
+    BH_WANTS_ROOM = 2, /* once something has been taken from this one */
+};
+
+/* What stands in a ring of records: this, then `size` bytes, then up to seven of padding to the next multiple of 8. It may wrap. */
+struct bh_record {
+    uint32_t size; /* bytes that follow */
+    uint32_t tag;  /* cable: 0. Slice: chosen by the client, returned by the server */
+};
+
+/* A slice's request: struct bh_slice_request and, of a write, the data. Its answer: one of enum bh_slice_status in the first byte of 8, then, of
+ * a read, the data. */
+struct bh_slice_request {
+    uint32_t type;   /* as virtio-blk's: 0 read, 1 write, 4 flush, 8 name (20 bytes) */
+    uint32_t length; /* bytes wanted: of a read, or of the name */
+    uint64_t sector; /* of 512 bytes, from the beginning of the slice */
+};
+enum bh_slice_status { BH_SLICE_OK = 0, BH_SLICE_ERROR = 1, BH_SLICE_UNKNOWN = 2 };
+#define BH_SLICE_MAX 65536u /* bytes of data in one request */
+
 /* Hypercalls: VMMCALL (AMD) or VMCALL (Intel), privilege level 0, RAX = number, RDI, RSI, RDX = arguments, result in RAX;
  * no other register changes. From another privilege level: #UD. */
 enum bh_call {
-    BH_CALL_VERSION = 0, /* -> BH_ABI_VERSION */
-    BH_CALL_END = 1,     /* RDI = enum bh_end, RSI = status or trap number, RDX = address; does not return */
-    BH_CALL_CONSOLE = 2, /* the output ring has something urgent -> 0. Without it output is seen at the next tick */
-    BH_CALL_VECTOR = 3,  /* RDI = enum bh_source, RSI = vector 32..255, 0 = none -> 0 or BH_EINVAL */
-    BH_CALL_OBSERVE = 4, /* RDI = n, RSI = enum bh_fact -> that of the n-th partition that it may observe, or BH_EINVAL */
+    BH_CALL_VERSION = 0,  /* -> BH_ABI_VERSION */
+    BH_CALL_END = 1,      /* RDI = enum bh_end, RSI = status or trap number, RDX = address; does not return */
+    BH_CALL_CONSOLE = 2,  /* the output ring has something urgent -> 0. Without it output is seen at the next tick */
+    BH_CALL_VECTOR = 3,   /* RDI = enum bh_source, RSI = vector 32..255, 0 = none -> 0 or BH_EINVAL */
+    BH_CALL_OBSERVE = 4,  /* RDI = n, RSI = enum bh_fact -> that of the n-th partition that it may observe, or BH_EINVAL */
+    BH_CALL_DOORBELL = 5, /* RDI = channel that it writes: ring its readers -> 0, BH_AGAIN over the table's rate, or BH_EINVAL */
+    BH_CALL_CONTROL = 6,  /* RDI = n, as above, RSI = enum bh_control, RDX = its argument -> 0, BH_EPERM, BH_EBUSY or BH_EINVAL */
+    BH_CALL_READ = 7, /* RDI = enum bh_read | n << 8, RSI = where -> bytes now at BH_ANSWER_GPA, BH_AGAIN, BH_EPERM or BH_EINVAL */
     BH_CALL_COUNT
 };
 
 /* NAME, NAME_REST: eight characters each, NULs behind them. STARTS: 1 more with each restart. */
 enum bh_fact { BH_FACT_NAME, BH_FACT_NAME_REST, BH_FACT_STATE, BH_FACT_STARTS, BH_FACT_COUNT };
 enum bh_state { BH_STATE_CREATED, BH_STATE_LOADING, BH_STATE_RUNNING, BH_STATE_STOPPING, BH_STATE_BACKOFF, BH_STATE_STOPPED };
+
+/* What BH_CALL_CONTROL does, to partitions that the table lets this one control. */
+enum bh_control {
+    BH_CONTROL_START,
+    BH_CONTROL_STOP,
+    BH_CONTROL_RESTART,
+    BH_CONTROL_PAUSE, /* its cores run no code of it; its watchdog stands still */
+    BH_CONTROL_RESUME,
+    BH_CONTROL_INPUT, /* argument: one to seven bytes for its console, the lowest first, their number in the highest byte */
+    BH_CONTROL_TRACE, /* argument: 1 on, 0 off. Needs the right to observe only */
+    BH_CONTROL_AUDIT, /* an isolation audit; n is not looked at */
+    BH_CONTROL_COUNT
+};
+
+/* What BH_CALL_READ reads. `where` runs from 0, in bytes or as said; the answer begins there and is at most BH_ANSWER_SIZE bytes. 0: the end. */
+enum bh_read {
+    BH_READ_STATUS,    /* struct bh_status of the n-th partition that it may observe */
+    BH_READ_OUTPUT,    /* newest bytes of its console; where: an index that runs freely, see struct bh_status */
+    BH_READ_STOPS,     /* its stop records, struct stop_record of core/include/partition.h */
+    BH_READ_TRACE,     /* its trace: records of where's core, see docs */
+    BH_READ_LOG,       /* our own log; where: a free-running index */
+    BH_READ_RECORD,    /* the records of the boot before, as config/tool/decode.py reads them */
+    BH_READ_MEMORY,    /* memory of a stopped partition: a page of guest-physical addresses; BH_AGAIN while its core fetches it */
+    BH_READ_REGISTERS, /* of a stopped partition, of where's vcpu */
+    BH_READ_COUNT
+};
 
 enum bh_end {
     BH_END_EXIT = 0,  /* main() returned or exit(): RSI = status */
@@ -98,9 +200,13 @@ enum bh_end {
 /* Sources of virtual interrupts: each is sent as a real IPI with the vector its partition registered. */
 enum bh_source {
     BH_SOURCE_CONSOLE = 0, /* input arrived */
-    BH_SOURCE_COUNT
+    BH_SOURCE_CHANNEL = 1, /* and up: the doorbell of the channel with this number, or a new epoch of it */
+    BH_SOURCE_COUNT = BH_SOURCE_CHANNEL + BH_MAX_CHANNELS
 };
 
+#define BH_EPERM ((uint64_t)-1)
+#define BH_AGAIN ((uint64_t)-11)
+#define BH_EBUSY ((uint64_t)-16)
 #define BH_EINVAL ((uint64_t)-22)
 #define BH_ENOSYS ((uint64_t)-38)
 

@@ -72,7 +72,7 @@ static void map_ram(void)
 static void map_abi(void)
 {
     for (unsigned page = 0; page < BH_ABI_PAGES; page++) {
-        bool read_only = page == 0 || page == (BH_IN_RING_GPA - BH_ABI_GPA) / PAGE;
+        bool read_only = page == 0 || page >= (BH_IN_RING_GPA - BH_ABI_GPA) / PAGE;
         abi[page] = (BH_ABI_GPA + page * PAGE) | PTE_PRESENT | PTE_NX | (read_only ? 0 : PTE_WRITE);
     }
     directories[BH_ABI_GPA >> 30][BH_ABI_GPA / LARGE % 512] = points_to(abi);

@@ -304,7 +304,7 @@ static void tables_make(void)
     struct nested_region hello_regions[] = {{hello_ram[0].gpa, hello_ram[0].hpa, hello_ram[0].size, rwx},
                                             {GPA(BH_ABI_GPA), HPA(abi), 0x1000, 0},
                                             {GPA(BH_ABI_GPA + 0x1000), HPA(abi + 0x1000), 0x5000, NESTED_WRITE},
-                                            {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x1000, 0},
+                                            {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x3000, 0},
                                             {GPA(VF_BAR), HPA(VF_BAR), 0x2000, device}};
 
     board_found.iommu.kind = IOMMU_NONE;

@@ -502,7 +502,7 @@ static void test_sep9_reset(void **state)
     run(40);
     print(CONTROL, "last words");
     console_reset(&partitions[CONTROL]);
-    for (unsigned i = PAGE_SIZE; i < BH_ABI_PAGES * PAGE_SIZE; i++)
+    for (unsigned i = PAGE_SIZE; i < 7 * PAGE_SIZE; i++)
         assert_int_equal(partitions[CONTROL].abi[i], 0);
     print(CONTROL, "new life\n");
     assert_string_equal(plain(run(20)), "control| last words\r\ncontrol| new life\r\n");

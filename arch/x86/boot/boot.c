@@ -113,7 +113,7 @@ static void nested_make(struct partition *partition)
         regions[count++] = (struct nested_region){partition->plan->ram[i].gpa, partition->plan->ram[i].hpa,
                                                   partition->plan->ram[i].size, NESTED_WRITE | NESTED_EXECUTE};
     for (unsigned page = 0; partition->abi && page < BH_ABI_PAGES; page++) {
-        bool read_only = page == 0 || page == BH_ABI_PAGES - 1;
+        bool read_only = page == 0 || page >= (BH_IN_RING_GPA - BH_ABI_GPA) / PAGE_SIZE;
 
         regions[count++] =
             (struct nested_region){GPA(BH_ABI_GPA + (uint64_t)page * PAGE_SIZE),

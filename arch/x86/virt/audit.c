@@ -197,12 +197,12 @@ static void completeness_check(struct walk *w)
 
 static void want_abi(struct walk *w, const uint8_t *abi)
 {
-    const uint64_t page = PAGE_SIZE, last = BH_ABI_PAGES - 1;
+    const uint64_t page = PAGE_SIZE;
     uint64_t hpa = abi ? arch_hpa(abi).v : 0;
 
     want(w, &(struct wanted){"start information", BH_ABI_GPA, hpa, page, .write = false});
-    want(w, &(struct wanted){"shared pages", BH_ABI_GPA + page, hpa + page, (last - 1) * page, .write = true});
-    want(w, &(struct wanted){"input ring", BH_ABI_GPA + last * page, hpa + last * page, page, .write = false});
+    want(w, &(struct wanted){"shared pages", BH_ABI_GPA + page, hpa + page, 5 * page, .write = true});
+    want(w, &(struct wanted){"input ring, channels, answers", BH_ABI_GPA + 6 * page, hpa + 6 * page, 3 * page, .write = false});
 }
 
 static void want_bars(struct walk *w, const struct plan_function *function)
