@@ -20,6 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
 PRODUCTS = ["minimal", "hostile", "lab", "demo"]
 SYSTEM = ["tests/system", "tests/hostile"]
+# Two machines at a time, as a test mostly waits for its own; a file's tests stay together, as they share one. Those that are about the
+# build, or follow the documents, have the tree to themselves.
+PAIRED = ["-n", "2", "--dist", "loadfile"]
+ALONE = ["tests/system/test_build.py", "tests/system/test_docs.py"]
 # The default board is that of all tests that name none. Those of the other one of QEMU that `make check` has; check-boards has all but those
 # that name their boards themselves or are about the build.
 OTHER_QEMU = "qemu-q35-amd"
@@ -184,7 +188,8 @@ def check(names):
     check_fast(names)
     command("invariants matrix", "config/tool/check_ids.py")
     fuzz(5)
-    pytest("-m", "not long and not boards", *SYSTEM)
+    pytest("-m", "not long and not boards", *ALONE)
+    pytest(*PAIRED, "-m", "not long and not boards", *SYSTEM, *(f"--ignore={path}" for path in ALONE))
     other_qemu(OTHER_FEW)
     bochs(BOCHS_FEW)
 
@@ -230,7 +235,7 @@ def all_boards(_):
 
 def other_qemu(tests):
     os.environ["TEST_BOARD"] = OTHER_QEMU
-    pytest("-m", "not long and not boards", *tests)
+    pytest(*PAIRED, "-m", "not long and not boards", *tests)
     os.environ.pop("TEST_BOARD", None)
 
 
