@@ -42,6 +42,7 @@ unilib_sources := \
 	pvdrivers/edu.c \
 	pvdrivers/nvme.c \
 	pvdrivers/nvme_manage.c \
+	pvdrivers/record.c \
 	pvdrivers/watchdog.c
 
 # The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.

@@ -3,6 +3,7 @@
 unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/jitter.c partitions/probe/parse.c
 unit_unipci :=
 unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
+unit_record := pvdrivers/record.c
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
 unit_storage := partitions/storage/settings.c pvdrivers/disk_pattern.c
