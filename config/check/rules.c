@@ -170,6 +170,7 @@ const struct rule rules[] = {
     {"CFG-701", rule_release_board, "a release image is not for a board that is for tests only"},
     {"CFG-702", rule_release_switches, "a release image has no test switches"},
     {"CFG-703", rule_linux_clock, "a Linux has a clock it can trust: invariant TSC or PM timer"},
+    {"CFG-704", rule_data_size, "the data partition of the disk image has a multiple of 1 MiB, from 8 MiB to 1 TiB"},
 
     {"CFG-801", rule_device_role, "a device is a role of a board, with \".vfN\" for a virtual function"},
     {"CFG-802", rule_device_gap, "a partition's list of devices has no gap"},

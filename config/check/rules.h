@@ -214,5 +214,6 @@ RULE(rule_device_ports);
 RULE(rule_release_board);
 RULE(rule_release_switches);
 RULE(rule_linux_clock);
+RULE(rule_data_size);
 
 #endif

@@ -26,3 +26,13 @@ void rule_linux_clock(struct check *check)
               "without an invariant TSC and without a PM timer this Linux has no clock that runs at one rate",
               "add the PM timer's port to the board table, or vouch for the TSC", "0, invariant_tsc is false");
 }
+
+void rule_data_size(struct check *check)
+{
+    uint64_t size = check->product->data_size;
+
+    if (size && (size % MIB(1) || size < MIB(8) || size > GIB(1024)))
+        found(check, (struct place){"product", 0, "data_size"},
+              "the disk image is laid out in MiB, and its file system needs room for a journal",
+              "give a multiple of MIB(1) from MIB(8) to GIB(1024), or 0 for none", "%llu", (unsigned long long)size);
+}

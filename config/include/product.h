@@ -187,6 +187,7 @@ struct product {
     bool tick_off;                                            /* none in the steady state: no watchdogs and no back-off then */
     enum all_stopped all_stopped;                             /* when no partition runs any more */
     bool test_switches;                                       /* may be used only by development images */
+    uint64_t data_size;                                       /* bytes of the data partition of its disk image; 0: none */
     struct partition_spec partitions[PRODUCT_MAX_PARTITIONS]; /* ends at the first without name */
     struct channel_spec channels[PRODUCT_MAX_CHANNELS];       /* shared memory; ends at the first without name */
     struct cable_spec cables[PRODUCT_MAX_CABLES];             /* networks between two; ends at the first without name */

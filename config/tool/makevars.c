@@ -39,6 +39,8 @@ int main(void)
             printf("LINUXES += %s\nKERNEL_%s := %s\nUNPACKED_%s := %s\nINITRD_%s := %s\n", spec->name, spec->name,
                    text(spec->kernel), spec->name, spec->unpacked ? "y" : "", spec->name, text(spec->initrd));
     }
+    printf("PRODUCT_NAME := %s\nBOARD_NAME := %s\nDATA_SIZE := %llu\n", product.name, board.name,
+           (unsigned long long)product.data_size);
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
     printf("NOT_FOR_RELEASE :=%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "");
     return 0;

@@ -11,7 +11,7 @@ mkdir -p "$tree/boot/grub"
 cp "$folder/grub.cfg" "$tree/boot/grub/"
 cp "$folder"/payloads/*.img "$tree/boot/"
 objcopy --strip-debug "$folder/bulkhead.elf" "$tree/boot/bulkhead.elf"
-if ! grub-mkrescue -o "$image.new" "$tree" >"$folder/grub-mkrescue.log" 2>&1; then
+if ! grub-mkrescue -d /usr/lib/grub/i386-pc -o "$image.new" "$tree" >"$folder/grub-mkrescue.log" 2>&1; then
     cat "$folder/grub-mkrescue.log" >&2
     exit 1
 fi
