@@ -67,7 +67,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o console_command.o log.o uart16550.o devices.o crash.o \
 	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o restart_group.o sha256.o memory.o pool.o
 
-BOOT_OBJS := start.S.o boot.o bootinfo.o acpi.o facts.o
+BOOT_OBJS := start.S.o boot.o bootinfo.o modules.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
@@ -204,7 +204,7 @@ $(1)/plan.o: $(1)/plan.c
 	$$(compile)
 $(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
-	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
+	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=$$$$(sed -n 's/.*hypervisor = {\(0x[0-9a-f]*\)}.*/\1/p' $(1)/plan.c) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf
 	$$(call say,LIST,$$@)
 	$$(Q)objdump -d -S --no-show-raw-insn $$< >$$@

@@ -117,7 +117,9 @@ struct board {
 
     struct board_ram ram[BOARD_MAX_RAM]; /* ascending, disjoint */
     uint32_t ram_count;                  /* entries of ram */
-    uint64_t pci_hole;                   /* first guest-physical address that is never RAM, below 4 GiB */
+    uint64_t load;     /* where bulkhead.elf goes, with the image zone behind it, a multiple of 2 MiB; 0: 1 MiB. A UEFI
+                                          * firmware keeps memory for itself in between: above that */
+    uint64_t pci_hole; /* first guest-physical address that is never RAM, below 4 GiB */
 
     struct {
         uint16_t port; /* base I/O port of a 16550; 0: none */

@@ -6,6 +6,13 @@
  * that restores x87 state, and a guest there that exits at that moment takes the whole board down (docs/CAVEATS.md). */
 #include "board.h"
 
+/* The same machine started by another firmware is another board: board/qemu-q35-uefi includes this table. */
+#ifndef BOARD_NAME
+#define BOARD_NAME "qemu-q35-vtd"
+#define BOARD_FIRMWARE ""
+#define BOARD_LOAD 0
+#endif
+
 /* PCI functions of this QEMU, as lspci -vvv shows them. The NVMe's virtual functions have one vector when they are switched on; more, which
  * the driver of the physical one can hand out, are not used. */
 #define EDU                                                                                                                        \
@@ -39,8 +46,8 @@
 #define SMBUS .vendor = 0x8086, .id = 0x2930, .class_code = 0x0c0500, .bars = {[4] = {BAR_PORTS, false, 64}}
 
 const struct board board = {
-    .name = "qemu-q35-vtd",
-    .description = "QEMU 7.2 q35, EPYC with SVM by emulation, 5 cores and the boot processor, 2 GiB, VT-d",
+    .name = BOARD_NAME,
+    .description = "QEMU 7.2 q35, EPYC with SVM by emulation, 5 cores and the boot processor, 2 GiB, VT-d" BOARD_FIRMWARE,
     .virt = VIRT_SVM,
 
     .cores = {{.apic_id = 0, .smt_group = 0, .reserved = true},
@@ -53,6 +60,7 @@ const struct board board = {
 
     .ram = {{.base = 0, .size = 0x9fc00}, {.base = 0x100000, .size = 0x7fed8000}},
     .ram_count = 2,
+    .load = BOARD_LOAD,
     .pci_hole = 0x80000000,
 
     .uart = {.port = 0x3f8, .gsi = 4, .baud = 115200},

@@ -107,6 +107,7 @@ RULE(rule_board_ram_range);
 RULE(rule_board_ram_order);
 RULE(rule_board_pci_hole);
 RULE(rule_board_ram_hole);
+RULE(rule_board_load);
 RULE(rule_board_hypervisor);
 RULE(rule_board_baud);
 RULE(rule_board_uart_port);

@@ -140,9 +140,18 @@ void rule_board_ram_hole(struct check *check)
     }
 }
 
+void rule_board_load(struct check *check)
+{
+    uint64_t load = check->board->load;
+    if (load % LARGE_SIZE != 0 || load >= GIB(2))
+        found(check, (struct place){"board", 0, "load"}, "the code is linked for this address, and mapped by large pages",
+              "use a multiple of 2 MiB below 2 GiB, or 0 for 1 MiB", "0x%llx", HEX(load));
+}
+
 void rule_board_hypervisor(struct check *check)
 {
-    static const char *const needed[] = {"CFG-102", "CFG-204", "CFG-603", "CFG-610", "CFG-611", "CFG-612", "CFG-613", "CFG-614"};
+    static const char *const needed[] = {"CFG-102", "CFG-204", "CFG-603", "CFG-610", "CFG-611",
+                                         "CFG-612", "CFG-613", "CFG-614", "CFG-616"};
     struct layout layout = {0};
     for (unsigned i = 0; i < ARRAY_SIZE(needed); i++)
         if (check_has(check, needed[i]))
@@ -152,9 +161,8 @@ void rule_board_hypervisor(struct check *check)
             return;
     if (!layout_hypervisor(check->product, check->board, 0, &layout))
         found(check, (struct place){"board", 0, "ram"},
-              "the hypervisor, its image zone and the crash record lie in one range from 1 MiB on",
-              "such a board has too little RAM at 1 MiB: check the ranges", "no range holds 0x%llx .. 0x%llx",
-              HEX(layout.hypervisor), HEX(layout.free - 1));
+              "the hypervisor, its image zone and the crash record lie in one range from its load address on",
+              "check the ranges, and load", "no range holds 0x%llx .. 0x%llx", HEX(layout.hypervisor), HEX(layout.free - 1));
 }
 
 void rule_board_baud(struct check *check)

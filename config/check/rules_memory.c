@@ -40,8 +40,8 @@ void rule_memory_limit(struct check *check)
 /* The layout of these tables is worth trying: what it reads has been accepted. */
 static bool layout_makes_sense(const struct check *check)
 {
-    static const char *const needed[] = {"CFG-102", "CFG-201", "CFG-204", "CFG-603", "CFG-610",
-                                         "CFG-611", "CFG-612", "CFG-613", "CFG-614", "CFG-615"};
+    static const char *const needed[] = {"CFG-102", "CFG-201", "CFG-204", "CFG-603", "CFG-610", "CFG-611",
+                                         "CFG-612", "CFG-613", "CFG-614", "CFG-615", "CFG-616"};
     for (unsigned i = 0; i < ARRAY_SIZE(needed); i++)
         if (check_has(check, needed[i]))
             return false;

@@ -66,10 +66,10 @@ bool layout_hypervisor(const struct product *product, const struct board *board,
     devices_plan(product, board, &layout->devices);
     layout->unsafe_dma = board->unsafe_dma && board->iommu.kind == IOMMU_NONE;
     layout->pool_pages = pool_pages(product, board, &layout->devices);
-    layout->hypervisor = HYPERVISOR_BASE;
+    layout->hypervisor = board->load ? board->load : HYPERVISOR_BASE;
     /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
     layout->room =
-        align_up(HYPERVISOR_BASE + HYPERVISOR_IMAGE + (uint64_t)layout->pool_pages * PAGE_SIZE, LARGE_SIZE) - HYPERVISOR_BASE;
+        align_up(layout->hypervisor + HYPERVISOR_IMAGE + (uint64_t)layout->pool_pages * PAGE_SIZE, LARGE_SIZE) - layout->hypervisor;
     layout->zone = layout->hypervisor + layout->room;
     layout->zone_size = align_up(2 * payload_bytes + ZONE_SLACK, LARGE_SIZE);
     layout->crash = layout->zone + layout->zone_size;

@@ -139,6 +139,7 @@ static void test_right_machine(void **state)
     boot.ranges[0] = (struct boot_range){0x5000000, 0x3000000, 1};
     boot.ranges[3] = (struct boot_range){0x4000000, 0x1000000, 1};
     assert_good();
+    assert_true(facts_zone_usable(&boot));
 }
 
 static void test_memory_missing(void **state)
@@ -149,6 +150,7 @@ static void test_memory_missing(void **state)
     boot.ranges[2] = (struct boot_range){0x100000, 0x1400000, 1};
     boot.ranges[0] = (struct boot_range){0x3e00000, 0x200000, 1};
     assert_finding("CFG-902", "found none at 1500000");
+    assert_false(facts_zone_usable(&boot)); /* nothing is moved there */
     boot.ranges[2] = (struct boot_range){0x100000, 0x3d00000, 1};
     boot.ranges[0].size = 0;
     boot.ranges[0].base = 0;

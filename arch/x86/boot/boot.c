@@ -59,6 +59,11 @@ const void *boot_physical(uint64_t address, size_t size)
     return range_inside(address, size, 0, GIB(4)) ? (const void *)(uintptr_t)address : 0;
 }
 
+void *boot_memory(uint64_t address, size_t size)
+{
+    return range_inside(address, size, 0, GIB(4)) ? (void *)(uintptr_t)address : 0;
+}
+
 /* --- 1. what the loader and the firmware say ------------------------------------------------------------------------------------ */
 
 static void facts_find(uint64_t magic, uint64_t information)
@@ -69,6 +74,8 @@ static void facts_find(uint64_t magic, uint64_t information)
         refuse("BOOT-2: not started by a multiboot2 loader; boot the image with GRUB 2 (multiboot2, module2)");
     refuse_if(bootinfo_parse(head, head[0], &info));
     refuse_if(acpi_parse(info.rsdp, info.rsdp_size, &acpi));
+    if (facts_zone_usable(&info))
+        modules_gather(&info, plan.zone.v, plan.zone_size);
     if (facts_compare(&info, &acpi) != 0)
         refuse("CFG-900: this machine is not the board of this image; the lines above say where it differs");
 }

@@ -44,6 +44,11 @@ static unsigned range_compare(const struct boot_info *boot, const char *id, cons
     return 1;
 }
 
+bool facts_zone_usable(const struct boot_info *boot)
+{
+    return usable_until(boot, plan.zone.v, plan.zone.v + plan.zone_size) == plan.zone.v + plan.zone_size;
+}
+
 static unsigned memory_compare(const struct boot_info *boot)
 {
     unsigned found = range_compare(boot, "CFG-901", "hypervisor", plan.hypervisor.v, plan.hypervisor_room);

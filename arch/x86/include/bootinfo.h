@@ -61,6 +61,16 @@ const char *acpi_parse(const uint8_t *rsdp, size_t rsdp_size, struct acpi_info *
 /* Boot time only: `size` bytes at physical `address`, or 0 if that is not reachable (above 4 GiB, or wraps). */
 const void *boot_physical(uint64_t address, size_t size);
 
+/* The same for writing: usable memory that nothing has been put in. */
+void *boot_memory(uint64_t address, size_t size);
+
+/* Move modules that lie outside the image zone to free places in it, and note where they are then. What finds no place stays. The zone is
+ * usable memory: facts_zone_usable(). */
+void modules_gather(struct boot_info *boot, uint64_t zone, uint64_t zone_size);
+
+/* The whole image zone of the plan is usable memory of this machine. */
+bool facts_zone_usable(const struct boot_info *boot);
+
 /* Compare what was found with the plan and its board: prints one line per difference, with its CFG-9nn id, what was expected,
  * what was found and a hint. Returns the number of differences. */
 unsigned facts_compare(const struct boot_info *boot, const struct acpi_info *acpi);
