@@ -198,6 +198,18 @@ const struct rule rules[] = {
     {"CFG-822", rule_device_bar_page, "memory BARs that are given away have whole pages (AC-39)"},
     {"CFG-823", rule_device_window, "the memory BARs fit the board's window"},
     {"CFG-824", rule_device_ports, "the port BARs fit the board's ports"},
+
+    {"CFG-870", rule_label_name, "a label is 1 to 15 of a-z, 0-9 and '-'"},
+    {"CFG-871", rule_label_gap, "a list of labels has no gap"},
+    {"CFG-872", rule_label_once, "a list of labels names each once"},
+    {"CFG-873", rule_conflict_gap, "the list of conflicts has no gap"},
+    {"CFG-874", rule_conflict_scope, "a conflict says what its labels may not share"},
+    {"CFG-875", rule_conflict_unused, "something has each label of a conflict that its scope is about"},
+    {"CFG-876", rule_conflict_once, "no two conflicts say the same"},
+    {"CFG-877", rule_conflict_one, "nothing has two labels that conflict"},
+    {"CFG-878", rule_conflict_channel, "labels that conflict do not meet at a channel, cable or slice"},
+    {"CFG-879", rule_conflict_cache, "partitions whose labels conflict have no cores on one last-level cache (AC-48)"},
+    {"CFG-880", rule_conflict_device, "partitions whose labels conflict have no functions of one device"},
 };
 
 const unsigned rule_count = ARRAY_SIZE(rules);

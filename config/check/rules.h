@@ -211,6 +211,19 @@ RULE(rule_device_bar_page);
 RULE(rule_device_window);
 RULE(rule_device_ports);
 
+/* rules_labels.c: labels and conflicts */
+RULE(rule_label_name);
+RULE(rule_label_gap);
+RULE(rule_label_once);
+RULE(rule_conflict_gap);
+RULE(rule_conflict_scope);
+RULE(rule_conflict_unused);
+RULE(rule_conflict_once);
+RULE(rule_conflict_one);
+RULE(rule_conflict_channel);
+RULE(rule_conflict_cache);
+RULE(rule_conflict_device);
+
 /* rules_release.c: product and board together */
 RULE(rule_release_board);
 RULE(rule_release_switches);

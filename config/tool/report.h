@@ -45,6 +45,9 @@ void table_sriov(const struct report *report, struct table *table);
 void table_groups(const struct report *report, struct table *table);
 void table_device_ports(const struct report *report, struct table *table);
 void table_device_interrupts(const struct report *report, struct table *table);
+/* report_labels.c */
+void table_labels(const struct report *report, struct table *table);
+void table_conflicts(const struct report *report, struct table *table);
 
 /* Write report.txt, report.html, memory.svg and reach.svg into `folder`. Returns 0, or 1 with a message on stderr. */
 int report_write(const char *folder, const struct report *report);

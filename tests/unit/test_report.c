@@ -232,10 +232,38 @@ static void test_devices(void **state)
     free(text);
 }
 
+/* Labels, and for each conflict what each side has: the reviewer sees that it is not the same. */
+static void test_labels(void **state)
+{
+    (void)state;
+    static const struct board good = {GOOD_BOARD, .cores[1].cache = 1};
+    static const char *const expected[] = {
+        "cable      wire  clear\n", "secret  one  outside    two        channels       channels of secret: wire  far\n",
+        "secret  one  outside    two        caches         caches of secret: 0.0     0.1\n",
+        "secret  one  outside    two        devices        devices of secret: nic0   disk0\n",
+        "secret  one  secret     any other  devices        devices of secret: nic0   each with one owner\n"};
+    b = good;
+    p = (struct product){GOOD_PRODUCT,
+                         .partitions = {{GOOD_UNIKERNEL("one"), .labels = {"secret"}, .devices = {{.role = "nic0"}}},
+                                        {GOOD_UNIKERNEL("two"), .labels = {"outside"}, .devices = {{.role = "disk0"}}},
+                                        {GOOD_UNIKERNEL("three")}},
+                         .channels = {{.name = "far", .writer = "two", .readers = {"three"}}},
+                         .cables = {{.name = "wire", .ends = {{"one", {0}}, {"three", {0}}}, .labels = {"clear"}}},
+                         .conflicts = {{"secret", "outside", CONFLICT_ANY}, {"secret", "secret", CONFLICT_DEVICE}}};
+    memset(&layout, 0, sizeof(layout));
+    assert_true(layout_cores(&p, &b, &layout) && layout_hypervisor(&p, &b, 0, &layout));
+    assert_int_equal(layout_memory(&p, &b, &layout), 0);
+    char *text = written(report_text);
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strstr(text, expected[i]))
+            fail_msg("%s is not in %s", expected[i], strstr(text, "\nLabels"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map), cmocka_unit_test(test_sep5_ports),
-                                       cmocka_unit_test(test_reach), cmocka_unit_test(test_html_escaped),
-                                       cmocka_unit_test(test_devices)};
+                                       cmocka_unit_test(test_reach),      cmocka_unit_test(test_html_escaped),
+                                       cmocka_unit_test(test_devices),    cmocka_unit_test(test_labels)};
     return cmocka_run_group_tests(tests, 0, 0);
 }

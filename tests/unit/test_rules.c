@@ -171,6 +171,12 @@ static void wild_functions(struct board *b)
     }
 }
 
+static void wild_texts(const char **texts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        texts[i] = random_text();
+}
+
 static void wild_partition(struct partition_spec *p)
 {
     wild(p, sizeof(*p));
@@ -186,9 +192,48 @@ static void wild_partition(struct partition_spec *p)
         p->devices[i].role = random_role();
         p->devices[i].optional = random_in(0, 1);
     }
-    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS; i++)
-        p->observes[i] = random_text();
+    wild_texts(p->observes, PRODUCT_MAX_PARTITIONS);
+    wild_texts(p->controls, PRODUCT_MAX_PARTITIONS);
+    wild_texts(p->dumps, PRODUCT_MAX_PARTITIONS);
+    wild_texts(p->group, PRODUCT_MAX_PARTITIONS);
+    wild_texts(p->labels, PRODUCT_MAX_LABELS);
+    p->reads_log = p->audits = p->trace = p->watchdog.may_stop;
+    p->exits.declared = random_in(0, 1);
     p->kind = (enum image_kind)random_in(0, 3);
+}
+
+static void wild_links(struct product *p)
+{
+    wild(p->channels, sizeof(p->channels));
+    for (unsigned i = 0; i < PRODUCT_MAX_CHANNELS; i++) {
+        struct channel_spec *c = &p->channels[i];
+        c->name = random_text();
+        c->writer = random_text();
+        wild_texts(c->readers, PRODUCT_MAX_READERS);
+        wild_texts(c->labels, PRODUCT_MAX_LABELS);
+    }
+    wild(p->cables, sizeof(p->cables));
+    for (unsigned i = 0; i < PRODUCT_MAX_CABLES; i++) {
+        struct cable_spec *c = &p->cables[i];
+        c->name = random_text();
+        c->ends[0].partition = random_text();
+        c->ends[1].partition = random_text();
+        wild_texts(c->labels, PRODUCT_MAX_LABELS);
+    }
+    wild(p->slices, sizeof(p->slices));
+    for (unsigned i = 0; i < PRODUCT_MAX_SLICES; i++) {
+        struct slice_spec *s = &p->slices[i];
+        s->name = random_text();
+        s->server = random_text();
+        s->client = random_text();
+        s->read_only = random_in(0, 1);
+        wild_texts(s->labels, PRODUCT_MAX_LABELS);
+    }
+    wild(p->conflicts, sizeof(p->conflicts));
+    for (unsigned i = 0; i < PRODUCT_MAX_CONFLICTS; i++) {
+        p->conflicts[i].a = random_text();
+        p->conflicts[i].b = random_text();
+    }
 }
 
 /* No table, however broken, makes a rule read or count beyond its bounds (the sanitizers watch), and none passes. */
@@ -214,6 +259,8 @@ static void test_wild_tables(void **state)
             uint64_t n = random_in(1, PRODUCT_MAX_PARTITIONS);
             for (unsigned i = 0; i < n; i++)
                 wild_partition(&p.partitions[i]);
+            if (random_in(0, 1))
+                wild_links(&p);
         }
         check = (struct check){
             .product = &p, .board = &b, .release = random_in(0, 1), .payload_bytes = random_in(0, 1) * random_next()};

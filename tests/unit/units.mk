@@ -29,10 +29,11 @@ unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \
-	config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c plan_devices.c plan_pool.c) partitions/lib/cpio.c
+	config/check/rules_labels.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_pool.c) partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
-unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_devices.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
+unit_labels := $(RULES_UNDER_TEST)
+unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_devices.c config/tool/report_labels.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
 	core/devices.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_console := core/console.c core/console_command.c core/log.c core/uart16550.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 GUEST_POLICY := $(addprefix arch/x86/irq/,icr.c guest_apic.c guest_ioapic.c) $(addprefix arch/x86/virt/,cpuid_policy.c msr_policy.c xcr_policy.c \
