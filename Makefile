@@ -65,7 +65,8 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
 CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o console.o console_command.o log.o uart16550.o devices.o crash.o \
-	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o restart_group.o sha256.o memory.o pool.o
+	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o restart_group.o sha256.o memory.o pool.o \
+	rights.o status.o trace.o pause.o
 
 BOOT_OBJS := start.S.o boot.o bootinfo.o modules.o acpi.o facts.o
 CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o

@@ -81,7 +81,9 @@ static void restart(void)
 {
     struct partition *partition = &partitions[console_keys()];
 
-    if (atomic_load(&partition->state) == PARTITION_RUNNING)
+    uint8_t state = atomic_load(&partition->state);
+
+    if (state == PARTITION_RUNNING || state == PARTITION_PAUSED)
         partition_order(partition, CAUSE_OPERATOR, ACTION_RESTART);
     else
         partition_start(partition); /* does nothing while it is on its way down or up */

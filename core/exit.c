@@ -6,6 +6,7 @@
 #include "crash.h"
 #include "devices.h"
 #include "pci.h"
+#include "trace.h"
 #include "vcpu.h"
 #include "virt.h"
 
@@ -322,8 +323,22 @@ const char *exit_name(enum exit_kind kind)
     return (unsigned)kind < EXIT_KIND_COUNT ? names[kind] : "?";
 }
 
+/* Not inlined: an exit without a trace then has no frame. */
+static __attribute__((noinline)) void handle_traced(struct vcpu *vcpu, const struct exit *exit)
+{
+    struct bh_trace_record record;
+
+    trace_begin(vcpu, exit, &record);
+    handlers[exit->kind](vcpu, exit);
+    trace_end(vcpu, &record);
+}
+
 void exit_handle(struct vcpu *vcpu, const struct exit *exit)
 {
     vcpu->counters.exits[exit->kind]++;
+    if (atomic_load_explicit(&vcpu->trace.on, memory_order_relaxed)) {
+        handle_traced(vcpu, exit);
+        return;
+    }
     handlers[exit->kind](vcpu, exit);
 }

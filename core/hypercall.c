@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: register arguments only, identity from the calling core, checked first, then done so that doing cannot fail. */
+#include "rights.h"
 #include "vcpu.h"
 
 static uint64_t call_version(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
@@ -40,38 +41,16 @@ static uint64_t call_vector(struct vcpu *vcpu, uint64_t u_source, uint64_t u_vec
     return 0;
 }
 
-/* Who is not to be seen is as one that is not there (SEP-5, AC-51). */
-static const struct partition *observed(const struct partition *by, uint64_t u_n)
-{
-    for (unsigned i = 0; i < plan.partition_count; i++)
-        if (by->plan->observes >> i & 1 && u_n-- == 0)
-            return &partitions[i];
-    return 0;
-}
-
-/* Eight characters of a name from this one on. */
-static uint64_t name_part(const char *name, unsigned first)
-{
-    uint64_t part = 0;
-
-    for (unsigned i = 0; name[i] != 0 && i < first + 8; i++)
-        part |= i >= first ? (uint64_t)name[i] << 8 * (i - first) : 0;
-    return part;
-}
-
-_Static_assert((unsigned)PARTITION_STOPPED == BH_STATE_STOPPED && (unsigned)PARTITION_RUNNING == BH_STATE_RUNNING, "enum bh_state");
-
 static uint64_t call_observe(struct vcpu *vcpu, uint64_t u_n, uint64_t u_fact, uint64_t u_c)
 {
-    const struct partition *seen = observed(vcpu->partition, u_n);
-
     (void)u_c;
-    if (seen == 0 || u_fact >= BH_FACT_COUNT)
-        return BH_EINVAL;
-    if (u_fact == BH_FACT_STATE)
-        return atomic_load(&seen->state);
-    return u_fact == BH_FACT_STARTS ? __atomic_load_n(&seen->lives, __ATOMIC_RELAXED)
-                                    : name_part(seen->plan->name, 8 * (unsigned)u_fact);
+    return rights_observe(vcpu, u_n, u_fact);
+}
+
+static uint64_t call_read(struct vcpu *vcpu, uint64_t u_what, uint64_t u_where, uint64_t u_c)
+{
+    (void)u_c;
+    return rights_read(vcpu, u_what, u_where);
 }
 
 /* Not there yet. */
@@ -82,9 +61,9 @@ static uint64_t call_none(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_
 }
 
 static uint64_t (*const calls[])(struct vcpu *, uint64_t, uint64_t, uint64_t) = {
-    [BH_CALL_VERSION] = call_version, [BH_CALL_END] = call_end,         [BH_CALL_CONSOLE] = call_console,
-    [BH_CALL_VECTOR] = call_vector,   [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_none,
-    [BH_CALL_CONTROL] = call_none,    [BH_CALL_READ] = call_none,
+    [BH_CALL_VERSION] = call_version,   [BH_CALL_END] = call_end,         [BH_CALL_CONSOLE] = call_console,
+    [BH_CALL_VECTOR] = call_vector,     [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_none,
+    [BH_CALL_CONTROL] = rights_control, [BH_CALL_READ] = call_read,
 };
 _Static_assert(ARRAY_SIZE(calls) == BH_CALL_COUNT, "a function per call");
 

@@ -8,6 +8,7 @@
 #include "devices.h"
 #include "memory.h"
 #include "pci.h"
+#include "rights.h"
 #include "virt.h"
 #include "watchdog.h"
 
@@ -122,10 +123,12 @@ static enum action table_action(const struct partition *partition, enum cause ca
 /* The first cause wins: later ones find the state changed. From here on nothing is sent to the partition's cores, by us or its devices. */
 static bool stop_begin(struct partition *partition, enum cause cause, enum action action)
 {
-    uint8_t running = PARTITION_RUNNING;
+    uint8_t state = PARTITION_RUNNING;
 
-    if (!atomic_compare_exchange_strong(&partition->state, &running, PARTITION_STOPPING))
-        return false;
+    /* The exchange tells the state that it found; an order that pauses or resumes may come between, once a second. */
+    for (unsigned tries = 0; !atomic_compare_exchange_strong(&partition->state, &state, PARTITION_STOPPING); tries++)
+        if (tries == 3 || (state != PARTITION_RUNNING && state != PARTITION_PAUSED))
+            return false;
     atomic_store(&partition->stop_cause, (uint8_t)cause);
     atomic_store(&partition->stop_action, (uint8_t)(action == ACTION_DEFAULT ? table_action(partition, cause) : action));
     atomic_store(&partition->stop_recorded, 0);
@@ -324,6 +327,7 @@ void partition_bring_up(struct vcpu *vcpu)
     arch_fpu_reset();
     msr_policy_reset(vcpu);
     watchdog_start(partition, arch_ticks());
+    partition->started = arch_ticks();
     lock_take(&partition->gate);
     partition->gate_open = true;
     lock_drop(&partition->gate);
@@ -351,6 +355,7 @@ void partition_tick(uint64_t now)
         backoff_end(&partitions[i], now);
     }
     pci_faults(now);
+    rights_serve();
     if (now - second >= 1000 * arch_tsc_khz()) {
         second = now;
         partition_second();

@@ -95,7 +95,8 @@ static void start_info_write(struct partition *partition)
 {
     struct bh_start_info *info = (struct bh_start_info *)partition->abi;
 
-    memset(info, 0, PAGE_SIZE); /* the rest is the console's: it still takes the last words of the earlier life */
+    memset(info, 0, PAGE_SIZE); /* what follows is the console's: it still takes the last words of the earlier life */
+    memset(partition->abi + (BH_ANSWER_GPA - BH_ABI_GPA), 0, BH_ANSWER_SIZE); /* SEP-9 */
     info->magic = BH_START_MAGIC;
     info->version = BH_ABI_VERSION;
     info->size = sizeof(*info);

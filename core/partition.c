@@ -8,6 +8,7 @@
 #include "devices.h"
 #include "lifecycle.h"
 #include "memory.h"
+#include "trace.h"
 #include "virt.h"
 
 struct partition partitions[MAX_PARTITIONS];
@@ -28,6 +29,7 @@ static void partition_create(struct partition *partition, unsigned index)
         partition->vcpus[i].partition = partition;
         partition->vcpus[i].index = (uint8_t)i;
     }
+    trace_create(partition);
 }
 
 void partitions_create(void)

@@ -64,9 +64,28 @@ void vcpu_breathe(void)
         housekeeping(vcpu, requests);
 }
 
+static enum partition_state state_of(const struct vcpu *vcpu)
+{
+    return vcpu->partition ? atomic_load_explicit(&vcpu->partition->state, memory_order_acquire) : PARTITION_CREATED;
+}
+
+/* Or it is paused: then it is as alive. */
 static bool partition_running(const struct vcpu *vcpu)
 {
-    return vcpu->partition && atomic_load_explicit(&vcpu->partition->state, memory_order_acquire) == PARTITION_RUNNING;
+    enum partition_state state = state_of(vcpu);
+
+    return state == PARTITION_RUNNING || state == PARTITION_PAUSED;
+}
+
+/* A core that would run waits while its partition is paused, also one that a SIPI has just started. */
+static void vcpu_pause(struct vcpu *vcpu)
+{
+    uint8_t mode = atomic_load(&vcpu->mode);
+
+    if (mode == VCPU_RUNNING && state_of(vcpu) == PARTITION_PAUSED)
+        atomic_store(&vcpu->mode, VCPU_PAUSED);
+    else if (mode == VCPU_PAUSED && state_of(vcpu) == PARTITION_RUNNING)
+        atomic_store(&vcpu->mode, VCPU_RUNNING);
 }
 
 static void vcpu_init_received(struct vcpu *vcpu)
@@ -110,6 +129,8 @@ void vcpu_serve(struct vcpu *vcpu)
         vcpu_sipi_received(vcpu);
     if (requests & REQUEST_NMI)
         vcpu->nmi_pending = true;
+    if (requests & (REQUEST_PAUSE | REQUEST_SIPI))
+        vcpu_pause(vcpu);
 }
 
 static void vcpu_nmi_deliver(struct vcpu *vcpu)

@@ -41,6 +41,8 @@ void watchdog_tick(struct partition *partition, uint64_t now)
     const struct watchdog_spec *spec = &partition->plan->watchdog;
     uint32_t u_sign;
 
+    if (atomic_load(&partition->state) == PARTITION_PAUSED)
+        partition->watchdog.since = now; /* a whole period from where it goes on */
     if (spec->period_ms == 0 || atomic_load(&partition->state) != PARTITION_RUNNING)
         return;
     u_sign = sign_of_life(partition);

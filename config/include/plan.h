@@ -141,6 +141,8 @@ struct plan_partition {
     struct console_spec console;
     uint16_t first_function, function_count; /* its functions in plan.functions, by slot */
     uint16_t observes;                       /* bit per partition whose state it may see */
+    uint16_t controls, dumps;                /* bit per partition: a part of these */
+    bool reads_log, audits, trace;
     uint16_t restart_group; /* bit per partition that restarts when this one does: owners of VFs of its PFs; without
                                               * itself */
     enum action on_crash, on_exit, on_reboot, on_poweroff; /* never ACTION_DEFAULT */

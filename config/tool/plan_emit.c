@@ -123,13 +123,22 @@ static void emit_life(FILE *out, const struct partition_spec *spec)
     fprintf(out, "        .stopped_at_boot = %s,\n", bool_text(spec->stopped_at_boot));
 }
 
-static unsigned observes(const struct product *product, const struct partition_spec *spec)
+/* A bit for each partition that the list names. */
+static unsigned named(const struct product *product, const char *const names[PRODUCT_MAX_PARTITIONS])
 {
     unsigned bits = 0;
 
-    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->observes[i]; i++)
-        bits |= 1u << product_find(product, spec->observes[i]);
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && names[i]; i++)
+        bits |= 1u << product_find(product, names[i]);
     return bits;
+}
+
+static void emit_rights(FILE *out, const struct product *product, const struct partition_spec *spec)
+{
+    fprintf(out, "        .observes = 0x%04x,\n        .controls = 0x%04x,\n        .dumps = 0x%04x,\n",
+            named(product, spec->observes), named(product, spec->controls), named(product, spec->dumps));
+    fprintf(out, "        .reads_log = %s,\n        .audits = %s,\n        .trace = %s,\n", bool_text(spec->reads_log),
+            bool_text(spec->audits), bool_text(spec->trace));
 }
 
 static void emit_partition(FILE *out, unsigned i, const struct product *product, const struct layout *layout,
@@ -147,10 +156,9 @@ static void emit_partition(FILE *out, unsigned i, const struct product *product,
             spec->memory);
     fprintf(out, "        .dma_offset = 0x%" PRIx64 ",\n        .payload =\n", layout_dma_offset(layout, i));
     emit_payload(out, i, spec->name, payload);
-    fprintf(out,
-            "        .first_function = %u,\n        .function_count = %u,\n        .observes = 0x%04x,\n        .restart_group = "
-            "0x%04x,\n",
-            layout->devices.first[i], layout->devices.count[i], observes(product, spec), layout->devices.restart_group[i]);
+    fprintf(out, "        .first_function = %u,\n        .function_count = %u,\n        .restart_group = 0x%04x,\n",
+            layout->devices.first[i], layout->devices.count[i], layout->devices.restart_group[i]);
+    emit_rights(out, product, spec);
     emit_life(out, spec);
     fprintf(out, "    },\n");
 }

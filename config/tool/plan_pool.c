@@ -67,6 +67,16 @@ static uint64_t direct_pages(const struct board *board, uint64_t memory)
     return pages;
 }
 
+/* Does it have rings for a trace of its exits? core/trace.c says the same of the plan. */
+static bool traced(const struct product *product, const struct partition_spec *spec)
+{
+    bool wanted = spec->trace;
+    for (unsigned i = 0; i < product_partitions(product); i++)
+        for (unsigned k = 0; k < PRODUCT_MAX_PARTITIONS && product->partitions[i].observes[k]; k++)
+            wanted = wanted || product_find(product, product->partitions[i].observes[k]) == (int)(spec - product->partitions);
+    return wanted;
+}
+
 /* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
  * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; the tables that map all
  * these. */
@@ -76,6 +86,7 @@ uint32_t pool_pages(const struct product *product, const struct board *board, co
     for (unsigned i = 0; i < product_partitions(product); i++) {
         const struct partition_spec *spec = &product->partitions[i];
         pages += spec->cores * (POOL_CORE + direct_pages(board, spec->memory)) + POOL_PARTITION + nested_pages(board, spec->memory);
+        pages += traced(product, spec) ? spec->cores * (uint64_t)POOL_TRACE : 0;
         if (devices->count[i] != 0)
             pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
     }

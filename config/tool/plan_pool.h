@@ -11,6 +11,7 @@
 #define POOL_BOARD_CORE 20u  /* a core of the board: block, stacks (8), tables (6), control blocks (3), a larger image zone (3) */
 #define POOL_CORE 4u         /* a core of a partition: control block, CPUID answers, tables above those of its GiBs (2) */
 #define POOL_PARTITION 22u   /* ABI (9), ring (9), nested tables of the ABI (2) and where memory goes on behind the PCI hole (1) */
+#define POOL_TRACE 4u        /* a core of a partition that is traced or observed: its ring */
 #define POOL_NESTED_UPPER 2u /* nested tables above those of a GiB */
 #define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
 

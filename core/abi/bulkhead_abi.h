@@ -160,14 +160,25 @@ enum bh_call {
 
 /* NAME, NAME_REST: eight characters each, NULs behind them. STARTS: 1 more with each restart. */
 enum bh_fact { BH_FACT_NAME, BH_FACT_NAME_REST, BH_FACT_STATE, BH_FACT_STARTS, BH_FACT_COUNT };
-enum bh_state { BH_STATE_CREATED, BH_STATE_LOADING, BH_STATE_RUNNING, BH_STATE_STOPPING, BH_STATE_BACKOFF, BH_STATE_STOPPED };
+enum bh_state {
+    BH_STATE_CREATED,
+    BH_STATE_LOADING,
+    BH_STATE_RUNNING,
+    BH_STATE_STOPPING,
+    BH_STATE_BACKOFF,
+    BH_STATE_STOPPED,
+    BH_STATE_PAUSED,
+    BH_STATE_COUNT
+};
 
-/* What BH_CALL_CONTROL does, to partitions that the table lets this one control. */
+/* What BH_CALL_CONTROL does, to partitions that the table lets this one control. BH_EPERM: the table does not. BH_EBUSY: not in the state that
+ * it is in. BH_AGAIN: too soon after the last such order of this caller: START to RESUME once a second for each partition, INPUT each 5 ms, TRACE
+ * each 100 ms, AUDIT each 5 s. */
 enum bh_control {
     BH_CONTROL_START,
     BH_CONTROL_STOP,
     BH_CONTROL_RESTART,
-    BH_CONTROL_PAUSE, /* its cores run no code of it; its watchdog stands still */
+    BH_CONTROL_PAUSE, /* its cores run no code of it; its watchdog stands still, its devices do not */
     BH_CONTROL_RESUME,
     BH_CONTROL_INPUT, /* argument: one to seven bytes for its console, the lowest first, their number in the highest byte */
     BH_CONTROL_TRACE, /* argument: 1 on, 0 off. Needs the right to observe only */
@@ -177,16 +188,73 @@ enum bh_control {
 
 /* What BH_CALL_READ reads. `where` runs from 0, in bytes or as said; the answer begins there and is at most BH_ANSWER_SIZE bytes. 0: the end. */
 enum bh_read {
-    BH_READ_STATUS,    /* struct bh_status of the n-th partition that it may observe */
-    BH_READ_OUTPUT,    /* newest bytes of its console; where: an index that runs freely, see struct bh_status */
-    BH_READ_STOPS,     /* its stop records, struct stop_record of core/include/partition.h */
-    BH_READ_TRACE,     /* its trace: records of where's core, see docs */
-    BH_READ_LOG,       /* our own log; where: a free-running index */
-    BH_READ_RECORD,    /* the records of the boot before, as config/tool/decode.py reads them */
-    BH_READ_MEMORY,    /* memory of a stopped partition: a page of guest-physical addresses; BH_AGAIN while its core fetches it */
+    BH_READ_STATUS, /* struct bh_status of the n-th partition that it may observe */
+    BH_READ_OUTPUT, /* bytes of its console from index where on: at most BH_OUTPUT_KEPT back from struct bh_status.out_produced */
+    BH_READ_STOPS,  /* its stop records, struct stop_record of core/include/partition.h */
+    BH_READ_TRACE,  /* struct bh_trace_head and records of the core where >> 32, from index (uint32_t)where on */
+    BH_READ_LOG,    /* our own log; where: a free-running index */
+    BH_READ_RECORD, /* the records of the boot before, as config/tool/decode.py reads them */
+    BH_READ_MEMORY, /* memory of a stopped partition: a page of guest-physical addresses; BH_AGAIN while its core fetches it */
     BH_READ_REGISTERS, /* of a stopped partition, of where's vcpu */
     BH_READ_COUNT
 };
+
+/* What is known of a partition. Counters are sums over its cores since the boot, times are ticks of the TSC. Read while it runs: numbers may be
+ * some events apart from one another. */
+#define BH_EXIT_KINDS 24u
+#define BH_EXIT_NAMES                                                                                                              \
+    "unknown", "kick", "cpuid", "hypercall", "msr_read", "msr_write", "io", "nested_fault", "cr_write", "xsetbv", "exception",     \
+        "machine_check", "nmi_unblocked", "cache", "forbidden", "privileged", "task_switch", "shutdown", "entry_failed",           \
+        "nested_corrupt", "nuisance"
+#define BH_DENIED_KINDS 8u
+#define BH_DENIED_NAMES "ports", "MSRs", "memory", "PCI", "others"
+#define BH_OUTPUT_KEPT 32704u
+enum { BH_MAY_CONTROL = 1, BH_MAY_DUMP = 2 };
+struct bh_status {
+    char name[16];
+    uint32_t state;                   /* enum bh_state */
+    uint32_t kind;                    /* 1 unikernel, 2 Linux */
+    uint32_t cores;                   /* how many it has */
+    uint32_t rights;                  /* BH_MAY_*: of who asks */
+    uint64_t memory;                  /* bytes */
+    uint64_t lives;                   /* 1 more with each start */
+    uint64_t now, started;            /* TSC; of its present or last life, 0: none yet */
+    uint64_t busy;                    /* in the hypervisor */
+    uint64_t exits[BH_EXIT_KINDS];    /* by BH_EXIT_NAMES */
+    uint64_t denied[BH_DENIED_KINDS]; /* by BH_DENIED_NAMES */
+    uint64_t out_lost;                /* bytes of its console that nobody saw */
+    uint32_t out_produced;            /* its console's index */
+    uint32_t restarts, restart_limit; /* within restart_window_ms */
+    uint32_t restart_window_ms;
+    uint32_t watchdog_ms;  /* 0: none */
+    uint32_t watchdog_age; /* ms since its last sign of life */
+    uint32_t stops;        /* stop records so far */
+    uint32_t trace;        /* 1: on, 0: off, 2: it has none */
+    uint32_t vcpus_idle;   /* bit per core that waits for a start by another core of its partition */
+    uint32_t pad;
+    char cause[40]; /* of its last stop, or empty */
+};
+_Static_assert(sizeof(struct bh_status) <= BH_ANSWER_SIZE, "bh_status fits the answer");
+_Static_assert(offsetof(struct bh_status, memory) == 32, "bh_status.memory");
+_Static_assert(offsetof(struct bh_status, out_lost) == 72 + 8 * (BH_EXIT_KINDS + BH_DENIED_KINDS), "bh_status.out_lost");
+
+/* A trace: one record for each exit of a core, in a ring of BH_TRACE_RECORDS of them. */
+#define BH_TRACE_RECORDS 512u
+struct bh_trace_head {
+    uint32_t first;    /* index of the first record that follows */
+    uint32_t count;    /* records that follow */
+    uint32_t produced; /* index that the next one will get */
+    uint32_t pad[5];
+};
+struct bh_trace_record {
+    uint64_t tsc;    /* when the core left the partition */
+    uint32_t ticks;  /* spent in the hypervisor; UINT32_MAX: or more */
+    uint16_t kind;   /* by BH_EXIT_NAMES */
+    uint16_t detail; /* io: port, highest bit of `what` set for IN; hypercall: number */
+    uint64_t what;   /* what it was about: MSR, guest-physical address, leaf, argument */
+    uint64_t result; /* RAX afterwards */
+};
+_Static_assert(sizeof(struct bh_trace_head) == 32 && sizeof(struct bh_trace_record) == 32, "bh_trace sizes");
 
 enum bh_end {
     BH_END_EXIT = 0,  /* main() returned or exit(): RSI = status */

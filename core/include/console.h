@@ -25,6 +25,9 @@ void console_live(void); /* partitions start: from now on only the housekeeping 
 size_t console_write_locked(struct partition *partition, const char *u_bytes, size_t size);
 bool console_full_locked(const struct partition *partition);
 
+/* A key for a partition. Takes its gate. Any core. */
+void console_input(struct partition *partition, uint8_t byte);
+
 /* Work of the housekeeping core at each tick and UART interrupt: take unikernels' rings, show output, read keys. Bounded:
  * at most CONSOLE_BUDGET bytes per call. False: there was nothing to read or to show. */
 bool console_service(uint64_t now);

@@ -22,7 +22,6 @@ void log_live(void);
 /* Partition `index` gets keyboard and raw screen; VIEW_ALL: the view of all, keys stay where they are. */
 void console_focus(unsigned index);
 unsigned console_keys(void); /* index of the partition that has the keyboard */
-void console_input(struct partition *partition, uint8_t byte);
 
 /* --- console_command.c --- */
 /* A byte from the keyboard. */

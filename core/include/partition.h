@@ -5,6 +5,8 @@
  *                 ^                      |
  *                 +---- (back-off) ------+
  *
+ * and running <-> paused, from where it stops as from running.
+ *
  * Field legend: (i) set once before the seal, then constant; (own) touched only by the vcpu's own core; (boot) touched only
  * by the partition's first core; (hk) only by the housekeeping core; (a) atomic, any core; (g) under the gate lock. */
 #ifndef BULKHEAD_PARTITION_H
@@ -25,7 +27,8 @@
     X(PARTITION_RUNNING, "running")                                                                                                \
     X(PARTITION_STOPPING, "stopping") /* its cores are on their way to the parking state */                                        \
     X(PARTITION_BACKOFF, "back-off")  /* waits for restart.backoff_ms */                                                           \
-    X(PARTITION_STOPPED, "stopped")
+    X(PARTITION_STOPPED, "stopped")                                                                                                \
+    X(PARTITION_PAUSED, "paused") /* its cores wait with all their state */
 
 /* Why a partition stopped or was refused something. */
 #define CAUSES(X)                                                                                                                  \
@@ -66,6 +69,7 @@ enum vcpu_mode {
     VCPU_PARKED,    /* partition not running */
     VCPU_WAIT_SIPI, /* after INIT */
     VCPU_RUNNING,
+    VCPU_PAUSED, /* would run, but for its partition's state */
 };
 
 /* Requests to a core: set by anybody, followed by arch_kick(). */
@@ -78,6 +82,7 @@ enum {
     REQUEST_TICK = 1u << 5,   /* housekeeping is due on this core */
     REQUEST_LINGER = 1u << 7, /* with REQUEST_TICK: another core asks for it, and may have more to say soon */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
+    REQUEST_PAUSE = 1u << 16, /* look whether the partition is paused */
 };
 
 enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_PCI, DENIED_OTHER, DENIED_COUNT };
@@ -110,6 +115,11 @@ struct vcpu {
     void *virt;                    /* (i) the back end's own */
     const void *cpuid;             /* (i) its answers: cpuid_policy.c */
     uint64_t pat;                  /* (own) where the back end has no field for it */
+    struct {
+        _Atomic bool on;                 /* (a) each exit leaves a record */
+        _Atomic uint32_t produced;       /* (own) written, (a) read: free-running */
+        struct bh_trace_record *records; /* (i) BH_TRACE_RECORDS of them, or 0; (own) written, (a) read */
+    } trace;
 };
 
 /* Record of a stop. */
@@ -155,6 +165,7 @@ struct partition {
     uint8_t rtc_index;                 /* (g) */
     uint32_t pci_latch;                /* (g) port 0xcf8 */
     uint64_t lives;                    /* (boot) */
+    uint64_t started;                  /* (boot) TSC at the start of this life */
     bool devices_due;                  /* (boot) its functions still have to be reset: its restart group did not stop in time */
     hpa_t payload;                     /* (i) where its pristine module lies in the image zone */
     _Atomic uint32_t parked;           /* (a) cores that have parked since the stop began */
@@ -204,6 +215,13 @@ void partition_order(struct partition *partition, enum cause cause, enum action 
 
 /* Start a partition that is created or stopped. Any core. */
 void partition_start(struct partition *partition);
+
+/* Its cores run no code of it until the other call; what they hold, and interrupts that come, stay where they are. False: it is not running, or
+ * not paused. Any core. */
+bool partition_pause(struct partition *partition);
+bool partition_resume(struct partition *partition);
+/* One that waits for its next start does not get it. False: it does not wait. Any core. */
+bool partition_hold(struct partition *partition);
 
 /* Count one denied access of this vcpu; over the table's rate the partition gets its action. */
 void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what);

@@ -67,9 +67,9 @@ static void html_number(struct text *text, const char *name, uint64_t value)
 
 static const char *state_name(enum bh_state state)
 {
-    static const char *const names[] = {"created", "loading", "running", "stopping", "back-off", "stopped"};
+    static const char *const names[] = {"created", "loading", "running", "stopping", "back-off", "stopped", "paused"};
 
-    return state <= BH_STATE_STOPPED ? names[state] : "unknown";
+    return state < BH_STATE_COUNT ? names[state] : "unknown";
 }
 
 static void html_others(struct text *text, const struct page_facts *facts)

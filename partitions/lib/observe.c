@@ -9,7 +9,7 @@ bool bh_observe(unsigned n, struct bh_health *health)
     uint64_t state = bh_call(BH_CALL_OBSERVE, n, BH_FACT_STATE, 0);
 
     *health = (struct bh_health){.state = (enum bh_state)state};
-    if (state > BH_STATE_STOPPED)
+    if (state >= BH_STATE_COUNT)
         return false;
     for (unsigned i = 0; i < 2; i++) {
         uint64_t part = bh_call(BH_CALL_OBSERVE, n, BH_FACT_NAME + i, 0);

@@ -10,6 +10,7 @@
 #include "devices.h"
 #include "exit.h"
 #include "pci.h"
+#include "trace.h"
 #include "vcpu.h"
 #include "virt.h"
 
@@ -26,12 +27,27 @@ static struct {
     uint64_t msr_value, mmio_value, written;
     struct mmio_insn insn;
     bool corrupt;
+    unsigned traces_begun, traces_ended;
     jmp_buf end;
 } seen;
 
 static struct partition partition;
 static struct vcpu vcpu;
 
+void trace_begin(const struct vcpu *v, const struct exit *exit, struct bh_trace_record *record)
+{
+    (void)v;
+    assert_int_equal(seen.traces_begun++, seen.traces_ended);
+    assert_int_equal(seen.skipped, 0); /* before anything is done */
+    *record = (struct bh_trace_record){.kind = (uint16_t)exit->kind};
+}
+void trace_end(struct vcpu *v, struct bh_trace_record *record)
+{
+    (void)v;
+    seen.traces_ended++;
+    assert_int_equal(seen.skipped, 1);
+    assert_int_equal(record->kind, EXIT_CACHE);
+}
 void virt_skip(struct vcpu *v, uint64_t length)
 {
     (void)v;
@@ -522,9 +538,26 @@ static void every_kind_has_a_name(void **state)
     assert_string_equal(exit_name(EXIT_KIND_COUNT), "?");
 }
 
+static void a_traced_exit_is_handled_between_two_looks(void **state)
+{
+    struct exit exit = {.kind = EXIT_CACHE, .length = 2};
+
+    (void)state;
+    exit_handle(&vcpu, &exit);
+    assert_int_equal(seen.traces_begun + seen.traces_ended, 0);
+    seen.skipped = 0;
+    vcpu.trace.on = true;
+    exit_handle(&vcpu, &exit);
+    vcpu.trace.on = false;
+    assert_int_equal(seen.traces_begun, 1);
+    assert_int_equal(seen.traces_ended, 1);
+    assert_int_equal(vcpu.counters.exits[EXIT_CACHE], 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_traced_exit_is_handled_between_two_looks, setup),
         cmocka_unit_test_setup(cpuid_fills_four_registers_and_clears_upper_halves, setup),
         cmocka_unit_test_setup(hypercall_passes_three_arguments, setup),
         cmocka_unit_test_setup(sep5_unknown_msr_faults_and_is_counted, setup),

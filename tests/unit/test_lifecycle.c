@@ -31,7 +31,7 @@ static struct {
     bool pci_stop_fails, pci_start_fails;
     uint8_t sipi;
     bool nmi_refused, console_busy;
-    unsigned nmis;
+    unsigned nmis, audits;
     struct plan_entry entry;
 } seen;
 
@@ -171,6 +171,14 @@ bool pci_functions_start(struct partition *partition)
     assert_int_equal(seen.entry_resets, seen.pci_starts);
     assert_true(seen.apic_resets >= seen.pci_starts);
     return !seen.pci_start_fails;
+}
+void console_input(struct partition *partition, uint8_t byte)
+{
+    (void)partition, (void)byte;
+}
+void console_audit(void)
+{
+    seen.audits++;
 }
 void watchdog_board(uint64_t now)
 {
@@ -1046,6 +1054,112 @@ static void test_sep5_ac51_only_whom_the_table_names_is_observed(void **state)
     assert_int_equal(observe(0, BH_FACT_STATE), BH_EINVAL);
 }
 
+/* A paused partition's cores hold what they have; interrupts still come to them; it goes on where it was. */
+static void a_paused_partition_waits_with_all_it_has(void **state)
+{
+    unsigned resets;
+
+    (void)state;
+    start(0);
+    resets = seen.apic_resets;
+    fake.core = 1;
+    assert_false(partition_resume(&partitions[0]));
+    assert_true(partition_pause(&partitions[0]));
+    assert_false(partition_pause(&partitions[0]));
+    settle();
+    assert_int_equal(state_of(0), PARTITION_PAUSED);
+    assert_int_equal(vcpus[0].mode, VCPU_PAUSED);
+    assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
+    assert_true(partitions[0].gate_open);
+    /* A core that is started meanwhile waits like the others. */
+    atomic_store(&vcpus[1].sipi_vector, 5);
+    vcpu_request(&vcpus[1], REQUEST_SIPI);
+    settle();
+    assert_int_equal(seen.sipi, 5);
+    assert_int_equal(vcpus[1].mode, VCPU_PAUSED);
+    vcpu_request(&vcpus[0], REQUEST_NMI);
+    settle();
+    assert_true(vcpus[0].nmi_pending);
+    assert_int_equal(vcpus[0].mode, VCPU_PAUSED);
+    assert_true(partition_resume(&partitions[0]));
+    settle();
+    assert_int_equal(state_of(0), PARTITION_RUNNING);
+    assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
+    assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
+    assert_int_equal(seen.apic_resets, resets + 1); /* the SIPI's */
+    assert_int_equal(partitions[0].lives, 1);
+}
+
+static void a_paused_partition_can_be_stopped_and_started_again(void **state)
+{
+    (void)state;
+    start(1);
+    assert_true(partition_pause(&partitions[1]));
+    settle();
+    partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_STOP);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(vcpus[2].mode, VCPU_PARKED);
+    assert_false(partition_pause(&partitions[1]));
+    assert_false(partition_resume(&partitions[1]));
+    start(1);
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
+    assert_true(partition_pause(&partitions[1]));
+    settle();
+    partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_RESTART);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
+    assert_int_equal(partitions[1].lives, 3);
+}
+
+static void one_in_back_off_can_be_held(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart.backoff_ms = 500;
+    start(1);
+    assert_false(partition_hold(&partitions[1]));
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    assert_true(partition_hold(&partitions[1]));
+    fake_ms(1000);
+    partition_tick(fake.ticks);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+}
+
+static void an_audit_that_was_asked_for_runs_once_on_the_housekeeping_core(void **state)
+{
+    (void)state;
+    start(0);
+    start(1);
+    fake_plan_partitions[1].audits = true;
+    fake.core = 2;
+    assert_int_equal(hypercall(&vcpus[2], BH_CALL_CONTROL, 0, BH_CONTROL_AUDIT, 0), 0);
+    assert_int_equal(seen.audits, 0);
+    step(2);
+    assert_int_equal(seen.audits, 0);
+    fake_ms(6);
+    step(plan.housekeeping);
+    fake.core = plan.housekeeping;
+    atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
+    step(plan.housekeeping);
+    assert_int_equal(seen.audits, 1);
+}
+
+/* What a partition was told of others in its life before is gone. */
+static void test_sep9_answers_of_an_earlier_life_are_scrubbed(void **state)
+{
+    uint8_t *answer = partitions[1].abi + (BH_ANSWER_GPA - BH_ABI_GPA);
+
+    (void)state;
+    memset(answer, 0xa5, BH_ANSWER_SIZE);
+    start(1);
+    for (unsigned i = 0; i < BH_ANSWER_SIZE; i++)
+        assert_int_equal(answer[i], 0);
+}
+
 static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
 {
     unsigned before;
@@ -1288,6 +1402,11 @@ int main(void)
         cmocka_unit_test_setup(denied_accesses_may_only_be_logged, setup),
         cmocka_unit_test_setup(calls_are_checked, setup),
         cmocka_unit_test_setup(test_sep5_ac51_only_whom_the_table_names_is_observed, setup),
+        cmocka_unit_test_setup(a_paused_partition_waits_with_all_it_has, setup),
+        cmocka_unit_test_setup(a_paused_partition_can_be_stopped_and_started_again, setup),
+        cmocka_unit_test_setup(one_in_back_off_can_be_held, setup),
+        cmocka_unit_test_setup(an_audit_that_was_asked_for_runs_once_on_the_housekeeping_core, setup),
+        cmocka_unit_test_setup(test_sep9_answers_of_an_earlier_life_are_scrubbed, setup),
         cmocka_unit_test_setup(console_calls_wake_housekeeping_at_a_bounded_rate, setup),
         cmocka_unit_test_setup(perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_something, setup),
         cmocka_unit_test_setup(with_a_tick_none_is_ordered, setup),
