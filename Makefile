@@ -41,7 +41,7 @@ $(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.m
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
-image_goals := $(filter all run image gdb bench check-config report $(out)/%,$(goals))
+image_goals := $(filter all run image disk-image flash image-installer gdb bench check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
 # One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
@@ -194,6 +194,7 @@ $(filter-out $(out)/%,$(sort $(foreach name,$(UNIKERNELS),$(call files_archive,$
 image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name)) $(addprefix --files $(name)=,$(call files_archive,$(name)))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
+DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py slots.cfg)
 # An image in a folder: $(1) the folder, $(2) further planner options.
 define image_rules
 $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
@@ -214,6 +215,11 @@ $(1)/sizes.txt: $(1)/bulkhead.elf $(1)/plan.c config/tool/sizes.py
 $(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) config/tool/mkimage.sh
 	$$(call say,ISO,$$@)
 	$$(Q)config/tool/mkimage.sh $(1) $$@
+$(1)/disk.img $(1)/disk.img.xz $(1)/disk.img.bmap $(1)/disk.json &: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS)
+	$$(call say,DISK,$(1)/disk.img)
+	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
+	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
+		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2)
 endef
 $(eval $(call image_rules,$(out)))
 $(eval $(call image_rules,$(out)/release,--release))
@@ -223,14 +229,18 @@ report: $(out)/planner $(image_files) ## memory, cores, who can reach whom, dige
 	$(Q)mkdir -p $(out)/report && $(planner) --report $(out)/report $(image_args)
 	@echo 'report: $(out)/report/report.html, report.txt, memory.svg, reach.svg'
 
+.PHONY: disk-image
+disk-image: $(out)/disk.img ## the same for a disk: GPT, BIOS and UEFI, two slots; .xz, .bmap and a manifest beside it
+	@echo 'disk image: $(out)/disk.img, .xz, .bmap, manifest $(out)/disk.json'
+
 .PHONY: image
 ifneq ($(NOT_FOR_RELEASE),)
 image: # nothing is compiled for it
 	$(Q)$(planner) --check --release
 else
-image: $(out)/release/bulkhead.iso $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
+image: $(out)/release/bulkhead.iso $(out)/release/disk.img $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
 	@cat $(out)/release/sizes.txt
-	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick)'
+	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick), $(out)/release/disk.img (disk)'
 endif
 
 # --- running -----------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,13 @@ import socket
 import subprocess
 
 
+def boot_from(image):
+    """Words for a CD, or for a disk image: that is the first disk of the machine, and is written to."""
+    if str(image).endswith(".img"):
+        return ["-boot", "c", "-drive", f"file={image},format=raw,if=ide,index=0"]
+    return ["-boot", "d", "-cdrom", image]
+
+
 class Qemu:
     """`command`: words of a QEMU command line without serial port, monitor and image."""
 
@@ -19,7 +26,7 @@ class Qemu:
             *command,
             "-chardev", f"socket,id=serial,fd={serial_far.fileno()}", "-serial", "chardev:serial",
             "-chardev", f"socket,id=control,fd={control_far.fileno()}", "-mon", "chardev=control,mode=control",
-            "-boot", "d", "-cdrom", image, *extra,
+            *boot_from(image), *extra,
         ]  # fmt: skip
         self.command_line = shlex.join(arguments)
         self.serial = serial
