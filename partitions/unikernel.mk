@@ -43,6 +43,9 @@ unilib_sources := \
 	pvdrivers/nvme.c \
 	pvdrivers/nvme_manage.c \
 	pvdrivers/record.c \
+	pvdrivers/slice_client.c \
+	pvdrivers/slice_server.c \
+	pvdrivers/slice_wait.c \
 	pvdrivers/watchdog.c
 
 # The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.

@@ -136,13 +136,16 @@ struct bh_record {
 
 /* A slice's request: struct bh_slice_request and, of a write, the data. Its answer: one of enum bh_slice_status in the first byte of 8, then, of
  * a read, the data. */
+enum bh_slice_type { BH_SLICE_READ = 0, BH_SLICE_WRITE = 1, BH_SLICE_FLUSH = 4, BH_SLICE_NAME = 8 }; /* as virtio-blk's */
 struct bh_slice_request {
-    uint32_t type;   /* as virtio-blk's: 0 read, 1 write, 4 flush, 8 name (20 bytes) */
+    uint32_t type;   /* enum bh_slice_type */
     uint32_t length; /* bytes wanted: of a read, or of the name */
     uint64_t sector; /* of 512 bytes, from the beginning of the slice */
 };
 enum bh_slice_status { BH_SLICE_OK = 0, BH_SLICE_ERROR = 1, BH_SLICE_UNKNOWN = 2 };
-#define BH_SLICE_MAX 65536u /* bytes of data in one request */
+#define BH_SLICE_MAX 65536u   /* bytes of data in one request */
+#define BH_SLICE_SECTOR 512u  /* a read and a write is of whole ones */
+#define BH_SLICE_NAME_MAX 20u /* bytes of the name that may be asked for */
 
 /* Hypercalls: VMMCALL (AMD) or VMCALL (Intel), privilege level 0, RAX = number, RDI, RSI, RDX = arguments, result in RAX;
  * no other register changes. From another privilege level: #UD. */
