@@ -58,7 +58,7 @@ void *bh_dma_memory(size_t size, size_t alignment)
     demand(block_count < sizeof(blocks) / sizeof(blocks[0]), "too much memory is asked for");
     void *memory = aligned_alloc(alignment, size);
     if (memory)
-        memset(memory, 0xa5, size); /* not to be shown to anybody */
+        memset(memory, 0xa5, alignment + BH_SLICE_SECTOR); /* not to be shown to anybody */
     blocks[block_count++] = memory;
     return memory;
 }
@@ -198,8 +198,8 @@ void fake_slices_reset(uint32_t seed)
         fake_slices.answers[i] = channel_map();
         views_make(i);
     }
-    for (uint32_t i = 0; i < FAKE_DISK_BYTES; i++)
-        fake_slices.disk[i] = (uint8_t)(0xd0 + i / BH_SLICE_SECTOR % 7);
+    for (uint32_t i = 0; i < FAKE_DISK_BYTES / BH_SLICE_SECTOR; i++)
+        memset(fake_slices.disk + i * BH_SLICE_SECTOR, (int)(0xd0 + i % 7), BH_SLICE_SECTOR);
     memcpy(fake_slices.stable, fake_slices.disk, sizeof(fake_slices.stable));
 }
 

@@ -8,8 +8,8 @@
 #include "slice_server.h"
 
 #define FAKE_SLICES 3u
-#define FAKE_SLICE_BYTES (256u << 10) /* of each; between and around them lie bytes of nobody's */
-#define FAKE_GAP (64u << 10)
+#define FAKE_SLICE_BYTES (128u << 10) /* of each; between and around them lie bytes of nobody's */
+#define FAKE_GAP (16u << 10)
 #define FAKE_DISK_BYTES (FAKE_GAP + FAKE_SLICES * (FAKE_SLICE_BYTES + FAKE_GAP))
 #define FAKE_RING (128u << 10)
 #define FAKE_READ_ONLY 2u /* this one's client may not write */
