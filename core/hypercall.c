@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: register arguments only, identity from the calling core, checked first, then done so that doing cannot fail. */
+#include "channel.h"
 #include "rights.h"
 #include "vcpu.h"
 
@@ -30,13 +31,18 @@ static uint64_t call_console(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint
     return 0;
 }
 
-static uint64_t call_vector(struct vcpu *vcpu, uint64_t u_source, uint64_t u_vector, uint64_t u_c)
+/* The console always interrupts the first core. */
+static uint64_t call_vector(struct vcpu *vcpu, uint64_t u_source, uint64_t u_vector, uint64_t u_core)
 {
-    (void)u_c;
+    uint64_t core = u_source < BH_SOURCE_CHANNEL ? 0 : u_core;
+
     if (u_source >= BH_SOURCE_COUNT || u_vector > 255 || (u_vector != 0 && u_vector < 32))
+        return BH_EINVAL;
+    if (core >= vcpu->partition->plan->core_count)
         return BH_EINVAL;
     lock_take(&vcpu->partition->gate);
     vcpu->partition->vectors[u_source] = (uint8_t)u_vector;
+    vcpu->partition->cores[u_source] = (uint8_t)core;
     lock_drop(&vcpu->partition->gate);
     return 0;
 }
@@ -53,6 +59,12 @@ static uint64_t call_read(struct vcpu *vcpu, uint64_t u_what, uint64_t u_where, 
     return rights_read(vcpu, u_what, u_where);
 }
 
+static uint64_t call_doorbell(struct vcpu *vcpu, uint64_t u_channel, uint64_t u_b, uint64_t u_c)
+{
+    (void)u_b, (void)u_c;
+    return channel_doorbell(vcpu, u_channel);
+}
+
 /* Not there yet. */
 static uint64_t call_none(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
 {
@@ -62,7 +74,7 @@ static uint64_t call_none(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_
 
 static uint64_t (*const calls[])(struct vcpu *, uint64_t, uint64_t, uint64_t) = {
     [BH_CALL_VERSION] = call_version,   [BH_CALL_END] = call_end,         [BH_CALL_CONSOLE] = call_console,
-    [BH_CALL_VECTOR] = call_vector,     [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_none,
+    [BH_CALL_VECTOR] = call_vector,     [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_doorbell,
     [BH_CALL_CONTROL] = rights_control, [BH_CALL_READ] = call_read,
 };
 _Static_assert(ARRAY_SIZE(calls) == BH_CALL_COUNT, "a function per call");

@@ -4,6 +4,7 @@
 #include "lifecycle.h"
 
 #include "arch.h"
+#include "channel.h"
 #include "console.h"
 #include "devices.h"
 #include "memory.h"
@@ -335,6 +336,7 @@ void partition_bring_up(struct vcpu *vcpu)
     atomic_store(&partition->state, PARTITION_RUNNING);
     log_line("partition %s: running, life %lu, %u cores, %lu MiB", partition->plan->name, partition->lives,
              partition->plan->core_count, partition->plan->memory >> 20);
+    channels_announce(partition);
     restart_group_start(partition);
 }
 

@@ -4,6 +4,7 @@
 #include "lifecycle.h"
 
 #include "arch.h"
+#include "channel.h"
 #include "console.h"
 #include "devices.h"
 #include "memory.h"
@@ -136,6 +137,7 @@ bool partition_load(struct partition *partition, bool verify)
     partition->lives++;
     if (partition->abi)
         start_info_write(partition);
+    channels_restart(partition);
     console_reset(partition);
     devices_reset(partition);
     lock_take(&partition->gate);

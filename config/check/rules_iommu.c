@@ -15,7 +15,7 @@ struct area {
     uint64_t base, size;
 };
 
-#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 5)
+#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 6)
 
 static uint64_t unit_size(const struct board *board)
 {
@@ -48,6 +48,7 @@ static unsigned areas(const struct check *check, const char *but, struct area ou
     out[n++] = (struct area){"the local APIC", LOCAL_APIC, PAGE_SIZE};
     out[n++] = (struct area){"partitions' ABI area", BH_ABI_GPA, LARGE_SIZE};
     out[n++] = (struct area){"partitions' configuration space", PLAN_ECAM, PLAN_ECAM_SIZE};
+    out[n++] = (struct area){"partitions' channels", BH_CHANNELS_GPA, PLAN_CHANNELS_SIZE};
     for (unsigned i = 0; i < n; i++)
         if (strcmp(out[i].what, but) != 0)
             out[kept++] = out[i];
@@ -88,7 +89,7 @@ void rule_window_free(struct check *check)
     struct area own = {0, check->board->pci.window, check->board->pci.window_size};
     if (!check_has(check, "CFG-613") && !check_has(check, "CFG-685"))
         look_for_overlap(check, (struct place){"board", 0, "pci.window"},
-                         "choose a window in which /proc/iomem shows nothing, and not 0xf0000000 to 0xf10fffff", own, "RAM");
+                         "choose a window in which /proc/iomem shows nothing, and not 0xf0000000 to 0xf5ffffff", own, "RAM");
 }
 
 void rule_ecam_form(struct check *check)

@@ -92,7 +92,9 @@ struct plan_sriov {
     const struct board_function *board;
 };
 
-/* Memory that one partition writes and others read: a page for its head, then its ring. */
+/* Memory that one partition writes and others read: a page for its head, then its ring. They lie one behind the other from BH_CHANNELS_GPA on;
+ * a rule keeps BARs away, RAM never comes here. */
+#define PLAN_CHANNELS_SIZE MIB(64)
 struct plan_channel {
     const char *name;
     enum bh_channel_kind kind;

@@ -250,6 +250,33 @@ static void emit_sriov(FILE *out, const struct board *board, const struct device
     fprintf(out, "};\n\n");
 }
 
+static const char *channel_kind_text(enum bh_channel_kind kind)
+{
+    static const char *const text[] = {"BH_CHANNEL_PLAIN", "BH_CHANNEL_CABLE", "BH_CHANNEL_REQUEST", "BH_CHANNEL_ANSWER"};
+    return text[kind];
+}
+
+static void emit_channels(FILE *out, const struct channel_plan *channels)
+{
+    if (!channels->count)
+        return;
+    fprintf(out, "static const struct plan_channel channels[] = {\n");
+    for (uint32_t i = 0; i < channels->count; i++) {
+        const struct plan_channel *c = &channels->channels[i];
+        fprintf(out, "    {\n        .name = ");
+        emit_string(out, c->name);
+        fprintf(out, ",\n        .kind = %s,\n        .writer = %u,\n        .readers = 0x%04x,\n        .mapped = 0x%04x,\n",
+                channel_kind_text(c->kind), c->writer, c->readers, c->mapped);
+        fprintf(out, "        .back = %u,\n        .gpa = {0x%" PRIx64 "},\n        .size = 0x%x,\n", c->back, c->gpa.v, c->size);
+        fprintf(out, "        .doorbells_per_second = %u,\n        .info = {", c->doorbells_per_second);
+        for (unsigned k = 0; k < 2; k++)
+            fprintf(out, "%s{0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 "}", k ? ", " : "", c->info[k][0], c->info[k][1],
+                    c->info[k][2]);
+        fprintf(out, "},\n    },\n");
+    }
+    fprintf(out, "};\n\n");
+}
+
 static void emit_list(FILE *out, const char *list, const char *count, uint32_t n)
 {
     if (n)
@@ -273,6 +300,7 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     emit_list(out, "functions", "function_count", layout->devices.function_count);
     emit_list(out, "bridges", "bridge_count", layout->devices.bridge_count);
     emit_list(out, "sriov", "sriov_count", layout->devices.sriov_count);
+    emit_list(out, "channels", "channel_count", layout->channels.count);
     fprintf(out, "    .ecam = {0x%" PRIx64 "},\n    .interrupts = %u,\n    .pool_pages = %u,\n};\n", layout->devices.ecam,
             layout->devices.interrupts, layout->pool_pages);
 }
@@ -299,6 +327,7 @@ void plan_emit(FILE *out, const struct product *product, const struct board *boa
     emit_functions(out, board, &layout->devices);
     emit_bridges(out, &layout->devices);
     emit_sriov(out, board, &layout->devices);
+    emit_channels(out, &layout->channels);
     emit_top(out, product, board, layout, release);
 }
 

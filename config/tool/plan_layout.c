@@ -65,7 +65,8 @@ bool layout_hypervisor(const struct product *product, const struct board *board,
 {
     devices_plan(product, board, &layout->devices);
     layout->unsafe_dma = board->unsafe_dma && board->iommu.kind == IOMMU_NONE;
-    layout->pool_pages = pool_pages(product, board, &layout->devices);
+    channels_plan(product, &layout->channels);
+    layout->pool_pages = pool_pages(product, board, &layout->devices, &layout->channels);
     layout->hypervisor = board->load ? board->load : HYPERVISOR_BASE;
     /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
     layout->room =

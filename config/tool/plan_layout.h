@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "plan.h"
+#include "plan_channels.h"
 #include "plan_devices.h"
 #include "product.h"
 
@@ -31,6 +32,7 @@ struct layout {
     struct layout_partition partitions[PRODUCT_MAX_PARTITIONS];
     uint32_t partition_count;
     struct device_plan devices;
+    struct channel_plan channels;
     bool unsafe_dma; /* of the board */
 };
 

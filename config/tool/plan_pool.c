@@ -77,20 +77,39 @@ static bool traced(const struct product *product, const struct partition_spec *s
     return wanted;
 }
 
+static uint64_t channel_pages(const struct channel_plan *channels, unsigned partition)
+{
+    uint64_t next = 0, pages = 0; /* next: the first 2 MiB that have no table yet */
+    for (uint32_t i = 0; i < channels->count; i++) {
+        const struct plan_channel *c = &channels->channels[i];
+        uint64_t first = c->gpa.v / LARGE_SIZE, last = (c->gpa.v + c->size) / LARGE_SIZE;
+        if (!(c->mapped >> partition & 1))
+            continue;
+        first = first < next ? next : first;
+        pages += last + 1 - first;
+        next = last + 1;
+    }
+    return pages;
+}
+
 /* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
- * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; the tables that map all
- * these. */
-uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices)
+ * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; channels; the tables that
+ * map all these. */
+uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices,
+                    const struct channel_plan *channels)
 {
     uint64_t pages = POOL_COMMON + POOL_BOARD_CORE * (uint64_t)board->core_count + iommu_pages(board, devices);
     for (unsigned i = 0; i < product_partitions(product); i++) {
         const struct partition_spec *spec = &product->partitions[i];
         pages += spec->cores * (POOL_CORE + direct_pages(board, spec->memory)) + POOL_PARTITION + nested_pages(board, spec->memory);
         pages += traced(product, spec) ? spec->cores * (uint64_t)POOL_TRACE : 0;
+        pages += channel_pages(channels, i);
         if (devices->count[i] != 0)
             pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
     }
     for (uint32_t i = 0; i < devices->function_count; i++)
         pages += function_pages(&devices->functions[i]);
+    for (uint32_t i = 0; i < channels->count; i++)
+        pages += POOL_CHANNEL + channels->channels[i].size / PAGE_SIZE;
     return (uint32_t)(pages + pages / POOL_MAPPED_BY);
 }

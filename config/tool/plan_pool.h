@@ -4,6 +4,7 @@
 #ifndef BULKHEAD_PLAN_POOL_H
 #define BULKHEAD_PLAN_POOL_H
 
+#include "plan_channels.h"
 #include "plan_devices.h"
 
 /* arch/x86/mm/hostmap.c, arch/x86/virt, core/partition.c */
@@ -14,6 +15,9 @@
 #define POOL_TRACE 4u        /* a core of a partition that is traced or observed: its ring */
 #define POOL_NESTED_UPPER 2u /* nested tables above those of a GiB */
 #define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
+
+/* core/channel.c: its head beside its ring; and nested tables, one for each 2 MiB in which a partition has channels */
+#define POOL_CHANNEL 1u
 
 /* core/pci.c, core/msix.c */
 #define POOL_FUNCTION 1u     /* each function of the plan: its configuration space as its owner sees it, masks, MSI-X */
@@ -36,6 +40,7 @@
 /* arch/x86/iommu/io_table.c: of a partition with functions */
 #define POOL_IO_UPPER 5u /* the top, one each side of the PCI hole, two that begin in the middle of a GiB; and one for each GiB */
 
-uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices);
+uint32_t pool_pages(const struct product *product, const struct board *board, const struct device_plan *devices,
+                    const struct channel_plan *channels);
 
 #endif

@@ -85,8 +85,9 @@ _Static_assert(sizeof(struct bh_shared) == 128, "bh_shared size");
  * it is written by its writer alone, the head too: how far a reader has come stands in the head of the channel that leads back, if there is
  * one. Whoever reads must believe nothing of it.
  *
- * When a writer starts again, the hypervisor first fills head and ring with zeros, then counts `epoch` up, then rings the readers. What was
- * not read by then is lost. A reader looks at the epoch before and after it takes something, and starts anew when it has changed. */
+ * When a writer starts again, the hypervisor fills the head with zeros, then counts `epoch` up, then fills the ring with zeros; once the
+ * writer runs, it rings the readers. What was not read by then is lost. A reader looks at the epoch before and after it takes something: with
+ * the same epoch it is whole; with another one it is nothing, and the reader starts anew. */
 enum bh_channel_kind {
     BH_CHANNEL_PLAIN = 0,
     BH_CHANNEL_CABLE = 1,   /* of a network cable: records that are frames of Ethernet */
@@ -114,11 +115,16 @@ struct bh_channels {
 };
 _Static_assert(sizeof(struct bh_channels) <= 4096, "bh_channels fits its page");
 
-/* The head of a channel whose ring holds a stream or records. Indices run freely modulo 2^32, position = index modulo size. */
+/* The head of a channel whose ring holds a stream or records. Indices run freely modulo 2^32, position = index modulo size.
+ *
+ * Two channels that lead there and back make a connection, which lasts as long as the lives of both ends. An end that finds a new epoch in the
+ * one that it reads begins anew in the one that it writes: seen_epoch 0, then produced and consumed 0, then seen_epoch = that epoch. All of
+ * a head holds only while its seen_epoch is the epoch of the channel that leads back, the reader's own: before that nothing is in the ring, and
+ * nothing has been taken from the other. */
 struct bh_ring_head {
     uint32_t produced;   /* bytes put into this ring */
-    uint32_t consumed;   /* bytes taken from the ring that leads back ... */
-    uint32_t seen_epoch; /* ... while that one's epoch was this */
+    uint32_t consumed;   /* bytes taken from the ring that leads back */
+    uint32_t seen_epoch; /* of the channel that leads back, for which all this holds */
     uint32_t wants;      /* BH_WANTS_*: when the other end is to ring */
     uint32_t pad[12];
 };
@@ -153,7 +159,7 @@ enum bh_call {
     BH_CALL_VERSION = 0,  /* -> BH_ABI_VERSION */
     BH_CALL_END = 1,      /* RDI = enum bh_end, RSI = status or trap number, RDX = address; does not return */
     BH_CALL_CONSOLE = 2,  /* the output ring has something urgent -> 0. Without it output is seen at the next tick */
-    BH_CALL_VECTOR = 3,   /* RDI = enum bh_source, RSI = vector 32..255, 0 = none -> 0 or BH_EINVAL */
+    BH_CALL_VECTOR = 3,   /* RDI = enum bh_source, RSI = vector 32..255, 0 = none, RDX = core (console: 0) -> 0 or BH_EINVAL */
     BH_CALL_OBSERVE = 4,  /* RDI = n, RSI = enum bh_fact -> that of the n-th partition that it may observe, or BH_EINVAL */
     BH_CALL_DOORBELL = 5, /* RDI = channel that it writes: ring its readers -> 0, BH_AGAIN over the table's rate, or BH_EINVAL */
     BH_CALL_CONTROL = 6,  /* RDI = n, as above, RSI = enum bh_control, RDX = its argument -> 0, BH_EPERM, BH_EBUSY or BH_EINVAL */

@@ -157,6 +157,7 @@ struct partition {
     struct lock gate;                  /* doorbells in, console state, devices */
     bool gate_open;                    /* (g) virtual interrupts may be sent to its cores */
     uint8_t vectors[BH_SOURCE_COUNT];  /* (g) registered vectors, 0: none */
+    uint8_t cores[BH_SOURCE_COUNT];    /* (g) the vcpu for each */
     uint64_t nested_root;              /* (i) host-physical root of its nested table, as the CPU wants it */
     uint8_t *abi;                      /* (i) the ABI pages, 0 for kinds that have none */
     struct console_ring *out;          /* (g) */

@@ -78,10 +78,24 @@ static void map_abi(void)
     directories[BH_ABI_GPA >> 30][BH_ABI_GPA / LARGE % 512] = points_to(abi);
 }
 
+/* Whole 2 MiB around each: what is not its own in there is not mapped by the hypervisor, nor can it write what it only reads. */
+static void map_channels(void)
+{
+    const struct bh_channels *channels = (const struct bh_channels *)(uintptr_t)BH_CHANNELS_INFO_GPA;
+
+    for (uint32_t i = 0; i < channels->count && i < BH_MAX_CHANNELS; i++) {
+        uint64_t first = channels->channel[i].gpa, last = first + channels->channel[i].size;
+
+        for (uint64_t address = first & ~(LARGE - 1); address <= last; address += LARGE)
+            directories[address >> 30][address / LARGE % 512] = address | PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_LARGE;
+    }
+}
+
 void paging_init(void)
 {
     map_ram();
     map_abi();
+    map_channels();
     for (unsigned i = 0; i < 4; i++)
         pdpt[i] = points_to(directories[i]);
     root[0] = points_to(pdpt);

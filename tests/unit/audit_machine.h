@@ -133,6 +133,13 @@ hpa_t arch_hpa(const void *memory)
     return HPA(POOL_HPA + (uint64_t)((const uint8_t *)memory - plan_pool));
 }
 
+static uint8_t *channel_pages[BH_MAX_CHANNELS];
+
+uint8_t *channel_memory(unsigned channel)
+{
+    return channel_pages[channel];
+}
+
 /* Whoever follows a wild pointer is caught. */
 void *arch_ptr(hpa_t hpa)
 {

@@ -437,6 +437,7 @@ static void test_pool(void **state)
 {
     (void)state;
     static struct device_plan with, none;
+    static const struct channel_plan channels; /* none */
     struct board b = pc;
     struct product p = four;
     devices_plan(&four, &b, &with);
@@ -445,11 +446,11 @@ static void test_pool(void **state)
     devices_plan(&p, &b, &none);
     assert_int_equal(none.function_count + none.ecam, 0);
     assert_int_equal(none.interrupts, IOAPIC_ENTRIES);
-    uint32_t amd = pool_pages(&p, &b, &none), amd_with = pool_pages(&four, &b, &with);
+    uint32_t amd = pool_pages(&p, &b, &none, &channels), amd_with = pool_pages(&four, &b, &with, &channels);
     b.iommu.kind = IOMMU_VTD;
-    uint32_t vtd = pool_pages(&p, &b, &none), vtd_with = pool_pages(&four, &b, &with);
+    uint32_t vtd = pool_pages(&p, &b, &none, &channels), vtd_with = pool_pages(&four, &b, &with, &channels);
     b.iommu.kind = IOMMU_NONE;
-    uint32_t plain = pool_pages(&p, &b, &none);
+    uint32_t plain = pool_pages(&p, &b, &none, &channels);
     assert_true(amd >= plain + 512 && amd <= plain + 530);
     assert_true(vtd >= plain + 3 && vtd < plain + 10);
     assert_true(amd_with >= amd + 4 * POOL_FUNCTION + 3 * POOL_IO_UPPER);

@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "audit.h"
 #include "bootinfo.h"
+#include "channel.h"
 #include "console.h"
 #include "core_area.h"
 #include "cpu.h"
@@ -95,7 +96,7 @@ static uint32_t low_page_find(void)
 
 /* --- 2. partitions ------------------------------------------------------------------------------------------------------------------ */
 
-#define REGIONS_MAX (16 + BH_ABI_PAGES + PRODUCT_MAX_DEVICES * PCI_RANGES)
+#define REGIONS_MAX (16 + BH_ABI_PAGES + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * PCI_RANGES)
 
 /* The BARs of its functions, but what is answered and not mapped. Returns the new count. */
 static unsigned bars_add(const struct plan_partition *partition, struct nested_region *regions, unsigned count)
@@ -109,7 +110,20 @@ static unsigned bars_add(const struct plan_partition *partition, struct nested_r
     return count;
 }
 
-/* RAM, ABI pages and its devices' memory (SEP-1). */
+/* Its channels: the writer's to write, nobody's to execute. Returns the new count. */
+static unsigned channels_add(const struct partition *partition, struct nested_region *regions, unsigned count)
+{
+    for (unsigned i = 0; i < plan.channel_count; i++) {
+        const struct plan_channel *c = &plan.channels[i];
+
+        if (c->mapped >> partition->index & 1)
+            regions[count++] = (struct nested_region){c->gpa, arch_hpa(channel_memory(i)), PAGE_SIZE + c->size,
+                                                      c->writer == partition->index ? NESTED_WRITE : 0};
+    }
+    return count;
+}
+
+/* RAM, ABI pages, channels and its devices' memory (SEP-1). */
 static void nested_make(struct partition *partition)
 {
     struct nested_region regions[REGIONS_MAX];
@@ -126,6 +140,7 @@ static void nested_make(struct partition *partition)
             (struct nested_region){GPA(BH_ABI_GPA + (uint64_t)page * PAGE_SIZE),
                                    arch_hpa(partition->abi + (size_t)page * PAGE_SIZE), PAGE_SIZE, read_only ? 0 : NESTED_WRITE};
     }
+    count = channels_add(partition, regions, count);
     count = bars_add(partition->plan, regions, count);
     partition->nested_root = nested_build(regions, count).v;
 }
@@ -140,6 +155,7 @@ static void payload_find(struct partition *partition)
 static void partitions_build(void)
 {
     partitions_create();
+    channels_create();
     for (unsigned i = 0; i < plan.partition_count; i++) {
         payload_find(&partitions[i]);
         nested_make(&partitions[i]);

@@ -4,6 +4,7 @@
 #include "audit.h"
 
 #include "arch.h"
+#include "channel.h"
 #include "console.h"
 #include "memory.h"
 #include "policy.h"
@@ -23,7 +24,7 @@ struct wanted {
     bool device; /* uncached; pages that hold MSI-X tables are left out */
 };
 
-#define WANTED_MAX (16u + 3u + PRODUCT_MAX_DEVICES * BOARD_BARS)
+#define WANTED_MAX (16u + 3u + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * BOARD_BARS)
 struct walk {
     struct audit_result *result;
     const char *who;    /* partition, or "parking guest" */
@@ -46,7 +47,7 @@ static bool in_pool(uint64_t hpa, uint64_t size)
     return (hpa & PAGE_MASK) == 0 && range_inside(hpa, size, arch_hpa(plan_pool).v, (uint64_t)plan.pool_pages * PAGE_SIZE);
 }
 
-/* Whose ABI pages are these, not counting `except`? They are the only hypervisor memory that a guest can write. */
+/* Whose ABI pages are these, not counting `except`? Beside the channels they are the only hypervisor memory that a guest can write. */
 static const char *abi_owner(uint64_t hpa, uint64_t size, unsigned except)
 {
     for (unsigned p = 0; p < plan.partition_count; p++)
@@ -56,9 +57,39 @@ static const char *abi_owner(uint64_t hpa, uint64_t size, unsigned except)
     return 0;
 }
 
-/* Whose memory is this, if not the partition's own? Looks at the plan and at every other partition, not at `wanted`. */
-static const char *foreign_owner(const struct walk *w, uint64_t hpa, uint64_t size)
+static bool is_unikernel(unsigned partition)
 {
+    return partition < plan.partition_count && plan.partitions[partition].kind == IMAGE_UNIKERNEL;
+}
+
+/* A channel in whose memory this partition has no business, or not this one: not its writer and, for a read, none of its readers; or a
+ * Linux, which never meets it but through a port. */
+static const char *channel_foreign(uint64_t hpa, uint64_t size, unsigned partition, bool write)
+{
+    for (unsigned i = 0; i < plan.channel_count; i++) {
+        const struct plan_channel *c = &plan.channels[i];
+        bool reads = is_unikernel(partition) && c->readers >> partition & 1;
+
+        if (range_overlap(hpa, size, arch_hpa(channel_memory(i)).v, PAGE_SIZE + (uint64_t)c->size) &&
+            !(is_unikernel(partition) && c->writer == partition) && !(reads && !write))
+            return c->name;
+    }
+    return 0;
+}
+
+/* Can a guest write this memory of ours? Then it is no place for tables. */
+static bool guests_reach(uint64_t hpa, uint64_t size)
+{
+    return abi_owner(hpa, size, NOBODY) != 0 || channel_foreign(hpa, size, NOBODY, true) != 0;
+}
+
+/* Whose memory is this, if not the partition's own? Looks at the plan and at every other partition, not at `wanted`. */
+static const char *foreign_owner(const struct walk *w, uint64_t hpa, uint64_t size, bool write)
+{
+    const char *channel = channel_foreign(hpa, size, w->partition, write);
+
+    if (channel != 0)
+        return channel;
     for (unsigned p = 0; p < plan.partition_count; p++)
         for (unsigned i = 0; i < plan.partitions[p].ram_count && p != w->partition; i++)
             if (range_overlap(hpa, size, plan.partitions[p].ram[i].hpa.v, plan.partitions[p].ram[i].size))
@@ -93,7 +124,7 @@ static struct wanted *wanted_at(struct walk *w, uint64_t gpa, uint64_t size)
 static void leaf_check(struct walk *w, uint64_t gpa, const struct audit_entry *e, uint64_t size)
 {
     struct wanted *wanted = wanted_at(w, gpa, size);
-    const char *owner = foreign_owner(w, e->address, size);
+    const char *owner = foreign_owner(w, e->address, size, e->write);
     uint64_t expected = 0;
 
     if (wanted != 0 && wanted->any)
@@ -125,7 +156,7 @@ static void leaf_check(struct walk *w, uint64_t gpa, const struct audit_entry *e
 
 static const uint64_t *table_at(struct walk *w, uint64_t hpa)
 {
-    if (in_pool(hpa, PAGE_SIZE) && abi_owner(hpa, PAGE_SIZE, NOBODY) == 0 && w->tables++ < plan.pool_pages)
+    if (in_pool(hpa, PAGE_SIZE) && !guests_reach(hpa, PAGE_SIZE) && w->tables++ < plan.pool_pages)
         return arch_ptr(HPA(hpa));
     if (audit_finding(w->result))
         log_line("AUDIT %s: expected a table of ours, found %lx, or tables in a ring", w->who, hpa);
@@ -205,6 +236,19 @@ static void want_abi(struct walk *w, const uint8_t *abi)
     want(w, &(struct wanted){"input ring, channels, answers", BH_ABI_GPA + 6 * page, hpa + 6 * page, 3 * page, .write = false});
 }
 
+/* Whom a channel is mapped to is asked of its ends, not of what the planner says of it. */
+static void want_channels(struct walk *w)
+{
+    for (unsigned i = 0; i < plan.channel_count; i++) {
+        const struct plan_channel *c = &plan.channels[i];
+        bool writes = c->writer == w->partition;
+
+        if (is_unikernel(w->partition) && (writes || c->readers >> w->partition & 1))
+            want(w, &(struct wanted){c->name, c->gpa.v, arch_hpa(channel_memory(i)).v, PAGE_SIZE + (uint64_t)c->size,
+                                     .write = writes});
+    }
+}
+
 static void want_bars(struct walk *w, const struct plan_function *function)
 {
     for (unsigned i = 0; i < BOARD_BARS; i++) {
@@ -224,6 +268,7 @@ static void partition_check(struct audit_result *result, unsigned index)
         want(&w, &(struct wanted){"RAM", p->ram[i].gpa.v, p->ram[i].hpa.v, p->ram[i].size, .write = true, .execute = true});
     if (p->kind == IMAGE_UNIKERNEL)
         want_abi(&w, partitions[index].abi);
+    want_channels(&w);
     for (unsigned i = 0; i < p->function_count; i++)
         want_bars(&w, &plan.functions[p->first_function + i]);
     tables_walk(&w, partitions[index].nested_root);
@@ -297,7 +342,7 @@ struct seen {
 
 static bool map_ok(uint64_t hpa, uint32_t size)
 {
-    return in_pool(hpa, size) && abi_owner(hpa, size, NOBODY) == 0;
+    return in_pool(hpa, size) && !guests_reach(hpa, size);
 }
 
 static void maps_check(struct audit_result *result, unsigned core, const struct audit_control *c, struct seen *seen)
