@@ -65,13 +65,6 @@ static uint64_t call_doorbell(struct vcpu *vcpu, uint64_t u_channel, uint64_t u_
     return channel_doorbell(vcpu, u_channel);
 }
 
-/* Not there yet. */
-static uint64_t call_none(struct vcpu *vcpu, uint64_t u_a, uint64_t u_b, uint64_t u_c)
-{
-    (void)vcpu, (void)u_a, (void)u_b, (void)u_c;
-    return BH_ENOSYS;
-}
-
 static uint64_t (*const calls[])(struct vcpu *, uint64_t, uint64_t, uint64_t) = {
     [BH_CALL_VERSION] = call_version,   [BH_CALL_END] = call_end,         [BH_CALL_CONSOLE] = call_console,
     [BH_CALL_VECTOR] = call_vector,     [BH_CALL_OBSERVE] = call_observe, [BH_CALL_DOORBELL] = call_doorbell,

@@ -118,13 +118,12 @@ _Static_assert(sizeof(struct bh_channels) <= 4096, "bh_channels fits its page");
 /* The head of a channel whose ring holds a stream or records. Indices run freely modulo 2^32, position = index modulo size.
  *
  * Two channels that lead there and back make a connection, which lasts as long as the lives of both ends. An end that finds a new epoch in the
- * one that it reads begins anew in the one that it writes: seen_epoch 0, then produced and consumed 0, then seen_epoch = that epoch. All of
- * a head holds only while its seen_epoch is the epoch of the channel that leads back, the reader's own: before that nothing is in the ring, and
- * nothing has been taken from the other. */
+ * one that it reads takes the writer's produced for its own consumed, whatever it is, and then says by seen_epoch that it has. A writer puts
+ * nothing into its ring before its reader has said so of its present epoch, and takes the reader's consumed for nothing before. */
 struct bh_ring_head {
     uint32_t produced;   /* bytes put into this ring */
-    uint32_t consumed;   /* bytes taken from the ring that leads back */
-    uint32_t seen_epoch; /* of the channel that leads back, for which all this holds */
+    uint32_t consumed;   /* bytes taken from the ring that leads back ... */
+    uint32_t seen_epoch; /* ... while that one's epoch was this */
     uint32_t wants;      /* BH_WANTS_*: when the other end is to ring */
     uint32_t pad[12];
 };

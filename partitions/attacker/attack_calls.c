@@ -8,15 +8,21 @@
 static const uint64_t lattice[LATTICE] = {0, 1, 31, 32, 255, 256, 0x7fffffff, 0xffffffff, 0x100000000, ~0ull};
 static unsigned surprises, tried;
 
-static void expect(uint64_t number, uint64_t a, uint64_t b, uint64_t want)
+static void expect_all(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t want)
 {
-    uint64_t got = bh_call(number, a, b, random64());
+    uint64_t got = bh_call(number, a, b, c);
 
     tried++;
     if (got != want) {
         surprises++;
-        detail("call %#" PRIx64 "(%#" PRIx64 ", %#" PRIx64 ") gave %#" PRIx64 ", not %#" PRIx64, number, a, b, got, want);
+        detail("call %#" PRIx64 "(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") gave %#" PRIx64 ", not %#" PRIx64, number, a, b, c, got,
+               want);
     }
+}
+
+static void expect(uint64_t number, uint64_t a, uint64_t b, uint64_t want)
+{
+    expect_all(number, a, b, random64() | 1ull << 63, want);
 }
 
 static void unknown_numbers(void)
@@ -34,7 +40,11 @@ static void argument_lattice(void)
     for (unsigned i = 0; i < LATTICE; i++)
         for (unsigned j = 0; j < LATTICE; j++) {
             bool good = lattice[i] < BH_SOURCE_COUNT && (lattice[j] == 0 || (lattice[j] >= 32 && lattice[j] <= 255));
-            expect(BH_CALL_VECTOR, lattice[i], lattice[j], good ? 0 : BH_EINVAL);
+            expect(BH_CALL_VECTOR, lattice[i], lattice[j], good && lattice[i] < BH_SOURCE_CHANNEL ? 0 : BH_EINVAL);
+            for (uint64_t core = 0; core <= bh_start_info()->cores; core++)
+                expect_all(BH_CALL_VECTOR, lattice[i], lattice[j], core,
+                           good && (lattice[i] < BH_SOURCE_CHANNEL || core < bh_start_info()->cores) ? 0 : BH_EINVAL);
+            expect(BH_CALL_DOORBELL, lattice[i], lattice[j], BH_EINVAL); /* it writes no channel */
             expect(BH_CALL_VERSION, lattice[i], lattice[j], BH_ABI_VERSION);
             expect(BH_CALL_CONSOLE, lattice[i], lattice[j], 0);
             expect(BH_CALL_OBSERVE, lattice[i], lattice[j], BH_EINVAL); /* its table lets it observe nobody */
