@@ -44,6 +44,10 @@ TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
 image_goals := $(filter all run image disk-image flash image-installer gdb bench check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
+ifeq ($(filter flash,$(goals))-$(DEV),flash-)
+$(error make flash DEV=...: name a whole disk (lsblk lists them), or a file to practise on)
+endif
+
 # One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
 ifeq ($(BUILD_CLAIM)$(filter help $(TIERS),$(goals)),)
 export BUILD_CLAIM := $(shell config/tool/claim.sh $$PPID)
@@ -232,6 +236,11 @@ report: $(out)/planner $(image_files) ## memory, cores, who can reach whom, dige
 .PHONY: disk-image
 disk-image: $(out)/disk.img ## the same for a disk: GPT, BIOS and UEFI, two slots; .xz, .bmap and a manifest beside it
 	@echo 'disk image: $(out)/disk.img, .xz, .bmap, manifest $(out)/disk.json'
+
+# Writing waits for an answer: the claim is given up.
+.PHONY: flash
+flash: $(out)/$(if $(RELEASE),release/)disk.img ## write the disk image to DEV=/dev/... or a file; RELEASE=y: the release one. Asks first, reads back
+	$(Q)rm -f build/.claim; $(PYTHON) config/tool/flash.py $< '$(DEV)'
 
 .PHONY: image
 ifneq ($(NOT_FOR_RELEASE),)
