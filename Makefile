@@ -68,7 +68,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
-CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o channel.o console.o console_command.o log.o uart16550.o devices.o crash.o \
+CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o channel.o port.o port_queue.o port_ring.o port_move.o console.o console_command.o log.o uart16550.o devices.o crash.o \
 	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o restart_group.o sha256.o memory.o pool.o \
 	rights.o status.o trace.o pause.o
 
@@ -121,7 +121,7 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 
 RULES_OBJS := check.o image.o rules.o rules_product.o rules_cpu.o rules_memory.o rules_life.o rules_console.o rules_image.o \
 	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_labels.o rules_release.o
-PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o roles.o labels.o plan_devices.o plan_channels.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
+PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o roles.o labels.o plan_devices.o plan_channels.o plan_ports.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
 	report.o report_devices.o report_labels.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o partitions/lib/cpio.o
 HOST_CFLAGS := -std=gnu11 -Ulinux -O1 -g -Wall -Wextra -Werror $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib

@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "memory.h"
+#include "port.h"
 #include "vcpu.h"
 
 #define SLICE KIB(32)
@@ -136,6 +137,8 @@ void channel_ring(unsigned channel)
     for (unsigned p = 0; p < plan.partition_count; p++)
         if (plan.channels[channel].readers >> p & 1 && channels[channel].index[p] != NOT_PART)
             reader_ring(channel, &partitions[p]);
+        else if (plan.channels[channel].readers >> p & 1)
+            port_wake(channel, &partitions[p]);
 }
 
 void channels_announce(const struct partition *writer)

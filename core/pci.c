@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "memory.h"
 #include "pci_function.h"
+#include "port.h"
 
 #define ECAM_OFFSET(address) ((address)&0xfffu)
 #define ADDRESS_ENABLE 0x80000000u
@@ -34,18 +35,24 @@ void pci_create(void)
 
 /* --- configuration space: addresses as in ECAM, bus << 20 | device << 15 | function << 12 | offset ------------------------------------ */
 
+/* Has it a bus at all? */
+static bool has_bus(const struct partition *partition)
+{
+    return partition->plan->function_count != 0 || ports_any(partition);
+}
+
 static struct pci_function *function_at(const struct partition *partition, uint32_t u_address)
 {
     uint32_t u_slot = u_address >> 15;
 
-    if (partition->plan->function_count == 0 || (u_address & 0x7000) != 0)
+    if (!has_bus(partition) || (u_address & 0x7000) != 0)
         return 0;
     if (u_slot == 0)
         return &host_bridge;
     for (unsigned i = partition_function_first(partition); i < partition_function_end(partition); i++)
         if (plan.functions[i].slot == u_slot)
             return pci_functions[i];
-    return 0;
+    return port_function(partition, u_slot);
 }
 
 static bool is_register(uint32_t u_address, unsigned size)
@@ -61,10 +68,12 @@ static void address_access(struct vcpu *vcpu, uint32_t u_address, unsigned size,
     bool known = function != 0 && offset < CONFIG_SIZE, done = true;
 
     lock_take(&vcpu->partition->gate);
-    if (write)
+    if (write) {
         done = known && config_write(vcpu->partition, function, offset, size, *value);
-    else
+        port_changed(vcpu->partition, function);
+    } else {
         *value = known ? config_read(function, offset, size) : function != 0 ? 0 : 0xffffffff >> (32 - 8 * size);
+    }
     lock_drop(&vcpu->partition->gate);
     if (!done)
         partition_denied(vcpu, DENIED_PCI, u_address);
@@ -75,7 +84,7 @@ static void address_access(struct vcpu *vcpu, uint32_t u_address, unsigned size,
 /* Only who has a function can set the latch, without which the data port leads nowhere. Narrower accesses are none to it: PCI 3.0 3.2.2.3.2. */
 static bool is_address_port(const struct partition *partition, uint16_t u_port, unsigned size)
 {
-    return partition->plan->function_count != 0 && u_port == PORT_PCI_ADDRESS && size == 4;
+    return u_port == PORT_PCI_ADDRESS && size == 4 && has_bus(partition);
 }
 
 static bool port_access(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *value, bool write)
@@ -84,6 +93,8 @@ static bool port_access(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint3
     bool to_latch = is_address_port(partition, u_port, size);
     uint32_t latch;
 
+    if (port_register(vcpu, u_port, size, value, write))
+        return true;
     if (pci_port_owned(partition->plan, u_port, size)) {
         if (write)
             arch_port_write(u_port, size, *value);
@@ -121,7 +132,7 @@ bool pci_port_write(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t 
 
 static bool is_ecam(const struct partition *partition, gpa_t u_gpa)
 {
-    return partition->plan->function_count != 0 && range_inside(u_gpa.v, 1, plan.ecam.v, PLAN_ECAM_SIZE);
+    return range_inside(u_gpa.v, 1, plan.ecam.v, PLAN_ECAM_SIZE) && has_bus(partition);
 }
 
 /* Whose MSI-X table or pending bits are in this page? */
@@ -135,7 +146,7 @@ static struct pci_function *function_holding(const struct partition *partition, 
 
 bool pci_mmio_present(const struct vcpu *vcpu, gpa_t u_gpa)
 {
-    return is_ecam(vcpu->partition, u_gpa) || function_holding(vcpu->partition, u_gpa) != 0;
+    return is_ecam(vcpu->partition, u_gpa) || function_holding(vcpu->partition, u_gpa) != 0 || port_page(vcpu->partition, u_gpa);
 }
 
 /* False only where there is no page: what one does not have reads ones and is counted. */
@@ -146,7 +157,7 @@ static bool page_access(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t 
     uint32_t u_address = (uint32_t)(u_gpa.v - plan.ecam.v), word = (uint32_t)*value;
     bool done = false;
 
-    if (!ecam && function == 0)
+    if (!ecam && function == 0 && !port_page(vcpu->partition, u_gpa))
         return false;
     if (ecam && is_register(u_address, size)) {
         address_access(vcpu, u_address, size, &word, write);
@@ -156,6 +167,8 @@ static bool page_access(struct vcpu *vcpu, gpa_t u_gpa, unsigned size, uint64_t 
     if (function != 0)
         done = write ? msix_page_write(vcpu->partition, function, u_gpa, size, *value)
                      : msix_page_read(vcpu->partition, function, u_gpa, size, value);
+    else if (!ecam)
+        done = port_page_access(vcpu->partition, u_gpa, size, value, write);
     if (!done)
         partition_denied(vcpu, DENIED_PCI, u_gpa.v);
     return true;

@@ -12,17 +12,25 @@
 #define DATA_ASSERT 0x4000u      /* without meaning for an edge */
 #define VECTOR_FIRST 16u
 
+bool msi_target(const struct partition *partition, const uint32_t u_word[4], unsigned *vcpu, uint8_t *vector)
+{
+    uint32_t u_data = u_word[ENTRY_DATA], u_to = ADDRESS_DESTINATION(u_word[ENTRY_ADDRESS]);
+
+    *vcpu = u_to;
+    *vector = (uint8_t)u_data;
+    return (u_word[ENTRY_ADDRESS] & ADDRESS_REST) == ADDRESS_BASE && u_word[ENTRY_UPPER] == 0 &&
+           u_to < partition->plan->core_count && (u_data & ~(0xffu | DATA_LOWEST | DATA_ASSERT)) == 0 && *vector >= VECTOR_FIRST;
+}
+
 /* The owner's message, if it may have it, becomes entry `index` of its block. */
 static bool message_make(struct partition *partition, const struct pci_function *function, unsigned index, const uint32_t u_word[4],
                          struct iommu_message *message)
 {
-    uint32_t u_data = u_word[ENTRY_DATA], u_to = ADDRESS_DESTINATION(u_word[ENTRY_ADDRESS]);
-    uint8_t vector = (uint8_t)u_data;
+    unsigned to;
+    uint8_t vector;
 
-    if ((u_word[ENTRY_ADDRESS] & ADDRESS_REST) != ADDRESS_BASE || u_word[ENTRY_UPPER] != 0 || u_to >= partition->plan->core_count ||
-        (u_data & ~(0xffu | DATA_LOWEST | DATA_ASSERT)) != 0 || vector < VECTOR_FIRST)
-        return false;
-    return iommu_interrupt_set(function->plan, index, plan.cores[partition->plan->cores[u_to]].apic_id, vector, message);
+    return msi_target(partition, u_word, &to, &vector) &&
+           iommu_interrupt_set(function->plan, index, plan.cores[partition->plan->cores[to]].apic_id, vector, message);
 }
 
 /* --- MSI: one vector, off while it changes ------------------------------------------------------------------------------------- */

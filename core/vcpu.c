@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "console.h"
 #include "lifecycle.h"
+#include "port.h"
 #include "virt.h"
 #include "watchdog.h"
 
@@ -129,6 +130,8 @@ void vcpu_serve(struct vcpu *vcpu)
         vcpu_sipi_received(vcpu);
     if (requests & REQUEST_NMI)
         vcpu->nmi_pending = true;
+    if (requests & REQUEST_PORT)
+        ports_serve(vcpu);
     if (requests & (REQUEST_PAUSE | REQUEST_SIPI))
         vcpu_pause(vcpu);
 }

@@ -150,6 +150,7 @@ bool record_take(struct record_end *end, void *to, size_t room_there, struct bh_
         return false;
     }
     ring_read(&end->in, end->consumed + HEADER, to, record->size < room_there ? record->size : room_there);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (get(end->in.epoch) != end->seen)
         return false;
     consume(end, end->consumed + HEADER + whole(record->size));

@@ -7,6 +7,7 @@
 #include "devices.h"
 #include "payload_file.h"
 #include "pci.h"
+#include "plan_ports.h"
 #include "roles.h"
 #include "uart16550.h"
 
@@ -266,7 +267,7 @@ static void aml_space(struct writer *w, uint32_t type, uint32_t flags, uint32_t 
 }
 
 /* Bus 0 and the windows in which the partition's BARs lie. No interrupt pins, so no routing: devices send messages. */
-static void aml_host_bridge(struct writer *w, const struct board *machine)
+static void aml_host_bridge(struct writer *w, const struct board *machine, bool ports)
 {
     size_t device, buffer;
 
@@ -282,7 +283,7 @@ static void aml_host_bridge(struct writer *w, const struct board *machine)
     aml_name(w, "_CRS");
     emit8(w, 0x11);
     buffer = aml_open(w);
-    aml_byte(w, 16 + 8 + 26 + (machine->pci.ports_size ? 16 : 0) + 2);
+    aml_byte(w, 16 + 8 + (machine->pci.window_size ? 26 : 0) + (machine->pci.ports_size ? 16 : 0) + (ports ? 26 + 16 : 0) + 2);
     aml_space(w, SPACE_BUS, 0, 16, 0, 1);
     emit8(w, 0x47); /* the ports of configuration space are its own */
     emit8(w, 1);
@@ -290,15 +291,21 @@ static void aml_host_bridge(struct writer *w, const struct board *machine)
     emit16(w, PORT_PCI_ADDRESS);
     emit8(w, 1);
     emit8(w, 8);
-    aml_space(w, SPACE_MEMORY, 1, 32, (uint32_t)machine->pci.window, (uint32_t)machine->pci.window_size); /* 1: read and write */
+    if (machine->pci.window_size)
+        aml_space(w, SPACE_MEMORY, 1, 32, (uint32_t)machine->pci.window,
+                  (uint32_t)machine->pci.window_size); /* 1: read and write */
     if (machine->pci.ports_size)
         aml_space(w, SPACE_PORTS, 3, 16, machine->pci.ports, machine->pci.ports_size); /* 3: all of it, no aliases */
+    if (ports) {                                                                       /* of virtio ports */
+        aml_space(w, SPACE_MEMORY, 1, 32, PLAN_PORT_MSIX, PORTS_MAX * PAGE_SIZE);
+        aml_space(w, SPACE_PORTS, 3, 16, ports_base(machine), PORTS_SIZE);
+    }
     emit16(w, 0x0079);
     aml_close(w, buffer);
     aml_close(w, device);
 }
 
-static uint32_t dsdt_build(struct writer *w, const struct board *machine, bool pci)
+static uint32_t dsdt_build(struct writer *w, const struct board *machine, bool pci, bool ports)
 {
     size_t start = table_begin(w, "DSDT", 2), package, scope;
 
@@ -317,7 +324,7 @@ static uint32_t dsdt_build(struct writer *w, const struct board *machine, bool p
     aml_device(w, "COM1", 0x0501, UART_PORT, 8, (int)UART_PIN);
     aml_device(w, "RTC0", 0x0b00, PORT_RTC_INDEX, 2, -1);
     if (pci)
-        aml_host_bridge(w, machine);
+        aml_host_bridge(w, machine, ports);
     aml_close(w, scope);
     return table_end(w, start);
 }
@@ -343,10 +350,11 @@ static void rsdp_fill(struct writer *w, uint32_t xsdt)
     checksum(w, 0, RSDP_SIZE, 32);
 }
 
-size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct partition_spec *spec, const struct board *machine)
+size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct product *product, const struct partition_spec *spec,
+                  const struct board *machine)
 {
     struct writer w = {buffer, size, RSDP_SIZE, base};
-    bool pci = partition_has_devices(spec, machine);
+    bool ports = ports_of(product, spec) != 0, pci = ports || partition_has_devices(spec, machine);
     size_t xsdt, xsdt_size = SDT_HEADER + (pci ? 24 : 16);
     uint32_t tables[3], dsdt;
 
@@ -355,7 +363,7 @@ size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct part
     memset(buffer, 0, size);
     xsdt = table_begin(&w, "XSDT", 1);
     emit_zero_until(&w, xsdt + xsdt_size);
-    dsdt = dsdt_build(&w, machine, pci);
+    dsdt = dsdt_build(&w, machine, pci, ports);
     tables[0] = fadt_build(&w, dsdt);
     tables[1] = madt_build(&w, spec->cores);
     tables[2] = pci ? mcfg_build(&w) : 0;

@@ -31,8 +31,8 @@ int payload_unikernel(const char *elf, const struct partition_spec *spec, const 
                       size_t why_size);
 /* A bzImage by the 32-bit boot protocol, or a vmlinux by its PVH entry, as the file is: memory map, command line (+ room for
  * tsc_early_khz), hardware-reduced ACPI tables at 0xe0000, initrd. */
-int payload_linux(const char *kernel, const char *initrd, const struct partition_spec *spec, const struct board *board,
-                  struct payload *out, char *why, size_t why_size);
+int payload_linux(const char *kernel, const char *initrd, const struct product *product, const struct partition_spec *spec,
+                  const struct board *board, struct payload *out, char *why, size_t why_size);
 
 /* Add a unikernel's archive of files at the top of its RAM. */
 int payload_files(const char *archive, const struct partition_spec *spec, const struct board *board, struct payload *payload,
@@ -41,6 +41,7 @@ int payload_files(const char *archive, const struct partition_spec *spec, const 
 void payload_free(struct payload *payload);
 
 /* ACPI tables of a Linux partition into a buffer that will stand at guest-physical `base`; returns bytes used. */
-size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct partition_spec *spec, const struct board *board);
+size_t acpi_build(uint8_t *buffer, size_t size, uint32_t base, const struct product *product, const struct partition_spec *spec,
+                  const struct board *board);
 
 #endif

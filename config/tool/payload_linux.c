@@ -2,6 +2,7 @@
 /* Linux payloads, whatever the kernel's format: command line, memory map, ACPI tables, initrd. All that a firmware and a boot
  * loader would have found out is written down here, on the host; payload_linux.h has the layout. Host code. */
 #include "payload_linux.h"
+#include "plan_ports.h"
 
 #include "devices.h"
 #include "roles.h"
@@ -99,7 +100,8 @@ static void map_add(struct linux_start *start, uint64_t base, uint64_t end, uint
         start->map[start->map_count++] = (struct linux_range){base, end, type};
 }
 
-static void map_build(struct linux_start *start, const struct partition_spec *spec, const struct board *machine, uint64_t acpi_size)
+static void map_build(struct linux_start *start, const struct partition_spec *spec, const struct board *machine, uint64_t acpi_size,
+                      bool ports)
 {
     uint64_t low = ram_low_end(spec, machine), acpi_end = ACPI_GPA + ((acpi_size + PAGE_MASK) & ~(uint64_t)PAGE_MASK);
 
@@ -108,13 +110,13 @@ static void map_build(struct linux_start *start, const struct partition_spec *sp
     map_add(start, ACPI_GPA, acpi_end, E820_ACPI);
     map_add(start, acpi_end, KERNEL_GPA, E820_RESERVED);
     map_add(start, KERNEL_GPA, low, E820_RAM);
-    if (partition_has_devices(spec, machine)) /* else Linux does not trust the MCFG */
+    if (partition_has_devices(spec, machine) || ports) /* else Linux does not trust the MCFG */
         map_add(start, PLAN_ECAM, PLAN_ECAM + PLAN_ECAM_SIZE, E820_RESERVED);
     map_add(start, GIB(4), GIB(4) + (spec->memory - low), E820_RAM);
 }
 
-static int linux_payload(const struct linux_image *image, const struct input *initrd, const struct partition_spec *spec,
-                         const struct board *machine, struct payload *out, struct why *why)
+static int linux_payload(const struct linux_image *image, const struct input *initrd, const struct product *product,
+                         const struct partition_spec *spec, const struct board *machine, struct payload *out, struct why *why)
 {
     static uint8_t acpi[ACPI_ROOM];
     uint8_t low[COMMAND_GPA - START_GPA + COMMAND_MAX] = {0};
@@ -125,10 +127,10 @@ static int linux_payload(const struct linux_image *image, const struct input *in
         command_line(image->kernel, spec->args != NULL ? spec->args : "", machine, (char *)low + COMMAND_GPA - START_GPA, out,
                      why) != 0)
         return -1;
-    acpi_size = acpi_build(acpi, sizeof(acpi), ACPI_GPA, spec, machine);
+    acpi_size = acpi_build(acpi, sizeof(acpi), ACPI_GPA, product, spec, machine);
     if (acpi_size == 0)
         return refuse(why, "the ACPI tables do not fit");
-    map_build(&start, spec, machine, acpi_size);
+    map_build(&start, spec, machine, acpi_size, ports_of(product, spec) != 0);
     if (image->elf)
         pvh_params(&start, low);
     else
@@ -140,8 +142,8 @@ static int linux_payload(const struct linux_image *image, const struct input *in
     return initrd->size != 0 ? payload_add(out, initrd->bytes, initrd->size, start.initrd, why) : 0;
 }
 
-int payload_linux(const char *kernel, const char *initrd, const struct partition_spec *spec, const struct board *machine,
-                  struct payload *out, char *why, size_t why_size)
+int payload_linux(const char *kernel, const char *initrd, const struct product *product, const struct partition_spec *spec,
+                  const struct board *machine, struct payload *out, char *why, size_t why_size)
 {
     struct why reason = {why, why_size};
     struct input kernel_file = {0}, initrd_file = {0};
@@ -155,7 +157,7 @@ int payload_linux(const char *kernel, const char *initrd, const struct partition
     if (status == 0)
         status = image_open(&image, &kernel_file, ram_low_end(spec, machine), &reason);
     if (status == 0)
-        status = linux_payload(&image, &initrd_file, spec, machine, out, &reason);
+        status = linux_payload(&image, &initrd_file, product, spec, machine, out, &reason);
     if (status != 0)
         payload_free(out);
     input_free(&initrd_file);

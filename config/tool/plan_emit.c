@@ -277,6 +277,29 @@ static void emit_channels(FILE *out, const struct channel_plan *channels)
     fprintf(out, "};\n\n");
 }
 
+static void emit_port(FILE *out, const struct plan_port *p)
+{
+    fprintf(out, "    {.name = ");
+    emit_string(out, p->name);
+    fprintf(out, ", .partition = %u, .slot = %u, .out = %u, .in = %u, .kind = %s,\n", p->partition, p->slot, p->out, p->in,
+            channel_kind_text(p->kind));
+    fprintf(out, "     .ports = 0x%x, .msix = {0x%" PRIx64 "}, .features = 0x%" PRIx64 ",\n     .config = {", p->ports, p->msix.v,
+            p->features);
+    for (uint32_t i = 0; i < p->config_size; i++)
+        fprintf(out, "%s0x%02x", i ? ", " : "", p->config[i]);
+    fprintf(out, "}, .config_size = %u},\n", p->config_size);
+}
+
+static void emit_ports(FILE *out, const struct ports_plan *ports)
+{
+    if (!ports->count)
+        return;
+    fprintf(out, "static const struct plan_port ports[] = {\n");
+    for (uint32_t i = 0; i < ports->count; i++)
+        emit_port(out, &ports->ports[i]);
+    fprintf(out, "};\n\n");
+}
+
 static void emit_list(FILE *out, const char *list, const char *count, uint32_t n)
 {
     if (n)
@@ -301,6 +324,7 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     emit_list(out, "bridges", "bridge_count", layout->devices.bridge_count);
     emit_list(out, "sriov", "sriov_count", layout->devices.sriov_count);
     emit_list(out, "channels", "channel_count", layout->channels.count);
+    emit_list(out, "ports", "port_count", layout->ports.count);
     fprintf(out, "    .ecam = {0x%" PRIx64 "},\n    .interrupts = %u,\n    .pool_pages = %u,\n};\n", layout->devices.ecam,
             layout->devices.interrupts, layout->pool_pages);
 }
@@ -328,6 +352,7 @@ void plan_emit(FILE *out, const struct product *product, const struct board *boa
     emit_bridges(out, &layout->devices);
     emit_sriov(out, board, &layout->devices);
     emit_channels(out, &layout->channels);
+    emit_ports(out, &layout->ports);
     emit_top(out, product, board, layout, release);
 }
 

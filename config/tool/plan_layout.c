@@ -66,7 +66,10 @@ bool layout_hypervisor(const struct product *product, const struct board *board,
     devices_plan(product, board, &layout->devices);
     layout->unsafe_dma = board->unsafe_dma && board->iommu.kind == IOMMU_NONE;
     channels_plan(product, &layout->channels);
-    layout->pool_pages = pool_pages(product, board, &layout->devices, &layout->channels);
+    ports_plan(product, board, &layout->devices, &layout->channels, &layout->ports);
+    if (layout->ports.count != 0)
+        layout->devices.ecam = PLAN_ECAM;
+    layout->pool_pages = pool_pages(product, board, &layout->devices, &layout->channels) + layout->ports.count * POOL_PORT;
     layout->hypervisor = board->load ? board->load : HYPERVISOR_BASE;
     /* bulkhead.elf fills its room to the next 2 MiB boundary, so that the loader finds no gap below the zone to put a module in. */
     layout->room =

@@ -8,6 +8,7 @@
 #include "plan.h"
 #include "plan_channels.h"
 #include "plan_devices.h"
+#include "plan_ports.h"
 #include "product.h"
 
 #define HYPERVISOR_BASE MIB(1)    /* load address of bulkhead.elf */
@@ -33,6 +34,7 @@ struct layout {
     uint32_t partition_count;
     struct device_plan devices;
     struct channel_plan channels;
+    struct ports_plan ports;
     bool unsafe_dma; /* of the board */
 };
 

@@ -30,6 +30,9 @@
 #define POOL_AMDVI_UNIT 2u      /* command buffer, event log */
 #define POOL_AMDVI_FUNCTION 2u  /* interrupt table of a function, and of all that are not in the plan */
 
+/* core/port.c */
+#define POOL_PORT 1u
+
 /* arch/x86/iommu/vtd.c */
 #define POOL_VTD_COMMON 1u    /* root table */
 #define POOL_VTD_BUS 1u       /* context table of a bus that has a function of the plan */

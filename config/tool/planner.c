@@ -167,7 +167,7 @@ static uint64_t make_payloads(struct check *check, const struct options *options
         char why[FINDING_TEXT] = "";
         int status = spec->kind == IMAGE_UNIKERNEL
                          ? payload_unikernel(files->elf, spec, &board, payload, why, sizeof(why))
-                         : payload_linux(files->kernel, files->initrd, spec, &board, payload, why, sizeof(why));
+                         : payload_linux(files->kernel, files->initrd, &product, spec, &board, payload, why, sizeof(why));
         if (!status && spec->kind == IMAGE_UNIKERNEL && files->files)
             status = payload_files(files->files, spec, &board, payload, why, sizeof(why));
         if (status) {

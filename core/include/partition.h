@@ -81,6 +81,7 @@ enum {
     REQUEST_NMI = 1u << 4,
     REQUEST_TICK = 1u << 5,   /* housekeeping is due on this core */
     REQUEST_LINGER = 1u << 7, /* with REQUEST_TICK: another core asks for it, and may have more to say soon */
+    REQUEST_PORT = 1u << 8,   /* there may be something to copy for a virtio port */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
     REQUEST_PAUSE = 1u << 16, /* look whether the partition is paused */
 };

@@ -82,6 +82,8 @@ bool config_write(struct partition *partition, struct pci_function *function, un
 uint32_t config_command(const struct pci_function *function);
 
 /* --- pci_msi.c. Gate held, but for accesses to pages. --- */
+/* What a message of the partition's says, the words of an entry. False: it is none that it may have. */
+bool msi_target(const struct partition *partition, const uint32_t u_word[4], unsigned *vcpu, uint8_t *vector);
 /* After a write to the MSI capability. False: what it asks for is nothing that its owner may have. */
 bool msi_changed(struct partition *partition, struct pci_function *function);
 /* An access to a page that pci_held() names. Takes the gate. False: denied. */

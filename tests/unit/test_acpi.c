@@ -22,6 +22,7 @@ const struct board board = {.name = "test",
                             .function_count = 1};
 static const char *role; /* of the one device that Linux has, or 0 */
 
+static struct product no_product;
 static uint8_t *tables;
 static size_t tables_size;
 
@@ -55,7 +56,7 @@ static void build(uint32_t cores)
         .name = "linux", .kind = IMAGE_LINUX, .cores = cores, .memory = MIB(512), .devices = {{.role = role}}};
 
     memset(tables, 0xee, ROOM);
-    tables_size = acpi_build(tables, ROOM, BASE, &spec, &board);
+    tables_size = acpi_build(tables, ROOM, BASE, &no_product, &spec, &board);
     assert_in_range(tables_size, 36 * 4, ROOM);
 }
 
@@ -375,13 +376,13 @@ static void small_buffer_is_refused(void **state)
         uint8_t *exact = malloc(size ? size : 1);
 
         assert_non_null(exact);
-        assert_int_equal(acpi_build(exact, size, BASE, &spec, &board), size < need ? 0 : need);
+        assert_int_equal(acpi_build(exact, size, BASE, &no_product, &spec, &board), size < need ? 0 : need);
         free(exact);
     }
     spec.cores = 0;
-    assert_int_equal(acpi_build(tables, ROOM, BASE, &spec, &board), 0);
+    assert_int_equal(acpi_build(tables, ROOM, BASE, &no_product, &spec, &board), 0);
     spec.cores = MAX_CORES + 1;
-    assert_int_equal(acpi_build(tables, ROOM, BASE, &spec, &board), 0);
+    assert_int_equal(acpi_build(tables, ROOM, BASE, &no_product, &spec, &board), 0);
 }
 
 int main(void)

@@ -22,6 +22,7 @@ static char file_a[] = "/tmp/test_payload_a.XXXXXX", file_b[] = "/tmp/test_paylo
 static char why[256];
 static struct payload payload;
 static struct board machine = {.name = "test", .pci_hole = 0xc0000000};
+static const struct product no_product;
 static struct partition_spec spec;
 
 static void file_write(const char *path, const void *bytes, size_t size)
@@ -351,7 +352,7 @@ static int linux_try(void)
 {
     file_write(file_a, image, image_size);
     file_write(file_b, disk, sizeof(disk));
-    return payload_linux(file_a, file_b, &spec, &machine, &payload, why, sizeof(why));
+    return payload_linux(file_a, file_b, &no_product, &spec, &machine, &payload, why, sizeof(why));
 }
 
 /* What stands at a guest-physical address after loading. */
@@ -526,9 +527,9 @@ static void linux_header_is_checked(void **state)
     linux_good(), image_size = SETUP + SYSSIZE * 16 - 15;
     assert_int_equal(linux_try(), 0);
     payload_free(&payload);
-    refused_with(payload_linux("/nonexistent/k", file_b, &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/k");
-    refused_with(payload_linux(file_a, "/nonexistent/i", &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/i");
-    assert_int_equal(payload_linux(file_a, NULL, &spec, &machine, &payload, why, sizeof(why)), 0);
+    refused_with(payload_linux("/nonexistent/k", file_b, &no_product, &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/k");
+    refused_with(payload_linux(file_a, "/nonexistent/i", &no_product, &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/i");
+    assert_int_equal(payload_linux(file_a, NULL, &no_product, &spec, &machine, &payload, why, sizeof(why)), 0);
     assert_int_equal(get64(loaded(payload.entry.esi, 4096) + 0x218), 0);
     payload_free(&payload);
 }

@@ -40,6 +40,7 @@ static size_t image_size;
 static unsigned note_size, entry_note_end;
 static struct payload payload;
 static struct board machine = {.name = "test", .pci_hole = 0xc0000000, .invariant_tsc = true};
+static const struct product no_product;
 static struct partition_spec spec;
 
 static void file_write(const char *path, const void *bytes, size_t size)
@@ -135,7 +136,7 @@ static int try(void)
 {
     file_write(kernel_path, image, image_size);
     file_write(initrd_path, disk, sizeof(disk));
-    return payload_linux(kernel_path, initrd_path, &spec, &machine, &payload, why, sizeof(why));
+    return payload_linux(kernel_path, initrd_path, &no_product, &spec, &machine, &payload, why, sizeof(why));
 }
 
 static void refused_with(int status, const char *word)
@@ -251,7 +252,7 @@ static void many_holes_become_fewer(void **state)
         memcpy(large, image, CODE);
         file_write(kernel_path, large, sizeof(large));
         file_write(initrd_path, disk, sizeof(disk));
-        assert_int_equal(payload_linux(kernel_path, initrd_path, &spec, &machine, &payload, why, sizeof(why)), 0);
+        assert_int_equal(payload_linux(kernel_path, initrd_path, &no_product, &spec, &machine, &payload, why, sizeof(why)), 0);
         sound();
         assert_int_equal(payload.segment_count, 4 + (count == pieces ? pieces : 1));
         ram_is(CODE_GPA, large + CODE, count * 0x12000);
@@ -297,7 +298,7 @@ static void start_information(void **state)
     assert_memory_equal(loaded(get64(info + 32), 8), "RSD PTR ", 8);
     assert_memory_equal(loaded(0xffff0, 2), "\xfa\xba", 2);
     payload_free(&payload);
-    assert_int_equal(payload_linux(kernel_path, NULL, &spec, &machine, &payload, why, sizeof(why)), 0);
+    assert_int_equal(payload_linux(kernel_path, NULL, &no_product, &spec, &machine, &payload, why, sizeof(why)), 0);
     assert_int_equal(get32(loaded(START_GPA, 4096) + 12), 0);
     assert_int_equal(get64(loaded(START_GPA, 4096) + 16), 0);
     payload_free(&payload);

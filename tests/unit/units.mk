@@ -8,9 +8,9 @@ unit_slice := $(addprefix pvdrivers/,slice_server.c slice_client.c record.c) tes
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
 unit_storage := partitions/storage/settings.c pvdrivers/disk_pattern.c
-unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c roles.c)
+unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c roles.c plan_ports.c)
 unit_payload_pvh := $(unit_payload)
-unit_acpi := config/tool/acpi.c config/tool/roles.c
+unit_acpi := $(addprefix config/tool/,acpi.c roles.c plan_ports.c)
 unit_memory :=
 unit_pool := core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_sha256 := core/sha256.c
@@ -30,7 +30,7 @@ unit_crash := core/crash.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \
-	config/check/rules_labels.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
+	config/check/rules_labels.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_ports.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_labels := $(RULES_UNDER_TEST)
@@ -51,7 +51,7 @@ unit_walk := $(GUEST_POLICY)
 unit_decode := arch/x86/virt/decode.c
 unit_exit := core/exit.c
 unit_rights := $(addprefix core/,rights.c status.c trace.c log.c pool.c) $(addprefix tests/unit/,fake_arch.c fake_plan.c fake_partition.c)
-unit_lifecycle := core/lifecycle.c core/restart_group.c core/partition.c core/vcpu.c core/hypercall.c core/channel.c core/loader.c core/launch.c core/sha256.c core/pool.c core/log.c core/rights.c core/status.c core/trace.c core/pause.c tests/unit/fake_arch.c tests/unit/fake_plan.c
+unit_lifecycle := core/lifecycle.c core/restart_group.c core/partition.c core/vcpu.c core/hypercall.c core/channel.c tests/unit/fake_port.c core/loader.c core/launch.c core/sha256.c core/pool.c core/log.c core/rights.c core/status.c core/trace.c core/pause.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_svm := arch/x86/virt/svm.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_lapic := arch/x86/irq/lapic.c tests/unit/fake_plan.c
 AMDVI := $(addprefix arch/x86/iommu/,amdvi.c amdvi_unit.c amdvi_queue.c amdvi_table.c amdvi_ivrs.c amdvi_event.c amdvi_audit.c io_table.c)
@@ -73,7 +73,7 @@ unit_vtd := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_fault.
 unit_dmar := arch/x86/iommu/vtd_dmar.c tests/fuzz/fuzz_dmar.c tests/unit/fake_plan.c
 unit_pci_bus := $(PCI_BUS_UNDER_TEST) $(addprefix arch/x86/pci/,enumerate.c program.c reset.c)
 PCI_UNDER_TEST := $(addprefix core/,pci.c pci_config.c pci_msi.c pci_bars.c pci_life.c log.c) tests/fuzz/fuzz_functions.c \
-	$(addprefix tests/unit/,fake_functions.c fake_iommu.c fake_arch.c fake_plan.c fake_partition.c)
+	$(addprefix tests/unit/,fake_functions.c fake_port.c fake_iommu.c fake_arch.c fake_plan.c fake_partition.c)
 unit_pci := $(PCI_UNDER_TEST)
 unit_pci_msi := $(PCI_UNDER_TEST)
 unit_pci_life := $(PCI_UNDER_TEST)

@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "nested.h"
 #include "pci.h"
+#include "port.h"
 #include "pci_bus.h"
 #include "policy.h"
 #include "trap.h"
@@ -156,6 +157,7 @@ static void partitions_build(void)
 {
     partitions_create();
     channels_create();
+    ports_create();
     for (unsigned i = 0; i < plan.partition_count; i++) {
         payload_find(&partitions[i]);
         nested_make(&partitions[i]);
