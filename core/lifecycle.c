@@ -321,7 +321,7 @@ void partition_bring_up(struct vcpu *vcpu)
         return;
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {
         atomic_fetch_and(&partition->vcpus[i].requests,
-                         ~(uint32_t)(REQUEST_INIT | REQUEST_SIPI | REQUEST_NMI | REQUEST_PORT)); /* of the life before */
+                         ~(uint32_t)(REQUEST_INIT | REQUEST_SIPI | REQUEST_NMI)); /* of the life before */
         guest_apic_reset(&partition->vcpus[i]);
         atomic_store(&partition->vcpus[i].mode, VCPU_WAIT_SIPI);
     }
