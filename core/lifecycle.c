@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "console.h"
 #include "devices.h"
+#include "health.h"
 #include "memory.h"
 #include "pci.h"
 #include "port.h"
@@ -18,11 +19,16 @@
 
 /* --- the log of stops --------------------------------------------------------------------------------------------------------- */
 
-static const char *action_name(enum action action)
+const char *action_name(enum action action)
 {
     static const char *const names[] = {
-        [ACTION_DEFAULT] = "none",          [ACTION_LOG] = "log", [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart",
+        [ACTION_DEFAULT] = "none",
+        [ACTION_LOG] = "log",
+        [ACTION_STOP] = "stop",
+        [ACTION_RESTART] = "restart",
         [ACTION_RESET] = "reset the board",
+        [ACTION_INJECT] = "inject an NMI",
+        [ACTION_RESTART_GROUP] = "restart the group",
     };
 
     return (unsigned)action < ARRAY_SIZE(names) ? names[action] : "?";
@@ -64,7 +70,7 @@ static void stop_record_log(const struct stop_record *record)
 static bool cause_is_orderly(enum cause cause)
 {
     return cause == CAUSE_EXIT || cause == CAUSE_REBOOT || cause == CAUSE_POWEROFF || cause == CAUSE_OPERATOR ||
-           cause == CAUSE_IMAGE || cause == CAUSE_DEVICE || cause == CAUSE_GROUP;
+           cause == CAUSE_IMAGE || cause == CAUSE_DEVICE || cause == CAUSE_GROUP || cause == CAUSE_PEER || cause == CAUSE_ALONG;
 }
 
 static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address, const struct exit *exit)
@@ -100,28 +106,6 @@ static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address
 
 /* --- stop --------------------------------------------------------------------------------------------------------------------------- */
 
-static enum action table_action(const struct partition *partition, enum cause cause)
-{
-    switch (cause) {
-    case CAUSE_EXIT:
-        return partition->plan->on_exit;
-    case CAUSE_REBOOT:
-        return partition->plan->on_reboot;
-    case CAUSE_POWEROFF:
-        return partition->plan->on_poweroff;
-    case CAUSE_WATCHDOG:
-        return partition->plan->watchdog.action;
-    case CAUSE_DENIED:
-        return partition->plan->denied.action;
-    case CAUSE_IMAGE:
-    case CAUSE_APIC:
-    case CAUSE_OPERATOR:
-        return ACTION_STOP;
-    default:
-        return partition->plan->on_crash;
-    }
-}
-
 /* The first cause wins: later ones find the state changed. From here on nothing is sent to the partition's cores, by us or its devices. */
 static bool stop_begin(struct partition *partition, enum cause cause, enum action action)
 {
@@ -132,7 +116,7 @@ static bool stop_begin(struct partition *partition, enum cause cause, enum actio
         if (tries == 3 || (state != PARTITION_RUNNING && state != PARTITION_PAUSED))
             return false;
     atomic_store(&partition->stop_cause, (uint8_t)cause);
-    atomic_store(&partition->stop_action, (uint8_t)(action == ACTION_DEFAULT ? table_action(partition, cause) : action));
+    atomic_store(&partition->stop_action, (uint8_t)action);
     atomic_store(&partition->stop_recorded, 0);
     atomic_store(&partition->parked, 0);
     lock_take(&partition->gate);
@@ -150,7 +134,9 @@ static void stop_spread(struct partition *partition)
 
 void partition_stop(struct vcpu *vcpu, enum cause cause, uint64_t value, uint64_t address, const struct exit *exit)
 {
-    if (!stop_begin(vcpu->partition, cause, ACTION_DEFAULT))
+    enum action action = health_event(vcpu->partition, cause);
+
+    if (action == ACTION_LOG || !stop_begin(vcpu->partition, cause, action))
         return;
     stop_record_make(vcpu, value, address, exit);
     stop_spread(vcpu->partition);
@@ -158,7 +144,9 @@ void partition_stop(struct vcpu *vcpu, enum cause cause, uint64_t value, uint64_
 
 void partition_order(struct partition *partition, enum cause cause, enum action action)
 {
-    if (stop_begin(partition, cause, action))
+    if (action == ACTION_DEFAULT)
+        action = health_event(partition, cause);
+    if (action != ACTION_LOG && stop_begin(partition, cause, action))
         stop_spread(partition);
 }
 
@@ -180,36 +168,81 @@ void partition_park(struct vcpu *vcpu)
 
 /* --- restart --------------------------------------------------------------------------------------------------------------------------- */
 
-/* A restart is counted against restart.limit unless the operator asked for it. */
-static bool restart_allowed(struct partition *partition, uint64_t now)
+/* Neither counted against restart.limit nor made to wait: what the operator asked for, and what another's limit is for. */
+static bool restart_is_free(const struct partition *partition)
 {
-    const struct restart_spec *spec = &partition->plan->restart;
-    uint64_t window = (uint64_t)spec->window_ms * arch_tsc_khz();
-    unsigned recent = 0;
+    uint8_t cause = atomic_load(&partition->stop_cause);
 
-    if (atomic_load(&partition->stop_cause) == CAUSE_OPERATOR)
-        return true;
-    for (unsigned i = 0; i < RESTART_TIMES && i < partition->restart.count; i++)
-        recent += now - partition->restart.times[i] < window;
-    if (recent >= spec->limit)
-        return false;
-    partition->restart.times[partition->restart.count++ % RESTART_TIMES] = now;
-    return true;
+    return cause == CAUSE_OPERATOR || cause == CAUSE_ALONG;
 }
 
-static void restart_begin(struct vcpu *vcpu)
+static uint64_t window_ticks(const struct partition *partition)
+{
+    return (uint64_t)partition->plan->restart.window_ms * arch_tsc_khz();
+}
+
+static unsigned restarts_recent(const struct partition *partition, uint64_t now)
+{
+    unsigned recent = 0;
+
+    for (unsigned i = 0; i < RESTART_TIMES && i < partition->restart.count; i++)
+        recent += now - partition->restart.times[i] < window_ticks(partition);
+    return recent;
+}
+
+/* What is left when the limit is reached; of a group, once in a window: more would be no limit. */
+static enum action restart_escalate(struct partition *partition, uint64_t now)
+{
+    enum action then = partition->plan->restart.then;
+
+    log_line("partition %s: %s: %u restarts within %u ms are the table's limit", partition->plan->name,
+             then == ACTION_STOP ? "stopped" : action_name(then), partition->plan->restart.limit,
+             partition->plan->restart.window_ms);
+    if (then == ACTION_RESTART_GROUP && partition->restart.escalated != 0 &&
+        now - partition->restart.escalated < window_ticks(partition)) {
+        log_line("partition %s: that has been done in this time, and has not helped", partition->plan->name);
+        return ACTION_STOP;
+    }
+    if (then == ACTION_RESTART_GROUP)
+        partition->restart.escalated = now;
+    return then;
+}
+
+/* Is it to start again, and how? */
+static enum action restart_decide(struct partition *partition, enum action action, uint64_t now)
+{
+    if (restart_is_free(partition))
+        return action;
+    if (restarts_recent(partition, now) >= partition->plan->restart.limit)
+        return restart_escalate(partition, now);
+    partition->restart.times[partition->restart.count++ % RESTART_TIMES] = now;
+    return action;
+}
+
+/* The wait doubles with each restart in the window: the first is over when this is called. */
+static uint64_t backoff_ms(const struct partition *partition, uint64_t now)
+{
+    const struct restart_spec *spec = &partition->plan->restart;
+    unsigned before = restarts_recent(partition, now);
+    uint64_t wait = (uint64_t)spec->backoff_ms << (before != 0 ? before - 1 : 0);
+
+    return wait < spec->backoff_max_ms ? wait : spec->backoff_max_ms;
+}
+
+/* Those that run: they have channels with this one, or what else it is that they cannot go on with. */
+static void group_restart(const struct partition *partition)
+{
+    for (unsigned i = 0; i < plan.partition_count; i++)
+        if (partition->plan->group >> i & 1)
+            partition_order(&partitions[i], CAUSE_ALONG, ACTION_RESTART);
+}
+
+static void restart_begin(struct vcpu *vcpu, uint64_t now)
 {
     struct partition *partition = vcpu->partition;
-    uint64_t now = arch_ticks();
 
-    if (!restart_allowed(partition, now)) {
-        log_line("partition %s: stopped: %u restarts within %u ms are the table's limit", partition->plan->name,
-                 partition->plan->restart.limit, partition->plan->restart.window_ms);
-        atomic_store(&partition->state, PARTITION_STOPPED);
-        return;
-    }
-    if (partition->plan->restart.backoff_ms != 0 && atomic_load(&partition->stop_cause) != CAUSE_OPERATOR) {
-        partition->restart.due = now + (uint64_t)partition->plan->restart.backoff_ms * arch_tsc_khz();
+    if (partition->plan->restart.backoff_ms != 0 && !restart_is_free(partition)) {
+        partition->restart.due = now + backoff_ms(partition, now) * arch_tsc_khz();
         atomic_store(&partition->state, PARTITION_BACKOFF);
         return;
     }
@@ -232,15 +265,30 @@ static bool devices_stop(struct partition *partition)
     return !partition->devices_due && pci_functions_stop(partition);
 }
 
+static bool is_restart(enum action action)
+{
+    return action == ACTION_RESTART || action == ACTION_RESTART_GROUP;
+}
+
 void partition_parked(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
+    uint64_t now = arch_ticks();
+    enum action action;
 
-    if (!devices_stop(partition) && atomic_load(&partition->stop_action) == ACTION_RESTART)
+    health_peers(partition);
+    if (!devices_stop(partition) && is_restart(atomic_load(&partition->stop_action)))
         atomic_store(&partition->stop_action, ACTION_STOP);
-    switch ((enum action)atomic_load(&partition->stop_action)) {
+    action = atomic_load(&partition->stop_action);
+    if (is_restart(action))
+        action = restart_decide(partition, action, now);
+    switch (action) {
+    case ACTION_RESTART_GROUP:
+        group_restart(partition);
+        restart_begin(vcpu, now);
+        break;
     case ACTION_RESTART:
-        restart_begin(vcpu);
+        restart_begin(vcpu, now);
         break;
     case ACTION_RESET:
         log_line("partition %s: its table resets the board", partition->plan->name);
@@ -331,6 +379,7 @@ void partition_bring_up(struct vcpu *vcpu)
     msr_policy_reset(vcpu);
     watchdog_start(partition, arch_ticks());
     partition->started = arch_ticks();
+    health_start(partition, arch_ticks());
     lock_take(&partition->gate);
     partition->gate_open = true;
     lock_drop(&partition->gate);
@@ -356,6 +405,7 @@ void partition_tick(uint64_t now)
 
     for (unsigned i = 0; i < plan.partition_count; i++) {
         watchdog_tick(&partitions[i], now);
+        health_tick(&partitions[i], now);
         backoff_end(&partitions[i], now);
     }
     pci_faults(now);
@@ -363,5 +413,7 @@ void partition_tick(uint64_t now)
     if (now - second >= 1000 * arch_tsc_khz()) {
         second = now;
         partition_second();
+        for (unsigned i = 0; i < plan.partition_count; i++)
+            health_second(&partitions[i], now);
     }
 }

@@ -75,7 +75,8 @@ void partition_denied(struct vcpu *vcpu, enum denied_kind kind, uint64_t what)
     before = atomic_fetch_add_explicit(&partition->denied.count, 1, memory_order_relaxed);
     if (plan.tick_off && before == 0)
         vcpu_housekeeping_wake(); /* the second that it counts in is to end */
-    if (before >= partition->plan->denied.per_second && partition->plan->denied.action != ACTION_LOG)
+    /* Once in a second: its table may say that it goes on. */
+    if (before == partition->plan->denied.per_second)
         partition_stop(vcpu, CAUSE_DENIED, kind, what, 0);
 }
 

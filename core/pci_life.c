@@ -188,8 +188,7 @@ static void cut_report(struct partition *partition, const struct pci_function *f
 {
     log_line("partition %s: function " FUNCTION_NAME " is cut off: more than %u IOMMU faults in a second%s", partition->plan->name,
              FUNCTION_ARGS(function->plan), FAULTS_PER_SECOND, done ? "" : "; the IOMMU did not confirm");
-    if (partition->plan->denied.action != ACTION_LOG)
-        partition_order(partition, CAUSE_DMA, partition->plan->denied.action);
+    partition_order(partition, CAUSE_DMA, ACTION_DEFAULT);
 }
 
 static void fault_count(const struct iommu_fault *fault)

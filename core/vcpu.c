@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "console.h"
+#include "health.h"
 #include "lifecycle.h"
 #include "port.h"
 #include "virt.h"
@@ -134,6 +135,8 @@ void vcpu_serve(struct vcpu *vcpu)
         ports_serve(vcpu);
     if (requests & (REQUEST_PAUSE | REQUEST_SIPI))
         vcpu_pause(vcpu);
+    if (requests & REQUEST_LOOK)
+        health_look(vcpu);
 }
 
 static void vcpu_nmi_deliver(struct vcpu *vcpu)

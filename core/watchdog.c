@@ -54,7 +54,7 @@ void watchdog_tick(struct partition *partition, uint64_t now)
         partition->watchdog.since = now;
     } else if (overdue(now, partition->watchdog.since, partition->watchdog.limit_ticks)) {
         partition->watchdog.since = now; /* once per period, should the stop take long */
-        partition_order(partition, CAUSE_WATCHDOG, spec->action);
+        partition_order(partition, CAUSE_WATCHDOG, ACTION_DEFAULT);
     }
 }
 

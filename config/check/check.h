@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "board.h"
+#include "plan.h"
 #include "product.h"
 
 /* Files of a partition's image. An absent path is 0. */
@@ -82,18 +83,22 @@ enum action action_resolve(enum action action, enum action fallback);
 /* A reboot without an action restarts where the table allows restarts, else stops. */
 enum action reboot_resolve(const struct partition_spec *spec);
 
-/* Every field of a partition that holds an action. `ends`: after this event the partition cannot simply go on. */
-struct named_action {
+/* An event of the health table: where its action stands in a product, and what it may be. */
+struct event_row {
     const char *field;
-    enum action action;
-    bool ends;
+    size_t offset; /* of it in struct partition_spec */
+    const char *word;
+    enum action fallback; /* what ACTION_DEFAULT means; of a reboot see reboot_resolve() */
+    unsigned legal;       /* bit per action */
 };
-#define PARTITION_ACTIONS(p)                                                                                                       \
-    {                                                                                                                              \
-        {"watchdog.action", (p)->watchdog.action, true}, {"denied.action", (p)->denied.action, false},                             \
-            {"on_crash", (p)->on_crash, true}, {"on_exit", (p)->on_exit, true}, {"on_reboot", (p)->on_reboot, true},               \
-            {"on_poweroff", (p)->on_poweroff, true},                                                                               \
-    }
+extern const struct event_row event_rows[EVENT_COUNT];
+/* What a partition's table says of an event: as it is written, and with defaults resolved. */
+enum action event_action(const struct partition_spec *spec, enum health_event event);
+enum action event_resolve(const struct partition_spec *spec, enum health_event event);
+bool action_restarts(enum action action);
+uint32_t backoff_max_ms(const struct partition_spec *spec);
+/* From its start to where exits are counted against its budget. */
+uint32_t exits_grace_ms(const struct partition_spec *spec);
 
 /* For rules: report one finding. Text in printf form: value, then reason and hint. */
 struct place {

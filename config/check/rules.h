@@ -50,9 +50,28 @@ RULE(rule_restart_backoff);
 RULE(rule_restart_window);
 RULE(rule_restart_unused);
 RULE(rule_denied_rate);
-RULE(rule_action_log);
 RULE(rule_all_waiting);
 RULE(rule_restart_rate);
+
+/* rules_health.c: what follows from events */
+RULE(rule_action_log);
+RULE(rule_action_inject);
+RULE(rule_restart_then);
+RULE(rule_restart_then_unused);
+RULE(rule_group_known);
+RULE(rule_group_once);
+RULE(rule_group_none);
+RULE(rule_group_unused);
+RULE(rule_group_never);
+RULE(rule_backoff_max);
+RULE(rule_hang_period);
+RULE(rule_hang_tick);
+RULE(rule_hang_none);
+RULE(rule_exits_none);
+RULE(rule_exits_tick);
+RULE(rule_exits_rate);
+RULE(rule_peer_none);
+RULE(rule_fault_none);
 
 /* rules_console.c */
 RULE(rule_tick);

@@ -318,10 +318,11 @@ void rule_restart_never(struct check *check)
 {
     EACH_PARTITION(p, check)
     {
-        const struct named_action actions[] = PARTITION_ACTIONS(p);
         const char *restarts = p->restart.limit ? "restart.limit" : p->restart.window_ms ? "restart.window_ms" : 0;
-        for (unsigned i = 0; i < ARRAY_SIZE(actions) && !restarts; i++)
-            restarts = actions[i].action == ACTION_RESTART ? actions[i].field : 0;
+        for (unsigned event = 0; event < EVENT_COUNT && !restarts; event++)
+            restarts = action_restarts(event_action(p, event)) ? event_rows[event].field : 0;
+        if (!restarts && p->restart.then == ACTION_RESTART_GROUP)
+            restarts = "restart.then";
         if (p->restart.never && restarts)
             found(check, (struct place){"product", p, "restart.never"},
                   "a partition that never starts again cannot be restarted either",

@@ -52,13 +52,10 @@ void rule_watchdog_none(struct check *check)
 void rule_restart_limit(struct check *check)
 {
     EACH_PARTITION(p, check)
-    {
-        const struct named_action actions[] = PARTITION_ACTIONS(p);
-        for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-            if (actions[i].action == ACTION_RESTART && p->restart.limit == 0)
-                found(check, (struct place){"product", p, "restart.limit"}, "with a limit of 0 the restart would never happen",
-                      "set .restart = {.limit = n}, or ACTION_STOP", "0, %s is ACTION_RESTART", actions[i].field);
-    }
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        if (action_restarts(event_action(p, event)) && p->restart.limit == 0)
+            found(check, (struct place){"product", p, "restart.limit"}, "with a limit of 0 the restart would never happen",
+                  "set .restart = {.limit = n}, or ACTION_STOP", "0, %s restarts", event_rows[event].field);
 }
 
 void rule_restart_many(struct check *check)
@@ -83,17 +80,26 @@ static bool window_refused(const struct partition_spec *p)
     return p->restart.window_ms && (p->restart.window_ms < 1000 || p->restart.window_ms > DAY_MS);
 }
 
+/* Of as many restarts as the limit allows. */
+static uint64_t all_waits(const struct partition_spec *p)
+{
+    uint64_t sum = 0, wait = p->restart.backoff_ms;
+    for (unsigned i = 0; i < p->restart.limit; i++) {
+        sum += wait < backoff_max_ms(p) ? wait : backoff_max_ms(p);
+        wait *= 2;
+    }
+    return sum;
+}
+
 void rule_restart_backoff(struct check *check)
 {
     EACH_PARTITION(p, check)
-    {
-        uint64_t waits = (uint64_t)p->restart.limit * p->restart.backoff_ms;
-        if (!window_refused(p) && p->restart.limit <= RESTART_MAX && waits >= restart_window_ms(p))
-            found(check, (struct place){"product", p, "restart.backoff_ms"},
-                  "the waits alone fill the window, so that the limit is never reached and a broken partition restarts for ever",
-                  "make the window longer than limit x backoff_ms", "%u x %u, the window is %u", p->restart.limit,
-                  p->restart.backoff_ms, restart_window_ms(p));
-    }
+    if (!window_refused(p) && p->restart.limit <= RESTART_MAX && all_waits(p) >= restart_window_ms(p))
+        found(check, (struct place){"product", p, "restart.backoff_ms"},
+              "the waits alone fill the window, so that the limit is never reached and a broken partition restarts for ever",
+              "make the window longer than limit x backoff_ms, or than all waits where they double",
+              "%u, waits of all %u restarts: %llu, the window is %u", p->restart.backoff_ms, p->restart.limit,
+              (unsigned long long)all_waits(p), restart_window_ms(p));
 }
 
 void rule_restart_window(struct check *check)
@@ -121,10 +127,9 @@ void rule_restart_unused(struct check *check)
 {
     EACH_PARTITION(p, check)
     {
-        const struct named_action actions[] = PARTITION_ACTIONS(p);
-        bool restarts = reboot_resolve(p) == ACTION_RESTART;
-        for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-            restarts = restarts || actions[i].action == ACTION_RESTART;
+        bool restarts = false;
+        for (unsigned event = 0; event < EVENT_COUNT; event++)
+            restarts = restarts || action_restarts(event_resolve(p, event));
         if (p->restart.limit && !restarts)
             found(check, (struct place){"product", p, "restart.limit"}, "no event of this partition leads to a restart",
                   "set ACTION_RESTART where you want it, or remove the limit", "%u", p->restart.limit);
@@ -138,19 +143,6 @@ void rule_denied_rate(struct check *check)
         found(check, (struct place){"product", p, "denied.per_second"},
               "no core makes so many exits in a second: the limit would never act", "use 1,000,000 or less; 0 means 1,000", "%u",
               p->denied.per_second);
-}
-
-void rule_action_log(struct check *check)
-{
-    EACH_PARTITION(p, check)
-    {
-        const struct named_action actions[] = PARTITION_ACTIONS(p);
-        for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-            if (actions[i].action == ACTION_LOG && actions[i].ends)
-                found(check, (struct place){"product", p, actions[i].field},
-                      "after this event the partition cannot go on, so that recording it is not enough",
-                      "use ACTION_STOP, ACTION_RESTART or ACTION_RESET; every stop is recorded anyway", "ACTION_LOG");
-    }
 }
 
 void rule_all_waiting(struct check *check)

@@ -99,12 +99,11 @@ void rule_apic_mode(struct check *check)
 void rule_action_range(struct check *check)
 {
     EACH_PARTITION(p, check)
-    {
-        const struct named_action actions[] = PARTITION_ACTIONS(p);
-        for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-            if ((unsigned)actions[i].action > ACTION_RESET)
-                found(check, (struct place){"product", p, actions[i].field}, "not a value of enum action",
-                      "use one of the ACTION_ names", "%u", (unsigned)actions[i].action);
+    for (unsigned event = 0; event <= EVENT_COUNT; event++) {
+        enum action action = event < EVENT_COUNT ? event_action(p, event) : p->restart.then;
+        if ((unsigned)action > ACTION_RESTART_GROUP)
+            found(check, (struct place){"product", p, event < EVENT_COUNT ? event_rows[event].field : "restart.then"},
+                  "not a value of enum action", "use one of the ACTION_ names", "%u", (unsigned)action);
     }
 }
 

@@ -125,6 +125,22 @@ struct plan_port {
     uint32_t config_size;
 };
 
+/* What can befall a partition. Each has an action in its table. */
+enum health_event {
+    EVENT_CRASH,
+    EVENT_HANG,
+    EVENT_WATCHDOG,
+    EVENT_EXIT,
+    EVENT_REBOOT,
+    EVENT_POWEROFF,
+    EVENT_DENIED,
+    EVENT_IOMMU_FAULT,
+    EVENT_MACHINE_CHECK,
+    EVENT_EXIT_BUDGET,
+    EVENT_PEER_LOST,
+    EVENT_COUNT
+};
+
 struct plan_partition {
     const char *name;
     enum image_kind kind;
@@ -145,9 +161,13 @@ struct plan_partition {
     uint16_t observes;                       /* bit per partition whose state it may see */
     uint16_t controls, dumps;                /* bit per partition: a part of these */
     bool reads_log, audits, trace;
-    uint16_t restart_group; /* bit per partition that restarts when this one does: owners of VFs of its PFs; without
+    uint16_t restart_group;           /* bit per partition that restarts when this one does: owners of VFs of its PFs; without
                                               * itself */
-    enum action on_crash, on_exit, on_reboot, on_poweroff; /* never ACTION_DEFAULT */
+    uint16_t group;                   /* bit per partition that ACTION_RESTART_GROUP restarts along; without itself */
+    enum action actions[EVENT_COUNT]; /* never ACTION_DEFAULT; those in the structures above are not looked at */
+    uint32_t hang_ms;
+    struct exits_spec exits;
+    uint32_t exits_grace_ms; /* from its start, before exits are counted */
     bool stopped_at_boot;
 };
 

@@ -33,7 +33,7 @@ enum action {
     ACTION_STOP,    /* the partition stays stopped */
     ACTION_RESTART, /* scrub and start again, within restart.limit */
     ACTION_RESET,   /* reset the board */
-    ACTION_INJECT,  /* give it an NMI and go on; legal where ACTION_LOG is, and for a watchdog and a hang, once */
+    ACTION_INJECT, /* an NMI to its first core, and go on; legal where ACTION_LOG is, and for a watchdog and a hang, once in a life */
     ACTION_RESTART_GROUP, /* restart, and with it the partitions that `group` names */
 };
 
@@ -56,20 +56,21 @@ struct watchdog_spec {
 };
 
 struct restart_spec {
-    uint32_t limit;          /* restarts allowed within window_ms; 0 with any ACTION_RESTART is refused */
+    uint32_t limit;          /* restarts allowed within window_ms; 0 where an event restarts is refused */
     uint32_t window_ms;      /* 0: 60,000 */
     uint32_t backoff_ms;     /* wait before each restart; 0: none */
     bool never;              /* nobody starts it again, the operator neither: one of its devices has no reset */
     uint32_t backoff_max_ms; /* the wait doubles with each restart in the window up to this; 0: it stays backoff_ms */
-    enum action then;        /* when the limit is reached: ACTION_STOP, the default, ACTION_RESTART_GROUP or ACTION_RESET */
+    enum action then;        /* at the limit, and where an NMI has not helped: stop, the default, restart the group, reset */
 };
 
-/* Exits to the hypervisor that a partition makes in its steady state, once its boot grace is over. */
+/* Exits to the hypervisor that a partition makes in its steady state: once its watchdog's boot grace is over, or, without a watchdog, 30
+ * seconds after its start. Those of our own making, ticks and kicks, are not counted. */
 struct exits_spec {
     bool declared;             /* false: not watched */
     uint32_t per_second;       /* of all its cores; 0: none, as on hardware with x2APIC */
     uint32_t xapic_per_second; /* and so many more for its local APIC where that is memory-mapped, on cores without x2APIC */
-    enum action action;        /* when there are more in ten seconds running */
+    enum action action;        /* when there are more in each of ten seconds running */
 };
 
 /* Memory that one partition writes and others read. */
@@ -169,8 +170,8 @@ struct partition_spec {
     enum action on_reboot;                        /* it asked for a reboot */
     enum action on_poweroff;                      /* it asked for power off */
     uint32_t hang_ms;             /* all its cores stay where they are, interrupts off, for so long: a hang. 0: not looked for */
-    enum action on_hang;          /* that */
-    enum action on_iommu_fault;   /* one of its devices reached for memory that is not its partition's */
+    enum action on_hang;          /* after a hang */
+    enum action on_iommu_fault;   /* one of its devices has been cut off: more than ten forbidden accesses in a second */
     enum action on_machine_check; /* the processor found its state or memory corrupt */
     enum action on_peer_lost;     /* a partition at the other end of one of its channels has stopped */
     struct exits_spec exits;      /* its budget of exits */

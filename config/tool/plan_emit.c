@@ -104,22 +104,33 @@ static void emit_payload(FILE *out, unsigned i, const char *name, const struct p
     fprintf(out, "            },\n");
 }
 
+/* All of them, each with its action: none is left for the hypervisor to find. */
+static void emit_health(FILE *out, const struct product *product, const struct partition_spec *spec)
+{
+    unsigned group = 0;
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->group[i]; i++)
+        group |= 1u << product_find(product, spec->group[i]);
+    fprintf(out, "        .group = 0x%04x,\n        .actions = {\n", group);
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        fprintf(out, "            %s, /* %s */\n", action_text(event_resolve(spec, event)), event_rows[event].word);
+    fprintf(out, "        },\n        .hang_ms = %u,\n", spec->hang_ms);
+    fprintf(out, "        .exits = {.declared = %s, .per_second = %u, .xapic_per_second = %u},\n        .exits_grace_ms = %u,\n",
+            bool_text(spec->exits.declared), spec->exits.per_second, spec->exits.xapic_per_second, exits_grace_ms(spec));
+}
+
 static void emit_life(FILE *out, const struct partition_spec *spec)
 {
     const struct watchdog_spec *w = &spec->watchdog;
     fprintf(out, "        .apic = %s,\n", spec->apic == APIC_XAPIC ? "APIC_XAPIC" : "APIC_X2APIC");
-    fprintf(out, "        .watchdog = {.period_ms = %u, .boot_grace_ms = %u, .action = %s, .may_stop = %s},\n", w->period_ms,
-            w->boot_grace_ms, action_text(action_resolve(w->action, ACTION_STOP)), bool_text(w->may_stop));
-    fprintf(out, "        .restart = {.limit = %u, .window_ms = %u, .backoff_ms = %u, .never = %s},\n", spec->restart.limit,
-            restart_window_ms(spec), spec->restart.backoff_ms, bool_text(spec->restart.never));
-    fprintf(out, "        .denied = {.per_second = %u, .action = %s},\n", denied_per_second(spec),
-            action_text(action_resolve(spec->denied.action, ACTION_LOG)));
+    fprintf(out, "        .watchdog = {.period_ms = %u, .boot_grace_ms = %u, .may_stop = %s},\n", w->period_ms, w->boot_grace_ms,
+            bool_text(w->may_stop));
+    fprintf(out,
+            "        .restart = {.limit = %u, .window_ms = %u, .backoff_ms = %u, .never = %s, .backoff_max_ms = %u, .then = %s},\n",
+            spec->restart.limit, restart_window_ms(spec), spec->restart.backoff_ms, bool_text(spec->restart.never),
+            backoff_max_ms(spec), action_text(action_resolve(spec->restart.then, ACTION_STOP)));
+    fprintf(out, "        .denied = {.per_second = %u},\n", denied_per_second(spec));
     fprintf(out, "        .console = {.bytes_per_second = %u, .hidden = %s},\n", console_bytes_per_second(spec),
             bool_text(spec->console.hidden));
-    fprintf(out, "        .on_crash = %s,\n", action_text(action_resolve(spec->on_crash, ACTION_STOP)));
-    fprintf(out, "        .on_exit = %s,\n", action_text(action_resolve(spec->on_exit, ACTION_STOP)));
-    fprintf(out, "        .on_reboot = %s,\n", action_text(reboot_resolve(spec)));
-    fprintf(out, "        .on_poweroff = %s,\n", action_text(action_resolve(spec->on_poweroff, ACTION_STOP)));
     fprintf(out, "        .stopped_at_boot = %s,\n", bool_text(spec->stopped_at_boot));
 }
 
@@ -160,6 +171,7 @@ static void emit_partition(FILE *out, unsigned i, const struct product *product,
             layout->devices.first[i], layout->devices.count[i], layout->devices.restart_group[i]);
     emit_rights(out, product, spec);
     emit_life(out, spec);
+    emit_health(out, product, spec);
     fprintf(out, "    },\n");
 }
 

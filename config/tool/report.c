@@ -19,11 +19,10 @@ const char *report_owner(const struct report *report, uint8_t owner)
 
 bool report_resets_board(const struct partition_spec *spec)
 {
-    const struct named_action actions[] = PARTITION_ACTIONS(spec);
-    for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-        if (actions[i].action == ACTION_RESET)
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        if (event_action(spec, event) == ACTION_RESET)
             return true;
-    return false;
+    return spec->restart.then == ACTION_RESET;
 }
 
 /* --- memory map --- */
@@ -107,7 +106,7 @@ void table_row(struct table *table, const char *format, ...)
 
 static const char *action_word(enum action action)
 {
-    static const char *const words[] = {"default", "log", "stop", "restart", "reset board"};
+    static const char *const words[] = {"default", "log", "stop", "restart", "reset board", "NMI", "restart the group"};
     return words[action];
 }
 
@@ -265,6 +264,14 @@ static void table_interrupts(const struct report *r, struct table *t)
     table_row(t, "all other IO-APIC pins|nobody|masked");
 }
 
+static bool in_group(const struct partition_spec *spec, const char *name)
+{
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->group[i]; i++)
+        if (strcmp(spec->group[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Whom this partition's events end: all, or those that restart with it. */
 static void ends_others(const struct report *r, uint32_t i, char *out, size_t size)
 {
@@ -275,7 +282,7 @@ static void ends_others(const struct report *r, uint32_t i, char *out, size_t si
         return;
     }
     for (uint32_t k = 0; k < r->layout->partition_count && used < size; k++)
-        if (r->layout->devices.restart_group[i] >> k & 1u)
+        if (r->layout->devices.restart_group[i] >> k & 1u || in_group(&r->product->partitions[i], r->product->partitions[k].name))
             used +=
                 (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "YES: restarts ", r->product->partitions[k].name);
 }
@@ -307,6 +314,11 @@ static void table_reach(const struct report *r, struct table *t)
     }
 }
 
+static const char *follows(const struct partition_spec *spec, enum health_event event)
+{
+    return action_word(event_resolve(spec, event));
+}
+
 static void table_life(const struct report *r, struct table *t)
 {
     table_start(
@@ -315,17 +327,36 @@ static void table_life(const struct report *r, struct table *t)
     table_row(t, "partition|crash|exit|reboot|power off|watchdog|denied accesses|restarts");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         const struct partition_spec *p = &r->product->partitions[i];
-        char restarts[60] = "none";
+        char restarts[TABLE_CELL] = "none";
         if (p->restart.never)
             snprintf(restarts, sizeof(restarts), "NEVER: not by the operator either");
         else if (p->restart.limit)
-            snprintf(restarts, sizeof(restarts), "%u in %u ms, %u ms apart", p->restart.limit, restart_window_ms(p),
-                     p->restart.backoff_ms);
-        table_row(t, "%s|%s|%s|%s|%s|%s|%s over %u/s|%s", p->name, action_word(action_resolve(p->on_crash, ACTION_STOP)),
-                  action_word(action_resolve(p->on_exit, ACTION_STOP)), action_word(reboot_resolve(p)),
-                  action_word(action_resolve(p->on_poweroff, ACTION_STOP)),
-                  p->watchdog.period_ms ? action_word(action_resolve(p->watchdog.action, ACTION_STOP)) : "none",
-                  action_word(action_resolve(p->denied.action, ACTION_LOG)), denied_per_second(p), restarts);
+            snprintf(restarts, sizeof(restarts), "%u in %u ms, %u to %u ms apart, then %s", p->restart.limit, restart_window_ms(p),
+                     p->restart.backoff_ms, backoff_max_ms(p), action_word(action_resolve(p->restart.then, ACTION_STOP)));
+        table_row(t, "%s|%s|%s|%s|%s|%s|%s over %u/s|%s", p->name, follows(p, EVENT_CRASH), follows(p, EVENT_EXIT),
+                  follows(p, EVENT_REBOOT), follows(p, EVENT_POWEROFF), p->watchdog.period_ms ? follows(p, EVENT_WATCHDOG) : "none",
+                  follows(p, EVENT_DENIED), denied_per_second(p), restarts);
+    }
+}
+
+/* The events that have to be looked for, and who restarts along. */
+static void table_health(const struct report *r, struct table *t)
+{
+    table_start(t, "Health", "What the hypervisor does after what it finds out by itself. Not looked for: -.");
+    table_row(t, "partition|hang|IOMMU faults|machine check|exits over budget|lost peer|group");
+    for (uint32_t i = 0; i < r->layout->partition_count; i++) {
+        const struct partition_spec *p = &r->product->partitions[i];
+        char hang[40] = "-", exits[80] = "-", group[TABLE_CELL] = "";
+        size_t used = 0;
+        if (p->hang_ms)
+            snprintf(hang, sizeof(hang), "%s after %u ms", follows(p, EVENT_HANG), p->hang_ms);
+        if (p->exits.declared)
+            snprintf(exits, sizeof(exits), "%s over %u/s, xAPIC %u/s", follows(p, EVENT_EXIT_BUDGET), p->exits.per_second,
+                     p->exits.xapic_per_second);
+        for (unsigned k = 0; k < PRODUCT_MAX_PARTITIONS && p->group[k] && used < sizeof(group); k++)
+            used += (size_t)snprintf(group + used, sizeof(group) - used, "%s%s", used ? ", " : "", p->group[k]);
+        table_row(t, "%s|%s|%s|%s|%s|%s|%s", p->name, hang, p->devices[0].role ? follows(p, EVENT_IOMMU_FAULT) : "-",
+                  follows(p, EVENT_MACHINE_CHECK), exits, follows(p, EVENT_PEER_LOST), used ? group : "-");
     }
 }
 
@@ -342,7 +373,7 @@ static void table_watchdogs(const struct report *r, struct table *t)
         const struct partition_spec *p = &r->product->partitions[i];
         if (p->watchdog.period_ms)
             table_row(t, "%s|%u ms|%u ms|%s|%s", p->name, p->watchdog.period_ms, p->watchdog.boot_grace_ms,
-                      action_word(action_resolve(p->watchdog.action, ACTION_STOP)), p->watchdog.may_stop ? "YES" : "no");
+                      follows(p, EVENT_WATCHDOG), p->watchdog.may_stop ? "YES" : "no");
         else
             table_row(t, "%s|none|-|-|-", p->name);
     }
@@ -386,9 +417,9 @@ static void table_signature(const struct report *r, struct table *t)
 bool report_table(const struct report *report, unsigned index, struct table *table)
 {
     static void (*const tables[])(const struct report *, struct table *) = {
-        table_identity,   table_partitions, table_arguments, table_cores,   table_memory,   table_guest_memory, table_ports,
-        table_interrupts, table_devices,    table_addresses, table_sriov,   table_groups,   table_reach,        table_labels,
-        table_conflicts,  table_life,       table_watchdogs, table_console, table_payloads, table_signature};
+        table_identity,   table_partitions, table_arguments, table_cores,     table_memory,  table_guest_memory, table_ports,
+        table_interrupts, table_devices,    table_addresses, table_sriov,     table_groups,  table_reach,        table_labels,
+        table_conflicts,  table_life,       table_health,    table_watchdogs, table_console, table_payloads,     table_signature};
     if (index >= ARRAY_SIZE(tables))
         return false;
     tables[index](report, table);

@@ -50,7 +50,11 @@
     X(CAUSE_DMA, "too many IOMMU faults") /* of one of its functions, per second */                                                \
     X(CAUSE_GROUP, "the owner of its device's physical function")                                                                  \
     X(CAUSE_DEVICE, "a device that cannot start again")                                                                            \
-    X(CAUSE_OPERATOR, "operator") /* by the console */
+    X(CAUSE_HANG, "hang")                                                                                                          \
+    X(CAUSE_BUDGET, "exits over the budget")                                                                                       \
+    X(CAUSE_PEER, "lost peer")           /* who is at the other end of a channel has stopped */                                    \
+    X(CAUSE_ALONG, "restart of a group") /* another's, whose table says so */                                                      \
+    X(CAUSE_OPERATOR, "operator")        /* by the console */
 
 #define NAMED_ENUM(enumerator, name) enumerator,
 enum partition_state { PARTITION_STATES(NAMED_ENUM) PARTITION_STATE_COUNT };
@@ -84,6 +88,7 @@ enum {
     REQUEST_PORT = 1u << 8,   /* there may be something to copy for a virtio port */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
     REQUEST_PAUSE = 1u << 16, /* look whether the partition is paused */
+    REQUEST_LOOK = 1u << 12,  /* note where the guest is: it may hang */
 };
 
 enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_PCI, DENIED_OTHER, DENIED_COUNT };
@@ -91,6 +96,12 @@ struct counters {
     uint64_t exits[EXIT_KIND_COUNT];
     uint64_t ticks; /* TSC ticks spent in the hypervisor */
     uint64_t denied[DENIED_COUNT];
+    uint64_t apic; /* of the exits: for its local APIC, on a machine without x2APIC */
+};
+
+/* What the budget is compared with. */
+struct exits_made {
+    uint64_t others, apic;
 };
 
 /* Local APIC state that is not in hardware. (own) */
@@ -121,6 +132,8 @@ struct vcpu {
         _Atomic uint32_t produced;       /* (own) written, (a) read: free-running */
         struct bh_trace_record *records; /* (i) BH_TRACE_RECORDS of them, or 0; (own) written, (a) read */
     } trace;
+    uint64_t place;         /* (own) where its guest was when it was looked at: code from here on */
+    _Atomic uint32_t stuck; /* (a) how often running it was found there again, interrupts off */
 };
 
 /* Record of a stop. */
@@ -187,7 +200,16 @@ struct partition {
         uint64_t times[16]; /* (boot) TSC of the last restarts */
         uint32_t count;     /* (boot) */
         uint64_t due;       /* (boot) end of back-off */
+        uint64_t escalated; /* (boot) TSC when the limit led to a restart of the group; 0: never */
     } restart;
+    struct {
+        _Atomic uint32_t counts[EVENT_COUNT]; /* (a) since boot */
+        _Atomic uint32_t injected;            /* (a) bit per event: it was given its NMI in this life */
+        uint64_t start;                       /* (boot) TSC of this life's start */
+        uint64_t looked, counted;             /* (hk) TSC of the last look at its cores, and at its exits */
+        struct exits_made exits;              /* (hk) then */
+        uint32_t seconds_over;                /* (hk) the budget */
+    } health;
     struct {
         uint32_t made;                         /* (g) free-running */
         struct stop_record last[STOP_RECORDS]; /* (g) */
@@ -208,11 +230,11 @@ void partitions_create(void);
 /* A partition's own RAM at [gpa, gpa + size), or 0 if that is not all RAM in one piece. On its own cores only. */
 void *partition_ram(const struct partition *partition, gpa_t gpa, uint64_t size);
 
-/* This vcpu's partition is to stop with this cause; the table gives the action. Fills the stop record from the vcpu and
- * exit (may be 0), asks all its cores to park. Returns at once; the vcpu does not run again before a restart. */
+/* This befell this vcpu's partition; the table gives the action. Where that ends it: fills the stop record from the vcpu and
+ * exit (may be 0), asks all its cores to park. Returns at once; the vcpu then does not run again before a restart. */
 void partition_stop(struct vcpu *vcpu, enum cause cause, uint64_t value, uint64_t address, const struct exit *exit);
 
-/* The same from outside: console and watchdog. action ACTION_DEFAULT: by the table. Any core. */
+/* The same from outside: console, watchdog and the like. action ACTION_DEFAULT: by the table. Any core. */
 void partition_order(struct partition *partition, enum cause cause, enum action action);
 
 /* Start a partition that is created or stopped. Any core. */
@@ -234,6 +256,7 @@ void partition_interrupt(struct partition *partition, unsigned vcpu_index, uint8
 void partition_interrupt_locked(struct partition *partition, unsigned vcpu_index, uint8_t vector);
 
 const char *partition_state_name(enum partition_state state);
+const char *action_name(enum action action);
 /* Show a partition's last stops in our log, newest last. Any core. */
 void partition_stops_log(struct partition *partition);
 

@@ -158,7 +158,6 @@ static void plan_make(void)
     fake_plan.ecam = GPA(FAKE_ECAM);
     fake_plan_partitions[0].function_count = OTHER;
     fake_plan_partitions[1].first_function = OTHER;
-    fake_plan_partitions[0].denied.action = fake_plan_partitions[1].denied.action = ACTION_LOG;
     fake_plan_partitions[1].function_count = 1;
     for (unsigned i = 0; i < MAX_CORES; i++)
         fake_plan_cores[i].apic_id = 0x20 + i;

@@ -206,10 +206,11 @@ static void partition_prepare(unsigned i)
     sha256_init(&s);
     sha256_update(&s, payload[i], sizeof(payload[i]));
     sha256_final(&s, p->payload.sha256);
-    p->on_crash = p->on_reboot = p->watchdog.action = ACTION_RESTART;
-    p->on_exit = p->on_poweroff = ACTION_STOP;
-    p->denied = (struct denied_spec){10, ACTION_STOP};
-    p->restart = (struct restart_spec){2, 60000, 0, false};
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        p->actions[event] = ACTION_STOP;
+    p->actions[EVENT_CRASH] = p->actions[EVENT_REBOOT] = p->actions[EVENT_WATCHDOG] = ACTION_RESTART;
+    p->denied = (struct denied_spec){.per_second = 10};
+    p->restart = (struct restart_spec){.limit = 2, .window_ms = 60000, .then = ACTION_STOP};
 }
 
 static int setup(void **state)
@@ -456,7 +457,7 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
 static void sep9_restart_forgets_what_was_kept_for_the_guest(void **state)
 {
     (void)state;
-    fake_plan_partitions[0].on_crash = ACTION_RESTART;
+    fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_RESTART;
     start(0);
     for (unsigned core = 0; core < 2; core++) {
         vcpus[core].nmi_pending = vcpus[core].nmi_blocked = true;
@@ -534,7 +535,7 @@ static void operator_restarts_are_not_limited(void **state)
 static void backoff_waits(void **state)
 {
     (void)state;
-    fake_plan_partitions[1].restart.backoff_ms = 500;
+    fake_plan_partitions[1].restart.backoff_ms = fake_plan_partitions[1].restart.backoff_max_ms = 500;
     start(1);
     crash_one();
     assert_int_equal(state_of(1), PARTITION_BACKOFF);
@@ -575,7 +576,7 @@ static void each_cause_takes_the_tables_action(void **state)
 static void reset_action_resets_the_board(void **state)
 {
     (void)state;
-    fake_plan_partitions[1].on_crash = ACTION_RESET;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_RESET;
     start(1);
     assert_true(FAKE_ENDS(crash_one()));
     assert_int_equal(fake.resets, 1);
@@ -585,7 +586,7 @@ static void reset_action_resets_the_board(void **state)
 static void sep4_stop_waits_for_all_cores_of_the_partition_only(void **state)
 {
     (void)state;
-    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
     start(0);
     start(1);
     fake.core = 0;
@@ -607,7 +608,7 @@ static void first_cause_wins(void **state)
     const struct stop_record *record = &partitions[0].stops.last[0];
 
     (void)state;
-    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
     start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 1, 2, 0);
@@ -726,7 +727,7 @@ static void a_group_starts_only_whom_it_stopped(void **state)
     fake_plan_partitions[1].restart_group = 1u << 2 | 1u << 0;
     start(1);
     start(2);
-    fake_plan_partitions[2].on_crash = ACTION_STOP;
+    fake_plan_partitions[2].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
     settle();
@@ -771,7 +772,7 @@ static void a_member_does_not_start_meanwhile(void **state)
 {
     (void)state;
     group_make();
-    fake_plan_partitions[2].on_crash = ACTION_STOP;
+    fake_plan_partitions[2].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
     settle();
@@ -831,12 +832,12 @@ static void a_member_in_back_off_waits_for_the_group(void **state)
 {
     (void)state;
     group_make();
-    fake_plan_partitions[2].restart.backoff_ms = 100;
+    fake_plan_partitions[2].restart.backoff_ms = fake_plan_partitions[2].restart.backoff_max_ms = 100;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
     settle();
     assert_int_equal(state_of(2), PARTITION_BACKOFF);
-    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
     crash_one();
     fake_ms(200);
     partition_tick(fake.ticks);
@@ -858,7 +859,7 @@ static void faults_are_looked_for_at_each_tick(void **state)
 static void requests_to_a_stopped_partition_do_nothing(void **state)
 {
     (void)state;
-    fake_plan_partitions[0].on_crash = ACTION_STOP;
+    fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
     start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
@@ -871,7 +872,7 @@ static void requests_to_a_stopped_partition_do_nothing(void **state)
 static void sep9_requests_of_an_earlier_life_are_forgotten(void **state)
 {
     (void)state;
-    fake_plan_partitions[0].on_crash = ACTION_RESTART;
+    fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_RESTART;
     start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
@@ -894,7 +895,7 @@ static void sep4_records_are_bounded(void **state)
     const char *text;
 
     (void)state;
-    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
     start(0);
     start(1);
     fake.ticks = fake.boot_ticks + 1234567000;
@@ -975,7 +976,7 @@ static void denied_accesses_have_a_rate(void **state)
 static void sep9_denied_accesses_are_counted_per_life(void **state)
 {
     (void)state;
-    fake_plan_partitions[1].denied.action = ACTION_RESTART;
+    fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_RESTART;
     start(1);
     fake.core = 2;
     for (unsigned i = 0; i < 11; i++)
@@ -991,7 +992,7 @@ static void sep9_denied_accesses_are_counted_per_life(void **state)
 static void denied_accesses_may_only_be_logged(void **state)
 {
     (void)state;
-    fake_plan_partitions[1].denied.action = ACTION_LOG;
+    fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_LOG;
     start(1);
     fake.core = 2;
     for (unsigned i = 0; i < 100000; i++)
@@ -1247,7 +1248,7 @@ static void without_a_tick_a_stop_is_seen(void **state)
     start(1);
     (void)lingers();
     fake_plan.all_stopped = ALL_STOPPED_POWEROFF;
-    fake_plan_partitions[1].on_crash = ACTION_STOP;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 2;
     partition_stop(&vcpus[2], CAUSE_TRAP, 0, 0, 0);
     settle();
@@ -1295,7 +1296,7 @@ static void all_stopped_rule(void **state)
     for (volatile unsigned i = 0; i < 3; i++) {
         fake_plan.all_stopped = i;
         start(1);
-        fake_plan_partitions[1].on_crash = ACTION_STOP;
+        fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
         crash_one();
         fake_ms(1001);
         if (i == ALL_STOPPED_IDLE)

@@ -272,26 +272,32 @@ static void test_dma_offset(void **state)
 static void test_plan_text(void **state)
 {
     (void)state;
-    static const char *const expected[] = {".args = \"say \\\"hi\\\\\\\" \\?\\?=\"",
-                                           ".restart = {.limit = 2, .window_ms = 60000, .backoff_ms = 0, .never = false}",
-                                           ".denied = {.per_second = 1000, .action = ACTION_LOG}",
-                                           ".console = {.bytes_per_second = 65536, .hidden = false}",
-                                           ".on_crash = ACTION_RESET",
-                                           ".on_reboot = ACTION_RESTART",
-                                           ".on_reboot = ACTION_STOP",
-                                           ".apic = APIC_XAPIC",
-                                           ".apic = APIC_X2APIC",
-                                           "{.apic_id = 9, .partition = 0x01, .vcpu = 0}",
-                                           ".entry = {.eip = 0x200010,",
-                                           ".tsc_khz_text = {0x90010}",
-                                           ".tsc_khz_width = 10",
-                                           "{.offset = 0x10, .gpa = {0x200000}, .size = 0x1000}",
-                                           "0xa5, 0xa5",
-                                           ".release = true",
-                                           ".housekeeping = 1,",
-                                           ".tick_hz = 50,",
-                                           ".dma_offset = 0x0,",
-                                           ".args = \"\","};
+    static const char *const expected[] = {
+        ".args = \"say \\\"hi\\\\\\\" \\?\\?=\"",
+        ".restart = {.limit = 2, .window_ms = 60000, .backoff_ms = 0, .never = false, .backoff_max_ms = 0, "
+        ".then = ACTION_STOP}",
+        ".denied = {.per_second = 1000}",
+        "ACTION_LOG, /* denied accesses */",
+        "ACTION_LOG, /* lost peer */",
+        ".exits = {.declared = false, .per_second = 0, .xapic_per_second = 0}",
+        ".exits_grace_ms = 30000",
+        ".console = {.bytes_per_second = 65536, .hidden = false}",
+        "ACTION_RESET, /* crash */",
+        "ACTION_RESTART, /* reboot */",
+        "ACTION_STOP, /* reboot */",
+        ".apic = APIC_XAPIC",
+        ".apic = APIC_X2APIC",
+        "{.apic_id = 9, .partition = 0x01, .vcpu = 0}",
+        ".entry = {.eip = 0x200010,",
+        ".tsc_khz_text = {0x90010}",
+        ".tsc_khz_width = 10",
+        "{.offset = 0x10, .gpa = {0x200000}, .size = 0x1000}",
+        "0xa5, 0xa5",
+        ".release = true",
+        ".housekeeping = 1,",
+        ".tick_hz = 50,",
+        ".dma_offset = 0x0,",
+        ".args = \"\","};
     char *one = emit_text(), *two = emit_text();
     assert_string_equal(one, two);
     for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)

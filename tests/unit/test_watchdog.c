@@ -65,7 +65,7 @@ static void test_grace_then_order(void **state)
         assert_int_equal(pass(i, 20), 1);
         assert_int_equal(fake_partition.orders[i].partition, i);
         assert_int_equal(fake_partition.orders[i].cause, CAUSE_WATCHDOG);
-        assert_int_equal(fake_partition.orders[i].action, ACTION_RESTART);
+        assert_int_equal(fake_partition.orders[i].action, ACTION_DEFAULT);
     }
 }
 

@@ -103,8 +103,16 @@ static bool read_shadow(struct vcpu *vcpu, unsigned reg, uint64_t *value)
     }
 }
 
+/* Where the machine has x2APIC, what exits is rare, and an exit like others. */
+static void count(struct vcpu *vcpu)
+{
+    if (!lapic_is_x2apic())
+        vcpu->counters.apic++;
+}
+
 bool guest_apic_read(struct vcpu *vcpu, unsigned reg, uint64_t *value)
 {
+    count(vcpu);
     *value = 0;
     if (!is_shadowed(reg) && (reg >= ARRAY_SIZE(registers) || !registers[reg].read))
         return read_shadow(vcpu, reg, value);
@@ -241,6 +249,7 @@ static bool write_by_mode(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 
 bool guest_apic_write(struct vcpu *vcpu, unsigned reg, uint64_t u_value)
 {
+    count(vcpu);
     if (is_shadowed(reg))
         return shadow_write(vcpu, reg, u_value);
     if (reg == APIC_LVT_TIMER || reg == APIC_LVT_ERROR)

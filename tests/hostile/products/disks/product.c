@@ -18,6 +18,7 @@ const struct product product = {
                 .devices = {{.role = "disk0.vf2"}},
                 .restart = {.limit = 16},
                 .denied = {.per_second = 1000000, .action = ACTION_STOP},
+                .on_iommu_fault = ACTION_STOP,
                 .on_exit = ACTION_STOP,
                 .on_crash = ACTION_STOP,
                 .on_reboot = ACTION_RESTART,

@@ -16,6 +16,7 @@ const struct product product = {
                 .memory = MIB(32),
                 .devices = {{.role = "disk0"}},
                 .denied = {.per_second = 1000000, .action = ACTION_STOP},
+                .on_iommu_fault = ACTION_STOP,
                 .on_crash = ACTION_STOP,
             },
             {
