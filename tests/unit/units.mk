@@ -81,6 +81,7 @@ unit_pci_bars := core/pci_bars.c tests/unit/fake_plan.c
 unit_cpio := partitions/lib/cpio.c partitions/lib/files.c tests/fuzz/fuzz_cpio.c
 unit_vtd_lies := $(addprefix arch/x86/iommu/,vtd.c vtd_table.c vtd_queue.c vtd_fault.c vtd_audit.c io_table.c) tests/fuzz/fuzz_vtd.c tests/unit/fake_arch.c tests/unit/fake_plan.c
 unit_plan_pool := $(RULES_UNDER_TEST) core/pci_bars.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c arch/x86/iommu/io_table.c
+unit_router := $(addprefix partitions/router/,packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c) tests/fuzz/fuzz_router.c
 unit_http := $(addprefix partitions/httpd/,http.c page.c text.c) tests/fuzz/fuzz_http.c
 unit_server := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c net_e1000e.c)
