@@ -69,9 +69,10 @@ program_bench := partitions/bench/bench.c
 program_storage := partitions/storage/storage.c partitions/storage/settings.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
+program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd nettest
+OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd nettest supervisor
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

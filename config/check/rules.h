@@ -23,6 +23,14 @@ RULE(rule_all_stopped_range);
 RULE(rule_description);
 RULE(rule_observes);
 RULE(rule_observes_once);
+RULE(rule_controls_observed);
+RULE(rule_controls_once);
+RULE(rule_dumps_observed);
+RULE(rule_dumps_once);
+RULE(rule_rights_unikernel);
+RULE(rule_controls_never);
+RULE(rule_controls_mutual);
+RULE(rule_trace_read);
 
 /* rules_cpu.c */
 RULE(rule_cores_one);

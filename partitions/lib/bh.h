@@ -74,6 +74,14 @@ struct bh_health {
     uint64_t starts; /* 1: it has never been restarted */
 };
 bool bh_observe(unsigned n, struct bh_health *health);
+const char *bh_state_name(enum bh_state state);
+/* All that it may know of it. False: there are no more. */
+bool bh_status(unsigned n, struct bh_status *status);
+/* Order something of it: 0, or BH_EPERM, BH_EBUSY, BH_AGAIN, BH_EINVAL as bulkhead_abi.h says. */
+uint64_t bh_control(unsigned n, enum bh_control order, uint64_t argument);
+/* Read something: bytes that are at *answer until the next bh_read() or bh_status(), 0 at the end, or above BH_ANSWER_SIZE one of the errors. From
+ * one core at a time. */
+uint64_t bh_read(enum bh_read what, unsigned n, uint64_t where, const void **answer);
 
 /* --- console without stdio --------------------------------------------------------------------------------------------- */
 /* All of it, waiting up to 100 ms for room where interrupts are on; what finds no room is dropped. Returns bytes taken. */

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's shell: what the table lets this partition see of others and do to them. It has no other power: without it the product runs
+ * as well. Arguments: net=... and port=N for a status page, as of httpd. */
+#include <stdio.h>
+#include <string.h>
+
+#include "edit.h"
+#include "shell.h"
+
+#define WORDS 16
+#define SETTLE_NS (20 * SECOND)
+#define RETRY_NS (SECOND / 20)
+#define ROUND_NS (SECOND / 2)
+
+static bool has_web;
+
+int key(uint64_t deadline)
+{
+    char byte;
+
+    for (;;) {
+        uint64_t round = bh_now_ns() + ROUND_NS;
+        bh_watchdog_pet();
+        if (bh_console_read(&byte, 1) == 1)
+            return (unsigned char)byte;
+        if (bh_now_ns() >= deadline)
+            return KEY_NONE;
+        if (has_web)
+            web_wait(round < deadline ? round : deadline);
+        else
+            bh_console_wait(round < deadline ? round : deadline);
+    }
+}
+
+bool find(const char *name, unsigned *n, struct bh_status *status)
+{
+    for (*n = 0; bh_status(*n, status); (*n)++)
+        if (strcmp(status->name, name) == 0)
+            return true;
+    printf(
+        "error: no partition '%s' that this one may observe: list shows them; more are named by .observes in the product's table\n",
+        name);
+    return false;
+}
+
+void say_refused(const struct bh_status *status, const char *verb, uint64_t error)
+{
+    if (error == BH_EPERM)
+        printf("error: %s %s: not allowed: name %s in .controls of this partition in the product's table\n", verb, status->name,
+               status->name);
+    else if (error == BH_EBUSY)
+        printf("error: %s %s: it is %s\n", verb, status->name, bh_state_name((enum bh_state)status->state));
+    else if (error == BH_AGAIN)
+        printf("error: %s %s: too soon after the last order; try again\n", verb, status->name);
+    else
+        printf("error: %s %s: refused by the hypervisor (%ld)\n", verb, status->name, (long)error);
+}
+
+void print_visible(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if (byte == '\r' && i + 1 < count && bytes[i + 1] == '\n')
+            continue;
+        if (byte == '\n' || byte == '\t' || (byte >= ' ' && byte < 0x7f))
+            putchar(byte);
+        else if (byte < 0x80)
+            printf("^%c", byte ^ 0x40);
+        else
+            printf("\\x%02x", byte);
+    }
+}
+
+/* --- orders ----------------------------------------------------------------------------------------------------------------- */
+
+/* The hypervisor takes one a second for each partition: a person need not know. */
+static uint64_t order(unsigned n, enum bh_control what)
+{
+    uint64_t until = bh_now_ns() + 2 * SECOND, answer;
+
+    while ((answer = bh_control(n, what, 0)) == BH_AGAIN && bh_now_ns() < until)
+        key(bh_now_ns() + RETRY_NS);
+    return answer;
+}
+
+static bool settled(enum bh_control what, const struct bh_status *before, const struct bh_status *now)
+{
+    if (now->state == BH_STATE_LOADING || now->state == BH_STATE_STOPPING)
+        return false;
+    if (what == BH_CONTROL_RESTART || what == BH_CONTROL_START)
+        return now->lives > before->lives || now->state == BH_STATE_STOPPED;
+    return now->state != before->state;
+}
+
+static void act(int argc, char **argv, enum bh_control what)
+{
+    uint64_t until = bh_now_ns() + SETTLE_NS, answer;
+    struct bh_status before, now;
+    unsigned n;
+
+    if (argc != 2) {
+        printf("error: %s NAME: which partition? list shows them\n", argv[0]);
+        return;
+    }
+    if (!find(argv[1], &n, &before))
+        return;
+    answer = order(n, what);
+    if (answer != 0) {
+        say_refused(&before, argv[0], answer);
+        return;
+    }
+    do {
+        key(bh_now_ns() + RETRY_NS);
+        if (!bh_status(n, &now))
+            return;
+    } while (!settled(what, &before, &now) && bh_now_ns() < until);
+    printf("%s: %s", now.name, bh_state_name((enum bh_state)now.state));
+    printf(now.state == BH_STATE_RUNNING ? ", life %lu\n" : "\n", now.lives);
+}
+
+static void act_start(int argc, char **argv)
+{
+    act(argc, argv, BH_CONTROL_START);
+}
+
+static void act_stop(int argc, char **argv)
+{
+    act(argc, argv, BH_CONTROL_STOP);
+}
+
+static void act_restart(int argc, char **argv)
+{
+    act(argc, argv, BH_CONTROL_RESTART);
+}
+
+static void act_pause(int argc, char **argv)
+{
+    act(argc, argv, BH_CONTROL_PAUSE);
+}
+
+static void act_resume(int argc, char **argv)
+{
+    act(argc, argv, BH_CONTROL_RESUME);
+}
+
+/* --- commands ----------------------------------------------------------------------------------------------------------------- */
+
+static void help(int argc, char **argv);
+
+static const struct command {
+    const char *name;
+    void (*run)(int argc, char **argv);
+    bool named;        /* a partition's name follows */
+    const char *usage; /* what follows the name */
+    const char *what;  /* 0: another name for the one of the same function */
+} commands[] = {
+    {"list", show_list, false, "", "partitions, their states and what this one may do to them"},
+    {"top", show_top, false, "[N]", "live counters, each second until a key; or N times, one below the other"},
+    {"info", show_info, true, "NAME", "all that is known of a partition"},
+    {"state", show_state, true, "NAME", "its state and nothing else"},
+    {"health", show_health, false, "", "stops, restarts, watchdogs and denied accesses"},
+    {"uptime", show_uptime, false, "", "since when everything runs"},
+    {"console", output_console, true, "NAME", "connect: what it prints, and keys to it; Ctrl-\\ leaves"},
+    {"log", output_log, true, "NAME [LINES]", "the end of what it has printed, control characters made visible"},
+    {"dmesg", output_dmesg, false, "", "the hypervisor's own log"},
+    {"start", act_start, true, "NAME", "start it"},
+    {"stop", act_stop, true, "NAME", "stop it at once, without asking it"},
+    {"restart", act_restart, true, "NAME", "stop it and start it anew: memory scrubbed, devices reset"},
+    {"pause", act_pause, true, "NAME", "halt its cores where they are; its devices go on"},
+    {"resume", act_resume, true, "NAME", "let a paused one go on"},
+    {"trace", output_trace, true, "NAME on|off|show", "its exits to the hypervisor, for `make trace`"},
+    {"audit", output_audit, false, "", "compare all isolation tables with the plan, now"},
+    {"help", help, false, "[COMMAND]", "this list"},
+    /* What fingers know from elsewhere. */
+    {"ls", show_list, false, 0, 0},
+    {"vm-list", show_list, false, 0, 0},
+    {"dominfo", show_info, true, 0, 0},
+    {"vcpu-info", show_info, true, 0, 0},
+    {"vcpuinfo", show_info, true, 0, 0},
+    {"vcpu-list", show_info, true, 0, 0},
+    {"domstats", show_info, true, 0, 0},
+    {"domstate", show_state, true, 0, 0},
+    {"create", act_start, true, 0, 0},
+    {"shutdown", act_stop, true, 0, 0},
+    {"destroy", act_stop, true, 0, 0},
+    {"kill", act_stop, true, 0, 0},
+    {"reboot", act_restart, true, 0, 0},
+    {"reset", act_restart, true, 0, 0},
+    {"suspend", act_pause, true, 0, 0},
+    {"unpause", act_resume, true, 0, 0},
+    {"?", help, false, 0, 0},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* What others have and we do not, and why. */
+static const struct {
+    const char *names, *answer;
+} absent[] = {
+    {" migrate save restore managedsave snapshot snapshot-create clone ",
+     "a partition has no state outside its memory: restart it"},
+    {" define undefine edit rename domrename setvcpus setmem setmaxmem mem-set vcpu-set vcpu-pin vcpupin sched-credit ",
+     "nothing is made or moved at run time: change the product's table, then make"},
+    {" block-attach block-detach attach-disk detach-disk network-attach network-detach attach-device detach-device pci-attach "
+     "pci-detach attach-interface detach-interface ",
+     "a device belongs to one partition for ever: change the product's table, then make"},
+    {" exit quit logout ",
+     "there is nothing to leave: the attention key (Ctrl-] unless the board says otherwise) and a number show another screen"},
+    {" inject-nmi send-key sysrq trigger ", "type to it by console NAME; what the table says of a hang happens by itself"},
+    {" dump-core coredump ", "see dump in docs/howto-operate.md"},
+};
+
+static const struct command *command_find(const char *name)
+{
+    for (unsigned i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return 0;
+}
+
+static void help(int argc, char **argv)
+{
+    const struct command *wanted = argc > 1 ? command_find(argv[1]) : 0;
+    char left[40];
+
+    if (argc > 1 && !wanted)
+        printf("error: no command '%s'\n", argv[1]);
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        if (!commands[i].what || (wanted && commands[i].run != wanted->run))
+            continue;
+        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].usage);
+        printf("%-24s %s\n", left, commands[i].what);
+    }
+    if (!wanted)
+        printf("Tab completes, arrows go through the line and the lines before. Ctrl-C leaves a line.\n");
+}
+
+static void unknown(const char *name)
+{
+    char padded[EDIT_LINE + 3];
+
+    snprintf(padded, sizeof(padded), " %s ", name);
+    for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        if (strstr(absent[i].names, padded)) {
+            printf("error: %s: there is no such command: %s\n", name, absent[i].answer);
+            return;
+        }
+    printf("error: no command '%s': help lists them\n", name);
+}
+
+static void run(char *line)
+{
+    char *words[WORDS], *rest = 0;
+    const struct command *command;
+    int count = 0, first = 0;
+
+    for (char *word = strtok_r(line, " ", &rest); word && count < WORDS; word = strtok_r(0, " ", &rest))
+        words[count++] = word;
+    if (count > 1 && (strcmp(words[0], "xl") == 0 || strcmp(words[0], "xm") == 0 || strcmp(words[0], "virsh") == 0))
+        first = 1;
+    if (count == 0)
+        return;
+    command = command_find(words[first]);
+    if (!command)
+        unknown(words[first]);
+    else
+        command->run(count - first, words + first);
+}
+
+/* --- the line ------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned second_words(const char *line, size_t start, const char *list[EDIT_WORDS])
+{
+    static char names[EDIT_WORDS][sizeof(((struct bh_status *)0)->name)];
+    struct bh_status status;
+    unsigned count = 0;
+    char verb[EDIT_LINE + 1];
+
+    snprintf(verb, sizeof(verb), "%.*s", (int)strcspn(line, " "), line);
+    if (strcmp(verb, "help") == 0) {
+        for (unsigned i = 0; i < COMMANDS && count < EDIT_WORDS; i++)
+            if (commands[i].what)
+                list[count++] = commands[i].name;
+        return count;
+    }
+    if (!command_find(verb) || !command_find(verb)->named || strspn(line + strlen(verb), " ") + strlen(verb) != start)
+        return 0;
+    for (; count < EDIT_WORDS && bh_status(count, &status); count++)
+        list[count] = strcpy(names[count], status.name);
+    return count;
+}
+
+static unsigned words(const char *line, size_t start, const char *list[EDIT_WORDS])
+{
+    static const char *const switches[] = {"on", "off", "show"};
+    unsigned count = 0;
+
+    if (start != 0 && strncmp(line, "trace ", 6) == 0 && strchr(line + 6, ' ') && strchr(line + 6, ' ') < line + start) {
+        for (; count < 3; count++)
+            list[count] = switches[count];
+        return count;
+    }
+    if (start != 0)
+        return second_words(line, start, list);
+    for (unsigned i = 0; i < COMMANDS && count < EDIT_WORDS; i++)
+        if (commands[i].what)
+            list[count++] = commands[i].name;
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    static struct edit edit = {.words = words};
+    static char prompt[BH_NAME_MAX + 3];
+
+    has_web = web_start(argc - 1, argv + 1);
+    printf("%s: life %lu; type help\n", argv[0], bh_start_info()->lives);
+    snprintf(prompt, sizeof(prompt), "%s> ", argv[0]);
+    edit.prompt = prompt;
+    for (;;) {
+        edit_begin(&edit);
+        bh_console_write(edit.show, edit.show_length);
+        enum edit_result result = EDIT_MORE;
+        while (result == EDIT_MORE) {
+            result = edit_byte(&edit, (char)key(UINT64_MAX));
+            bh_console_write(edit.show, edit.show_length);
+        }
+        if (result == EDIT_LINE_DONE)
+            run(edit.text);
+        fflush(stdout);
+    }
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor's shell as an operator uses it, on its own screen; product `ops`. One boot for all."""
+import re
+import time
+
+import pytest
+
+from lib import Machine
+
+PROMPT = r"supervisor> "
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Machine("ops") as machine:
+        machine.running()
+        machine.seen(r"supervisor: life 1; type help")
+        machine.key("1", r"supervisor has screen and keyboard")
+        yield machine
+
+
+@pytest.fixture
+def shell(shared):
+    return Shell(shared)
+
+
+class Shell:
+    def __init__(self, machine):
+        self.machine = machine
+
+    def __call__(self, line, *patterns, timeout=30):
+        """Type a line; wait for these patterns and the next prompt; returns all that came."""
+        place = self.machine.place()
+        self.machine.send(line + "\r")
+        self.machine.since(place, *patterns, rf"(?s)\n.*{PROMPT}$", timeout=timeout)
+        return self.machine.text[place:]
+
+    def state(self, name):
+        return re.search(r"\n(\w[\w-]*)\r?\n", self("state " + name))[1]
+
+
+def test_list_shows_all_and_what_may_be_done_to_them(shell):
+    text = shell("list")
+    assert re.search(r"NAME +STATE +KIND +CORES +MiB +UP +LIFE +RIGHTS", text)
+    assert re.search(r"\ncontrol +running +unikernel +1 +16 +\d+:\d\d +1 +observe, control, dump", text)
+    assert re.search(r"\nhello +running +unikernel +1 +16 +\d+:\d\d +1 +observe, control\r?\n", text)
+    assert re.search(r"\nguarded +running +unikernel +1 +16 +\d+:\d\d +1 +observe\r?\n", text)
+    assert "\nsupervisor " not in text
+
+
+def test_info_has_counters(shell):
+    text = shell("info control")
+    assert re.search(r"watchdog +2000 ms, last sign of life \d{1,4} ms ago", text)
+    assert re.search(r"exits +\d+: .*cpuid \d+", text)
+    assert re.search(r"rights +observe, control, dump", text)
+
+
+def test_top_shows_rates(shell):
+    text = shell("top 2")
+    assert len(re.findall(r"NAME +STATE +EXITS/s +HV % +DENIED/s +OUTPUT/s +LIFE +RESTARTS +WATCHDOG", text)) == 2
+    assert len(re.findall(r"\ncontrol +running +\d+ +\d+\.\d\d +0 +\d+ +1 +0/5 +\d\.\d s", text)) == 2
+
+
+def test_top_runs_until_a_key(shell):
+    machine = shell.machine
+    place = machine.place()
+    machine.send("top\r")
+    machine.since(place, r"(?s)any key ends it.*any key ends it")
+    machine.send("x")
+    machine.since(place, PROMPT + "$")
+    shell("uptime", r"UTC, the hypervisor is up \d+:\d\d, this partition \d+:\d\d in its life 1")
+
+
+def test_keys_of_the_line(shell):
+    shell("\x01\x0bli\t", r"\ncontrol +running")
+    shell("stat\t he\t", r"\nrunning")
+    shell("wrong\x15uptime", "UTC, the hypervisor")
+    shell("\x1b[A\x1b[A", r"\nrunning")  # the line before the last
+    text = shell("info con\t\t\x17\x17list", r"\nguarded +running")
+    assert "info control" in text
+    text = shell("st\t\x15", PROMPT)
+    assert re.search(r"state  .*start  stop", text)
+    machine = shell.machine
+    place = machine.place()
+    machine.send("never\x03")
+    machine.since(place, r"\^C\r?\n" + PROMPT)
+
+
+def test_stop_and_start(shell):
+    shell("stop hello", r"\nhello: stopped")
+    assert shell.state("hello") == "stopped"
+    assert "hello: stop by order of partition supervisor" in shell.machine.text
+    shell("info hello", r"stopped, stopped by: operator")
+    shell("stop hello", r"error: stop hello: it is stopped")
+    shell("start hello", r"\nhello: running, life 2")
+    shell("start hello", r"error: start hello: it is running")
+    shell("restart hello", r"\nhello: running, life 3")
+
+
+def test_pause_and_resume(shell):
+    """It does nothing meanwhile, its watchdog waits, and it goes on where it was."""
+    machine = shell.machine
+    shell("pause control", r"\ncontrol: paused")
+    place = machine.place()
+    machine.drain(5)  # two periods of its watchdog
+    assert "watchdog" not in machine.text[place:]
+    assert shell.state("control") == "paused"
+    shell("pause control", r"error: pause control: it is paused")
+    shell("resume control", r"\ncontrol: running, life 1")
+    machine.drain(3)
+    assert shell.state("control") == "running"
+    assert re.search(r"life +1, up", shell("info control"))
+    shell("pause control", r"\ncontrol: paused")
+    shell("restart control", r"\ncontrol: running, life 2")
+
+
+def test_console_connects(shell):
+    machine = shell.machine
+    place = machine.place()
+    machine.send("console hello\r")
+    machine.since(place, r"connected; Ctrl-\\ leaves")
+    machine.send("good morning\r")
+    machine.since(place, r"you said: good morning")
+    machine.send("\x1c")
+    machine.since(place, r"hello: disconnected", PROMPT + "$")
+
+
+def test_console_of_one_that_may_only_be_looked_at(shell):
+    machine = shell.machine
+    place = machine.place()
+    machine.send("console guarded\r")
+    machine.since(place, "to look at only", "one cycle each 1000 us")
+    machine.send("crash\r")
+    machine.drain(1)
+    machine.send("\x1c")
+    machine.since(place, "guarded: disconnected", PROMPT + "$")
+    assert shell.state("guarded") == "running"
+
+
+def test_log_shows_the_end_and_no_control_characters(shell):
+    shell("log hello 1", r"\nyou said: good morning")
+    machine = shell.machine
+    machine.send("console hello\r")
+    machine.expect("connected")
+    machine.send("line\r")
+    machine.expect("you said: line")
+    machine.send("\x1c")
+    machine.expect("disconnected")
+    text = shell("log hello 3")
+    assert "\x1b" not in text
+    assert len(re.findall(r"you said", shell("log hello 2"))) <= 2
+    shell("log hello x", "error: log hello x: how many lines")
+
+
+def test_what_is_not_allowed_says_how_to_allow_it(shell):
+    shell("stop guarded", r"error: stop guarded: not allowed: name guarded in \.controls of this partition")
+    shell("restart nobody", r"error: no partition 'nobody' that this one may observe: list shows them")
+    shell("stop", r"error: stop NAME: which partition\?")
+    shell("supervise", r"error: no command 'supervise': help lists them")
+
+
+def test_names_of_other_tools(shell):
+    shell("xl list", r"\ncontrol +running")
+    shell("virsh suspend hello", r"\nhello: paused")
+    shell("xm unpause hello", r"\nhello: running")
+    shell("domstate hello", r"\nrunning")
+    shell("destroy hello", r"\nhello: stopped")
+    shell("reboot hello", r"\nhello: running, life \d+")
+    shell("vcpu-info hello", r"kind +unikernel, 1 core")
+    shell("virsh migrate hello", r"error: migrate: there is no such command: a partition has no state outside its memory")
+    shell("setmem hello 5", "nothing is made or moved at run time")
+
+
+def test_health_uptime_and_help(shell):
+    assert re.search(r"\nhello +running +\d+ +0/0 +- +\d+  operator", shell("health"))
+    text = shell("help")
+    for verb in "list top info console log start stop pause resume restart uptime dmesg health audit trace".split():
+        assert re.search(rf"\n{verb}\b.* \w", text), verb
+    assert "start it" in shell("help start") and "NAME" in shell("help start")
+
+
+def test_audit(shell):
+    shell("audit", r"ordered: its result is in the hypervisor's log", r"bulkhead\| audit: 4 partitions, .*: 0 findings")
+    shell("audit", r"error: audit: there was one within the last 5 seconds")
+
+
+def test_the_supervisor_can_be_restarted_and_the_others_go_on(shell):
+    machine = shell.machine
+    before = re.search(r"hello .* (\d+)  observe", shell("list"))[1]
+    place = machine.place()
+    machine.attention("r")
+    machine.since(place, r"supervisor: life 2; type help", PROMPT + "$")
+    assert re.search(rf"hello +running .* {before}  observe", shell("list"))
+    time.sleep(0.1)
