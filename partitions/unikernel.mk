@@ -66,13 +66,14 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_pci.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
-program_storage := partitions/storage/storage.c partitions/storage/settings.c
+program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c)
+program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
 program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck httpd nettest supervisor
+OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

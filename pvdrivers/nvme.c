@@ -488,6 +488,11 @@ bool nvme_done(struct nvme *nvme, unsigned queue, void **token, nvme_status *sta
     return false;
 }
 
+bool nvme_ready(const struct nvme *nvme, unsigned queue)
+{
+    return queue < nvme->queues && (nvme->failed || queue_ready(&nvme->io[queue]));
+}
+
 void nvme_wait(struct nvme *nvme, unsigned queue, uint64_t deadline)
 {
     uint64_t slice = bh_now_ns() + SLICE_NS;

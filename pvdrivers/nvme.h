@@ -105,6 +105,8 @@ nvme_status nvme_io(struct nvme *nvme, unsigned queue, enum nvme_operation opera
 nvme_status nvme_start(struct nvme *nvme, unsigned queue, enum nvme_operation operation, const struct nvme_namespace *space,
                        uint64_t block, uint32_t blocks, void *memory, void *token);
 bool nvme_done(struct nvme *nvme, unsigned queue, void **token, nvme_status *status);
+/* Would it say that something has? Looks at memory only. */
+bool nvme_ready(const struct nvme *nvme, unsigned queue);
 /* Halt until something may have ended, or bh_now_ns() reaches `deadline`; at most 10 ms, so that a lost interrupt costs no more. */
 void nvme_wait(struct nvme *nvme, unsigned queue, uint64_t deadline);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owner of an NVMe controller's physical function: gives its virtual functions their queues, interrupts and namespaces and brings them online,
- * for the partitions that own them. Does input and output only on a namespace of its own. When it starts again, so do they (one restart
- * group), because the controller is reset with it. Arguments: settings.h. Commands on the console: see help. */
+ * for the partitions that own them, and serves the slices that the product table has, on the first namespace of its own. When it starts
+ * again, so do the owners of virtual functions (one restart group), because the controller is reset with it; the clients of slices go on.
+ * Arguments: settings.h. Commands on the console: see help. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "lib.h"
 #include "nvme.h"
 #include "settings.h"
+#include "slices.h"
 
 #define MAX_WORDS 4
 #define MAX_CONTROLLERS 32u
@@ -21,6 +23,7 @@
 static struct settings settings;
 static struct bh_pci pci;
 static struct nvme disk;
+static unsigned slice_count;
 
 static bool ok(const char *what, uint32_t number, nvme_status status)
 {
@@ -104,6 +107,23 @@ static void vf_down(unsigned function)
         printf("storage: vf%u offline\n", function);
 }
 
+/* --- slices --------------------------------------------------------------------------------------------------------------------------- */
+
+static bool slices_start(void)
+{
+    uint32_t id = settings.own.count > 0 ? settings.own.ids[0] : 0;
+    unsigned there = 1;
+
+    if (id == 0 && (nvme_namespaces(&disk, false, &id, 1, &there) != 0 || there == 0))
+        id = 0;
+    const char *wrong = slices_open(&disk, id, &slice_count);
+    if (wrong)
+        printf("error: slices on namespace %" PRIu32 ": %s\n", id, wrong);
+    else if (slice_count > 0)
+        printf("storage: serves %u slices on namespace %" PRIu32 "\n", slice_count, id);
+    return !wrong;
+}
+
 /* --- self test ---------------------------------------------------------------------------------------------------------------------- */
 
 /* What was there is put back, in any case. */
@@ -135,6 +155,10 @@ static void self_test(void)
     unsigned count;
     struct nvme_namespace space;
 
+    if (slice_count > 0) {
+        printf("storage: no test, the namespace is the clients'\n");
+        return;
+    }
     if (!ok("namespaces", 0, nvme_namespaces(&disk, false, ids, 1, &count)))
         return;
     if (count == 0) {
@@ -222,6 +246,8 @@ static void command(char *line)
         list();
     } else if (strcmp(words[0], "status") == 0) {
         status_show();
+    } else if (strcmp(words[0], "slices") == 0) {
+        slices_list();
     } else if (strcmp(words[0], "test") == 0) {
         self_test();
     } else if (strcmp(words[0], "exit") == 0) {
@@ -232,12 +258,14 @@ static void command(char *line)
     } else if (strcmp(words[0], "offline") == 0 && function > 0 && function <= (int)SETTINGS_VFS) {
         vf_down((unsigned)function);
     } else if (strcmp(words[0], "help") == 0) {
-        printf("list       namespaces and virtual functions\n"
-               "status     the controller and its queues\n"
-               "test       write and read back the end of the first namespace of its own; puts back what was there\n"
-               "online N   give virtual function N what the arguments say, and bring it online\n"
-               "offline N  take it offline, whatever its owner does\n"
-               "exit N     shut the controller down and end with status N\n");
+        printf(
+            "list       namespaces and virtual functions\n"
+            "status     the controller and its queues\n"
+            "slices     what is served to whom, and what they asked for\n"
+            "test       write and read back the end of the first namespace of its own; puts back what was there; not with slices\n"
+            "online N   give virtual function N what the arguments say, and bring it online\n"
+            "offline N  take it offline, whatever its owner does\n"
+            "exit N     shut the controller down and end with status N\n");
     } else {
         printf("error: no command '%s'; try help\n", words[0]);
     }
@@ -273,13 +301,16 @@ int main(int argc, char **argv)
                word);
         return 1;
     }
-    if (!start())
+    if (!start() || !slices_start())
         return 1;
     self_test();
     printf("storage: ready; type help\n");
     while (!disk.failed) {
         bh_watchdog_pet();
-        bh_console_wait(bh_now_ns() + LOOK_NS);
+        if (slice_count == 0)
+            bh_console_wait(bh_now_ns() + LOOK_NS);
+        else if (!slices_step())
+            slices_wait(bh_now_ns() + LOOK_NS);
         while (bh_getline(line, sizeof(line)))
             command(line);
     }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An NVMe namespace as the disk that slices lie on. */
+#include "slices.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "bh.h"
+#include "slice_server.h"
+
+#define QUEUE 0u
+#define LOOK_NS 10000000ull /* at what the disk has, where its interrupt may be lost or be none */
+
+static struct slice_server server;
+static struct slice_disk under;
+static struct nvme *disk;
+static struct nvme_namespace space;
+
+static bool start(void *context, enum bh_slice_type type, uint64_t sector, uint32_t sectors, void *memory, void *token)
+{
+    enum nvme_operation operation = type == BH_SLICE_READ ? NVME_READ : type == BH_SLICE_WRITE ? NVME_WRITE : NVME_FLUSH;
+
+    (void)context;
+    return nvme_start(disk, QUEUE, operation, &space, sector, sectors, memory, token) == 0;
+}
+
+/* What a controller that has failed leaves undone is not answered: this partition ends, and its next life is asked again. */
+static bool done(void *context, void **token, bool *good)
+{
+    nvme_status status;
+
+    (void)context;
+    if (!nvme_done(disk, QUEUE, token, &status) || disk->failed)
+        return false;
+    *good = status == 0;
+    return true;
+}
+
+static void on_bell(void *arg)
+{
+    (void)arg; /* it has ended bh_wait() */
+}
+
+static bool bells_open(void)
+{
+    unsigned vector = bh_vector_take(on_bell, &server);
+
+    for (unsigned i = 0; i < server.count && vector != 0; i++)
+        if (bh_call(BH_CALL_VECTOR, BH_SOURCE_CHANNEL + server.clients[i].bell, vector, bh_core()) != 0)
+            return false;
+    return vector != 0;
+}
+
+const char *slices_open(struct nvme *nvme, uint32_t id, unsigned *count)
+{
+    const volatile struct bh_channels *channels = (const volatile struct bh_channels *)(uintptr_t)BH_CHANNELS_INFO_GPA;
+
+    disk = nvme;
+    *count = 0;
+    for (unsigned i = 0; i < channels->count && i < BH_MAX_CHANNELS; i++)
+        *count += channels->channel[i].kind == BH_CHANNEL_REQUEST && !channels->channel[i].writes;
+    if (*count == 0)
+        return 0;
+    if (id == 0 || nvme_namespace(nvme, id, &space) != 0 || space.blocks == 0)
+        return "there is no namespace of its own";
+    if (space.block_size != BH_SLICE_SECTOR)
+        return "the namespace has no blocks of 512 bytes";
+    if (nvme->transfer_max < BH_SLICE_MAX || nvme->queues == 0)
+        return "the controller takes no 64 KiB in one command";
+    under = (struct slice_disk){0, space.blocks * space.block_size, start, done};
+    const char *wrong = slice_server_open(&server, &under, channels);
+    return wrong ? wrong : bells_open() ? 0 : "no vector for the clients' doorbells";
+}
+
+bool slices_step(void)
+{
+    return server.count > 0 && slice_server_step(&server);
+}
+
+void slices_wait(uint64_t deadline)
+{
+    uint64_t soon = bh_now_ns() + LOOK_NS;
+    bool busy = slice_server_started(&server) > 0;
+
+    if (busy && deadline > soon)
+        deadline = soon;
+    bool were_on = bh_irq_off();
+    if (slice_server_idle(&server) && !nvme_ready(disk, QUEUE) && !bh_console_wait(0) && (!busy || disk->io[QUEUE].interrupts))
+        bh_wait(deadline);
+    bh_irq_restore(were_on);
+}
+
+void slices_list(void)
+{
+    if (server.count == 0)
+        printf("no slices are served\n");
+    for (unsigned i = 0; i < server.count; i++) {
+        const struct slice_served *c = &server.clients[i];
+        const struct slice_statistics *s = &c->statistics;
+        printf("slice %s: namespace %" PRIu32 " sector %" PRIu64 ", %" PRIu64 " MiB%s, client met %" PRIu64 " times\n", c->name,
+               space.id, c->first, c->sectors / (1048576 / BH_SLICE_SECTOR), c->read_only ? ", read only" : "", s->lives);
+        printf("  %" PRIu64 " reads %" PRIu64 " KiB, %" PRIu64 " writes %" PRIu64 " KiB, %" PRIu64 " flushes, %" PRIu64
+               " refused, %" PRIu64 " failed, %" PRIu64 " times the ring made no sense\n",
+               s->reads, s->bytes_read >> 10, s->writes, s->bytes_written >> 10, s->flushes, s->refused, s->failed,
+               c->end.count.bad);
+    }
+}

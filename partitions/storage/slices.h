@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slices that `storage` serves, on one namespace of its disk. */
+#ifndef STORAGE_SLICES_H
+#define STORAGE_SLICES_H
+
+#include "nvme.h"
+
+/* Find them. *count: how many the product table has. 0, or why they cannot be served. From then on queue 0 of the disk is theirs. */
+const char *slices_open(struct nvme *disk, uint32_t space, unsigned *count);
+/* A round. True: there is more to do at once. */
+bool slices_step(void);
+/* Halt until a client, the disk or the console has something, or until `deadline`. */
+void slices_wait(uint64_t deadline);
+void slices_list(void);
+
+#endif
