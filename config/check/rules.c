@@ -225,6 +225,14 @@ const struct rule rules[] = {
     {"CFG-823", rule_device_window, "the memory BARs fit the board's window"},
     {"CFG-824", rule_device_ports, "the port BARs fit the board's ports"},
 
+    {"CFG-856", rule_slice_gap, "the list of slices has no gap"},
+    {"CFG-857", rule_slice_name, "a slice's name is 1 to 13 of a-z, 0-9 and '-'"},
+    {"CFG-858", rule_slice_server, "a slice is served by a unikernel of the product"},
+    {"CFG-859", rule_slice_client, "a slice's client is another partition of the product"},
+    {"CFG-860", rule_slice_size, "slices are multiples of 1 MiB, at most 16 TiB"},
+    {"CFG-861", rule_slice_disk, "who serves a slice owns a disk"},
+    {"CFG-862", rule_slice_ring, "a slice's rings hold its largest request"},
+
     {"CFG-870", rule_label_name, "a label is 1 to 15 of a-z, 0-9 and '-'"},
     {"CFG-871", rule_label_gap, "a list of labels has no gap"},
     {"CFG-872", rule_label_once, "a list of labels names each once"},

@@ -238,6 +238,15 @@ RULE(rule_device_bar_page);
 RULE(rule_device_window);
 RULE(rule_device_ports);
 
+/* rules_slices.c */
+RULE(rule_slice_gap);
+RULE(rule_slice_name);
+RULE(rule_slice_server);
+RULE(rule_slice_client);
+RULE(rule_slice_size);
+RULE(rule_slice_disk);
+RULE(rule_slice_ring);
+
 /* rules_labels.c: labels and conflicts */
 RULE(rule_label_name);
 RULE(rule_label_gap);

@@ -168,11 +168,8 @@ static void command(char *line)
 static void breathe(void)
 {
     static uint64_t due, said;
-    char line[64];
 
     bh_watchdog_pet();
-    while (slice.under_way == 0 && bh_getline(line, sizeof(line)))
-        command(line);
     if (bh_now_ns() >= due && said != acknowledged) {
         printf("ledger: acknowledged %" PRIu64 "\n", acknowledged);
         said = acknowledged;
@@ -245,6 +242,7 @@ static bool start(const char *name)
 
 int main(int argc, char **argv)
 {
+    char line[64];
     const char *name = argc == 2 && strncmp(argv[1], "slice=", 6) == 0 ? argv[1] + 6 : 0;
 
     printf("%s: life %" PRIu64 "\n", argv[0], bh_start_info()->lives);
@@ -256,6 +254,8 @@ int main(int argc, char **argv)
         return 1;
     for (;;) {
         breathe();
+        while (bh_getline(line, sizeof(line)))
+            command(line);
         if (stopped)
             bh_console_wait(bh_now_ns() + LOOK_NS);
         else if (!batch())

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slices of a disk: what a client was told is stable stays, however often the server starts again; nobody reaches another's sectors."""
+import os
+import random
+import re
+
+import pytest
+
+from lib import EACH_QEMU, Machine
+
+SLICES = "tests/system/products/slices"
+CLIENTS = "books", "tills"
+
+pytestmark = [pytest.mark.qemu, pytest.mark.limit(600)]
+
+
+class Rig:
+    def __init__(self, board):
+        self.machine = Machine(SLICES, board)
+        self.seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+        print(f"TEST_SEED={self.seed} draws the same points again")
+        self.random = random.Random(self.seed)
+        self.machine.seen(r"storage\| storage: serves 3 slices on namespace 1",
+                          *(rf"{name}\| ledger: slice {name}, 1024 places, found 0\s" for name in CLIENTS), timeout=60)
+
+    def acknowledged(self, name, text=None):
+        """The newest number that a ledger has said to be safe."""
+        said = re.findall(rf"{name}\| ledger: acknowledged (\d+)\s", text if text is not None else self.machine.text)
+        return int(said[-1]) if said else 0
+
+    def reach(self, name, number, timeout=60):
+        """Until its ledger has acknowledged that many."""
+        for _ in range(timeout * 10):
+            if self.acknowledged(name) >= number:
+                return
+            self.machine.drain(0.1)
+        raise AssertionError(f"{name} does not come from {self.acknowledged(name)} to {number}:\n{self.machine.text[-2000:]}")
+
+    def command(self, name, line, *patterns, timeout=60):
+        """Typed on its console; after the last pattern its load goes on."""
+        self.machine.keyboard(name)
+        return self.machine.type(line + "\r", *(rf"{name}\| {pattern}" for pattern in patterns), timeout=timeout)
+
+    def verify(self, name):
+        seen = self.command(name, "verify", r"ledger: verified (\d+) entries up to (\d+), lost (\d+)")
+        assert seen[3] == "0", self.machine.text[-3000:]
+        return int(seen[2])
+
+    def good(self):
+        bad = re.findall(r"^.*(?:\| error:|AUDIT|refused: address|cut off|cannot start|witness BAD|strangers=[1-9]).*$", self.machine.text, re.M)
+        assert not bad, bad
+
+
+@pytest.fixture(scope="module", params=EACH_QEMU)
+def rig(request):
+    rig = Rig(request.param)
+    try:
+        yield rig
+    finally:
+        rig.machine.close()
+
+
+def test_nobody_reaches_another_ones_sectors(rig):
+    """By what lies outside its slice, by what wraps, by a write to one that is read-only, by records that make no sense (AC-43, AC-44)."""
+    rig.reach("books", 100)
+    place = rig.machine.place()
+    rig.command("tills", "outside", r"ledger: read before its beginning: .*")
+    said = re.findall(r"tills\| ledger: (?:write|read) \w+ .*: (.*?)\s*$", rig.machine.text[place:], re.M)
+    assert said == ["refused by the server"] * 8
+    rig.command("tills", "other prices", r"ledger: read of the other slice: done", r"ledger: write to the other slice: refused by the server",
+                r"ledger: the other slice says that it is prices, read only")
+    rig.command("tills", "nonsense", r"ledger: nonsense [1-9]\d* times, answered [1-9]\d* times", timeout=90)
+    for name in CLIENTS:
+        rig.reach(name, rig.verify(name) + 50)
+    rig.good()
+
+
+def test_sep4_server_killed_under_load_loses_nothing_acknowledged(rig):
+    """Six times, at numbers of entries that the seed draws."""
+    for life in range(2, 8):
+        name = rig.random.choice(CLIENTS)
+        rig.machine.keyboard("storage")
+        rig.reach(name, rig.acknowledged(name) + rig.random.randrange(1, 400))
+        place = rig.machine.place()
+        rig.machine.attention("r")
+        rig.machine.since(place, rf"partition storage: running, life {life},", r"storage\| storage: serves 3 slices", timeout=60)
+        for client in CLIENTS:
+            rig.reach(client, rig.acknowledged(client) + 20)
+    for name in CLIENTS:
+        safe = rig.acknowledged(name)
+        assert rig.verify(name) >= safe
+        seen = rig.command(name, "status", r"ledger: acknowledged \d+, server met (\d+) times, (\d+) requests sent again, (\d+) strange answers, (\d+) times")
+        assert int(seen[1]) == 7 and int(seen[2]) > 0, seen[0]
+    rig.command("storage", "slices", r"slice prices: namespace 1 sector 16384, 1 MiB, read only")
+    rig.good()
+
+
+def test_sep4_client_and_server_start_again(rig):
+    """The client in its next life finds at least what it has said to be safe; its neighbour is not disturbed."""
+    for both in False, True, False:
+        rig.machine.keyboard("books")
+        rig.reach("books", rig.acknowledged("books") + rig.random.randrange(1, 200))
+        place = rig.machine.place()
+        rig.machine.attention("r")
+        if both:
+            rig.machine.keyboard("storage")
+            rig.machine.attention("r")
+        found = int(rig.machine.since(place, r"books\| ledger: slice books, 1024 places, found (\d+)\s", timeout=60)[1])
+        assert found >= rig.acknowledged("books", rig.machine.text[:place])
+        rig.reach("books", found + 20)
+        rig.reach("tills", rig.acknowledged("tills") + 20)
+    for name in CLIENTS:
+        rig.verify(name)
+    rig.good()
+    rig.machine.key("v", r"audit: .*: 0 findings")
