@@ -199,6 +199,7 @@ image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
 DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py slots.cfg)
+INSTALLER_TOOLS := $(DISK_TOOLS) config/tool/installerimage.py config/tool/archive.py $(wildcard config/installer/*)
 # An image in a folder: $(1) the folder, $(2) further planner options.
 define image_rules
 $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
@@ -224,6 +225,9 @@ $(1)/disk.img $(1)/disk.img.xz $(1)/disk.img.bmap $(1)/disk.json &: $(1)/bulkhea
 	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
 	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
 		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2)
+$(1)/installer.img: $(1)/disk.img $(1)/grub.cfg build/linux/kernel $(INSTALLER_TOOLS)
+	$$(call say,STICK,$$@)
+	$$(Q)config/tool/installerimage.py --image $(1)/disk.img --linux build/linux --grub $(1)/grub.cfg --product $(PRODUCT_NAME) --board $(BOARD_NAME) --output $$@
 endef
 $(eval $(call image_rules,$(out)))
 $(eval $(call image_rules,$(out)/release,--release))
@@ -241,6 +245,10 @@ disk-image: $(out)/disk.img ## the same for a disk: GPT, BIOS and UEFI, two slot
 .PHONY: flash
 flash: $(out)/$(if $(RELEASE),release/)disk.img ## write the disk image to DEV=/dev/... or a file; RELEASE=y: the release one. Asks first, reads back
 	$(Q)rm -f build/.claim; $(PYTHON) config/tool/flash.py $< '$(DEV)'
+
+.PHONY: image-installer
+image-installer: $(out)/$(if $(RELEASE),release/)installer.img ## a stick that installs the disk image on a box; RELEASE=y: the release one
+	@echo 'installer: $<; write it to a stick with: config/tool/flash.py $< /dev/...'
 
 .PHONY: image
 ifneq ($(NOT_FOR_RELEASE),)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian's own kernel and a small initial RAM disk for the demo's Linux partition.
 #
-#   build.sh OUTDIR    writes OUTDIR/kernel (bzImage), OUTDIR/initrd (gzipped cpio), OUTDIR/version (package and version)
+#   build.sh OUTDIR    writes OUTDIR/kernel (bzImage), OUTDIR/initrd (gzipped cpio), OUTDIR/version (package and version),
+#                      OUTDIR/modules/ and OUTDIR/installer-modules, the names of those that the installer's stick loads
 #
 # The kernel is what Debian's linux-image-amd64 depends on today, fetched by apt without root into OUTDIR and kept there:
 # with all in place nothing is fetched again (remove OUTDIR/version to update). The initrd has the same bytes for the same
@@ -17,6 +18,9 @@ busybox=/bin/busybox
 # What the init scripts may load; of those for the disk each after the ones it needs.
 disk_modules="crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme crc16 crc32c_generic mbcache jbd2 ext4"
 modules="ib700wdt $disk_modules"
+# What the installer's stick loads besides, for disks and keyboards of boxes (config/installer/); also in order.
+installer_modules="crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme scsi_common scsi_mod sd_mod libata libahci ahci \
+    mmc_core cqhci sdhci sdhci-pci sdhci-acpi mmc_block usb-common usbcore xhci-hcd xhci-pci ehci-hcd ehci-pci hid usbhid hid-generic"
 
 fail() {
     echo "linux: $*" >&2
@@ -43,7 +47,7 @@ fetch() {
     cp "$out/root/boot/vmlinuz-"* "$out/kernel.new"
     rm -rf "$out/modules"
     mkdir "$out/modules"
-    for module in $modules; do
+    for module in $modules $installer_modules; do
         find "$out/root/" -name "$module.ko" -exec cp {} "$out/modules/" \;
         [ -s "$out/modules/$module.ko" ] || fail "$package has no module $module"
     done
@@ -53,7 +57,7 @@ fetch() {
 }
 
 have_all() {
-    for file in version kernel $(printf 'modules/%s.ko ' $modules); do
+    for file in version kernel $(printf 'modules/%s.ko ' $modules $installer_modules); do
         [ -s "$out/$file" ] || return 1
     done
 }
@@ -67,7 +71,7 @@ pack() {
     "$busybox" --list | while read -r applet; do
         [ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
     done
-    cp "$out/modules/"*.ko "$tree/lib/modules/"
+    (cd "$out/modules" && cp $(printf '%s.ko ' $modules) "$tree/lib/modules/")
     echo "$disk_modules" >"$tree/lib/modules/disk"
     cp "$here/init" "$tree/init"
     cp "$here/disk" "$tree/bin/disk"
@@ -82,5 +86,6 @@ pack() {
 
 have_all || fetch
 pack
+echo $installer_modules >"$out/installer-modules"
 touch "$out/kernel" # newer than these scripts, as make wants it
 echo "linux: $(cat "$out/version"), initrd $(wc -c <"$out/initrd") bytes"

@@ -215,3 +215,30 @@ def test_order_and_damage(image, tmp_path):
         machine.ours("development image", BOOT)
         box.again(lambda: tool("mdel", "-i", disk.at("slot-b"), "::boot/SHA256SUMS"))
         box.starts("slot A: damaged", "slot B: damaged", "counting anew", "no slot can be started: next attempt in one minute")
+
+
+@pytest.mark.qemu
+@pytest.mark.long
+@pytest.mark.limit(600)
+def test_installer_from_a_stick(tmp_path):
+    """From a USB stick to the internal disk, which then starts by itself; the stick is not offered, a small disk is refused."""
+    status, output = make(f"PRODUCT={PRODUCT}", f"BOARD={DEFAULT_BOARD}", "image-installer")
+    assert status == 0, output
+    stick, target, small = (tmp_path / f"{name}.img" for name in ("stick", "target", "small"))
+    tool("cp", "--sparse=always", build_product(PRODUCT).folder / "installer.img", stick)
+    for path, size in (target, 200 * MIB), (small, 20 * MIB):
+        with open(path, "wb") as file:
+            file.truncate(size)
+    extra = ["-drive", f"file={small},format=raw,if=ide,index=1", "-device", "qemu-xhci,id=usb", "-drive", f"if=none,id=image,format=raw,file={stick}",
+             "-device", "usb-storage,id=stick,drive=image,bus=usb.0,bootindex=0"]  # fmt: skip
+    with Machine(PRODUCT, image=target, extra=extra) as machine:
+        machine.expect(r"Install disk-on-\S+: serial port", BOOT)
+        machine.send("\r")
+        machine.expect("Installer of disk-on-.*, 131 MiB.*sda: ATA QEMU HARDDISK, 200 MiB.*sdb: .* 20 MiB -- refused, too small: 131 MiB are needed.*or press Enter.*: ", 120)
+        machine.send("sda\r")
+        machine.expect("writing: 100 %.*reading back: 100 %.*is on sda: written and read back.*press Enter", 120)
+        machine.monitor("device_del stick")
+        machine.send("\r")
+        machine.expect("slot A: start 1 of 3", BOOT)
+        machine.ours("development image: product disk", BOOT)
+    assert small.read_bytes() == bytes(20 * MIB)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make flash`: what is shown, what is refused, what is written and read back; on files, and on disks that files and a made-up /sys play."""
+"""`make flash` and the installer's stick: what is shown, what is refused, what is written and read back; on files, and on disks that files
+and a made-up /sys play."""
 import errno
+import hashlib
+import lzma
 import os
 import re
 import subprocess
@@ -51,6 +54,7 @@ class Box:
         (root / "dev").mkdir()
         (root / "proc/self").mkdir(parents=True)
         (root / "sys/class/block").mkdir(parents=True)
+        (root / "sys/block").mkdir()
         (root / "proc/swaps").write_text("Filename Type Size Used Priority\n")
         self.mounts = []
         self.disk("sda", 8 * MIB, 0, "ATA", "SYSTEMDISK", {"sda1": MIB, "sda2": 6 * MIB})
@@ -65,6 +69,7 @@ class Box:
         for file, value in facts.items():
             (real / file).write_text(f"{value}\n")
         self.link(name, real)
+        (self.root / "sys/block" / name).symlink_to(real)
         for number, (part, part_size) in enumerate(partitions.items(), 1):
             (real / part / "holders").mkdir(parents=True)
             for file, value in {"size": part_size // 512, "partition": number, "dev": f"8:{minor + number}", "ro": 0}.items():
@@ -81,6 +86,8 @@ class Box:
     def mount(self, numbers, place, source):
         self.mounts.append(f"20 1 {numbers} / {place} rw shared:1 - ext4 {source} rw\n")
         (self.root / "proc/self/mountinfo").write_text("".join(self.mounts))
+        with open(self.root / "proc/mounts", "a", encoding="utf-8") as file:
+            file.write(f"{source} {place} ext4 rw 0 0\n")
 
     def fact(self, file, value):
         (self.root / "sys/devices/sdb" / file).write_text(f"{value}\n")
@@ -215,6 +222,59 @@ def test_a_disk_that_fails_while_writing(image, box, monkeypatch, capsys):
     with pytest.raises(flash.Refused, match="Input/output error while writing: .*does not start now"):
         flash.flash(image, flash.Target(flash.System(box.root), box.target))
     assert "has the image" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def install(image, box):
+    """The installer's script as the stick runs it, in the made-up machine: install(typed) -> (status, what it said)."""
+    (box.root / "image").mkdir()
+    (box.root / "tmp").mkdir()
+    (box.root / "proc/sys/vm").mkdir(parents=True)
+    data = image.read_bytes()
+    (box.root / "image/facts").write_text(f"mine-on-board {len(data)} {hashlib.sha256(data).hexdigest()}\n")
+    (box.root / "image/disk.img.xz").write_bytes(lzma.compress(data, check=lzma.CHECK_CRC32))
+
+    def run_script(typed):
+        run = subprocess.run(["/bin/busybox", "sh", ROOT / "config/installer/install"], input=typed, capture_output=True, text=True, timeout=60,
+                             env={"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "ROOT": str(box.root)})  # fmt: skip
+        return run.returncode, run.stdout + run.stderr
+
+    return run_script
+
+
+def test_installer_shows_and_writes(image, box, install):
+    """Whole: what was on the disk is gone, as are the sectors at its end."""
+    box.target.write_bytes(b"\xaa" * (8 * MIB))
+    status, output = install("sdb\n\n")
+    assert status == 0, output
+    assert "sda: ATA SYSTEMDISK, 8 MiB -- refused, mounted" in output and "sdb: Generic Flash Disk, 8 MiB\n      sdb1: 7 MiB, lost" in output
+    assert "writing: 100 %, 4 of 4 MiB" in output and "mine-on-board is on sdb: written and read back." in output
+    data = box.target.read_bytes()
+    assert data == image.read_bytes() + b"\xaa" * (4 * MIB - 33 * 512) + bytes(33 * 512)
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "sdc\n", "sd\n", "sdb1\n", "yes\n", "sda\n", "*\n"])
+def test_installer_wants_the_name(box, install, typed):
+    status, output = install(typed)
+    assert ("nothing was written" in output) == (typed.strip() != "") and status == 1, output
+    assert box.target.read_bytes() == bytes(8 * MIB) and (box.root / "dev/sda").read_bytes() == bytes(8 * MIB)
+
+
+@pytest.mark.parametrize("case, says", [("mounted", "mounted"), ("whole-disk-mounted", "mounted"), ("logical-volume", "in use"), ("read-only", "write-protected"),
+                                        ("sectors", "not of 512 bytes"), ("small", "too small: 4 MiB are needed")])  # fmt: skip
+def test_disks_that_the_installer_refuses(box, install, case, says):
+    REFUSALS[case][0](box)
+    status, output = install("sdb\n")
+    assert status == 1 and re.search(rf"sdb: .* -- refused, .*{says}", output) and "nothing was written" in output, output
+    assert box.target.read_bytes() == bytes(8 * MIB)
+
+
+def test_installer_reads_back(box, install):
+    """An image that is not the one whose digest is known is found on the disk."""
+    facts = (box.root / "image/facts").read_text().split()
+    (box.root / "image/facts").write_text(f"{facts[0]} {facts[1]} {'0' * 64}\n")
+    status, output = install("sdb\n")
+    assert status == 1 and "does not read back as written" in output and "written and read back" not in output
 
 
 def test_make_flash(tmp_path):
