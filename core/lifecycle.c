@@ -273,13 +273,14 @@ static bool is_restart(enum action action)
 void partition_parked(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
-    uint64_t now = arch_ticks();
     enum action action;
+    uint64_t now;
 
     health_peers(partition);
     if (!devices_stop(partition) && is_restart(atomic_load(&partition->stop_action)))
         atomic_store(&partition->stop_action, ACTION_STOP);
     action = atomic_load(&partition->stop_action);
+    now = arch_ticks(); /* the stop of devices may have taken seconds */
     if (is_restart(action))
         action = restart_decide(partition, action, now);
     switch (action) {

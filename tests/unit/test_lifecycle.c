@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "channel.h"
 #include "console.h"
 #include "devices.h"
 #include "fake_arch.h"
@@ -673,6 +674,193 @@ static void never_again_is_for_the_operator_too(void **state)
     assert_int_equal(state_of(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].lives, 1);
     assert_non_null(strstr(fake_uart_text(), "never starts again"));
+}
+
+/* --- the health table's actions ---------------------------------------------------------------------------------------------------- */
+
+static void backoff_doubles(void **state)
+{
+    static const unsigned waits[] = {100, 200, 400, 800, 1000, 1000};
+
+    (void)state;
+    fake_plan_partitions[1].restart = (struct restart_spec){
+        .limit = ARRAY_SIZE(waits), .window_ms = 60000, .backoff_ms = 100, .backoff_max_ms = 1000, .then = ACTION_STOP};
+    start(1);
+    for (unsigned i = 0; i < ARRAY_SIZE(waits); i++) {
+        crash_one();
+        fake_ms(waits[i] - 1);
+        partition_tick(fake.ticks);
+        settle();
+        assert_int_equal(state_of(1), PARTITION_BACKOFF);
+        fake_ms(1);
+        partition_tick(fake.ticks);
+        settle();
+        assert_int_equal(state_of(1), PARTITION_RUNNING);
+    }
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    start(1);
+    fake_ms(60001);
+    crash_one();
+    fake_ms(100); /* as at the beginning: the others are long ago */
+    partition_tick(fake.ticks);
+    settle();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+}
+
+/* Whom its table names starts again with it, is neither limited nor made to wait, and takes nobody along itself. */
+static void a_named_group_restarts_along(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
+    fake_plan_partitions[1].group = 1u << 2;
+    fake_plan_partitions[2].group = 1u << 0;
+    fake_plan_partitions[2].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
+    fake_plan_partitions[2].restart =
+        (struct restart_spec){.limit = 1, .window_ms = 60000, .backoff_ms = 500, .backoff_max_ms = 500};
+    for (unsigned i = 0; i < 3; i++)
+        start(i);
+    crash_one();
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    assert_int_equal(partitions[1].lives, 3);
+    assert_int_equal(partitions[2].lives, 3);
+    assert_int_equal(partitions[0].lives, 1);
+    crash_one(); /* over the limit */
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[2].lives, 3);
+}
+
+static void who_was_stopped_does_not_start_along(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
+    fake_plan_partitions[1].group = 1u << 2;
+    start(1);
+    start(2);
+    partition_order(&partitions[2], CAUSE_OPERATOR, ACTION_STOP);
+    settle();
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(state_of(2), PARTITION_STOPPED);
+}
+
+/* Both crash, each takes the other along: each of them starts again once. */
+static void two_take_each_other_along(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < 3; i++) {
+        fake_plan_partitions[i].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
+        fake_plan_partitions[i].group = 1u << (3 - i);
+        start(i);
+    }
+    fake.core = 3;
+    partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
+    crash_one();
+    for (unsigned i = 1; i < 3; i++) {
+        assert_int_equal(state_of(i), PARTITION_RUNNING);
+        assert_in_range(partitions[i].lives, 2, 3);
+    }
+}
+
+static void at_the_limit_its_group_restarts_once(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart = (struct restart_spec){.limit = 2, .window_ms = 60000, .then = ACTION_RESTART_GROUP};
+    fake_plan_partitions[1].group = 1u << 2;
+    fake_ms(1);
+    start(1);
+    start(2);
+    crash_one();
+    crash_one();
+    assert_int_equal(partitions[2].lives, 1);
+    crash_one();
+    assert_int_equal(partitions[1].lives, 4);
+    assert_int_equal(partitions[2].lives, 2);
+    crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[2].lives, 2);
+    start(1);
+    fake_ms(60001);
+    for (unsigned i = 0; i < 4; i++)
+        crash_one();
+    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(partitions[2].lives, 3);
+}
+
+static void at_the_limit_the_board_is_reset(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].restart.then = ACTION_RESET;
+    start(1);
+    crash_one();
+    crash_one();
+    assert_int_equal(fake.resets, 0);
+    assert_true(FAKE_ENDS(crash_one()));
+    assert_int_equal(fake.resets, 1);
+}
+
+/* Each restarts when the other is lost: that ends. */
+static void two_lose_each_other(void **state)
+{
+    static const struct plan_channel channels[] = {
+        {.name = "a", .writer = 1, .readers = 1u << 2, .size = PAGE_SIZE, .doorbells_per_second = 1, .back = BH_MAX_CHANNELS},
+        {.name = "b", .writer = 2, .readers = 1u << 1, .size = PAGE_SIZE, .doorbells_per_second = 1, .back = BH_MAX_CHANNELS}};
+
+    (void)state;
+    fake_plan.channels = channels;
+    fake_plan.channel_count = 2;
+    channels_create();
+    for (unsigned i = 1; i < 3; i++) {
+        fake_plan_partitions[i].actions[EVENT_PEER_LOST] = ACTION_RESTART;
+        start(i);
+    }
+    crash_one();
+    for (unsigned i = 1; i < 3; i++) {
+        assert_int_equal(state_of(i), PARTITION_RUNNING);
+        assert_int_equal(partitions[i].lives, 2);
+        assert_int_equal(partitions[i].health.counts[EVENT_PEER_LOST], i == 2);
+    }
+    assert_int_equal(partitions[2].stops.last[0].cause, CAUSE_PEER);
+}
+
+/* It goes on with its NMI; the second time its table has another action. */
+static void a_watchdog_first_injects(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].actions[EVENT_WATCHDOG] = ACTION_INJECT;
+    start(1);
+    for (unsigned life = 1; life < 3; life++) {
+        fake.core = plan.housekeeping;
+        partition_order(&partitions[1], CAUSE_WATCHDOG, ACTION_DEFAULT);
+        settle();
+        assert_int_equal(state_of(1), PARTITION_RUNNING);
+        assert_true(vcpus[2].nmi_pending);
+        fake.core = plan.housekeeping;
+        partition_order(&partitions[1], CAUSE_WATCHDOG, ACTION_DEFAULT);
+        settle();
+        assert_int_equal(state_of(1), PARTITION_STOPPED);
+        assert_false(vcpus[2].nmi_pending);
+        start(1);
+    }
+}
+
+static void a_denied_flood_is_one_event_in_a_second(void **state)
+{
+    (void)state;
+    fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_LOG;
+    start(1);
+    for (unsigned second = 1; second <= 3; second++) {
+        fake.core = 2;
+        for (unsigned i = 0; i < 1000; i++)
+            partition_denied(&vcpus[2], DENIED_PORT, i);
+        assert_int_equal(partitions[1].health.counts[EVENT_DENIED], second);
+        fake_ms(1001);
+        fake.core = plan.housekeeping;
+        partition_tick(fake.ticks);
+    }
+    assert_int_equal(state_of(1), PARTITION_RUNNING);
 }
 
 /* --- restart groups ---------------------------------------------------------------------------------------------------------------- */
@@ -1376,6 +1564,15 @@ int main(void)
         cmocka_unit_test_setup(restart_limit_is_kept_in_its_window, setup),
         cmocka_unit_test_setup(operator_restarts_are_not_limited, setup),
         cmocka_unit_test_setup(backoff_waits, setup),
+        cmocka_unit_test_setup(backoff_doubles, setup),
+        cmocka_unit_test_setup(a_named_group_restarts_along, setup),
+        cmocka_unit_test_setup(who_was_stopped_does_not_start_along, setup),
+        cmocka_unit_test_setup(two_take_each_other_along, setup),
+        cmocka_unit_test_setup(at_the_limit_its_group_restarts_once, setup),
+        cmocka_unit_test_setup(at_the_limit_the_board_is_reset, setup),
+        cmocka_unit_test_setup(two_lose_each_other, setup),
+        cmocka_unit_test_setup(a_watchdog_first_injects, setup),
+        cmocka_unit_test_setup(a_denied_flood_is_one_event_in_a_second, setup),
         cmocka_unit_test_setup(each_cause_takes_the_tables_action, setup),
         cmocka_unit_test_setup(reset_action_resets_the_board, setup),
         cmocka_unit_test_setup(sep4_stop_waits_for_all_cores_of_the_partition_only, setup),

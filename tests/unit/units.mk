@@ -19,6 +19,7 @@ unit_uart16550 := core/uart16550.c tests/unit/fake_arch.c
 unit_devices := core/devices.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_iommu_none := arch/x86/iommu/none.c tests/unit/fake_plan.c
 unit_watchdog := core/watchdog.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
+unit_health := core/health.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_bootinfo := arch/x86/boot/bootinfo.c tests/fuzz/fuzz_bootinfo.c
 unit_acpi_facts := arch/x86/boot/acpi.c tests/fuzz/fuzz_acpi.c
 unit_facts :=
