@@ -68,7 +68,7 @@ all: $(out)/bulkhead.iso $(out)/bulkhead.lst $(out)/sizes.txt ## the image of PR
 
 # --- the hypervisor ----------------------------------------------------------------------------------------------------
 
-CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o channel.o port.o port_queue.o port_ring.o port_move.o console.o console_command.o log.o uart16550.o devices.o crash.o \
+CORE_OBJS := launch.o vcpu.o exit.o partition.o lifecycle.o loader.o watchdog.o hypercall.o channel.o port.o port_queue.o port_ring.o port_move.o console.o console_command.o log.o uart16550.o devices.o crash.o recorder.o recorder_before.o dump.o \
 	pci.o pci_config.o pci_msi.o pci_bars.o pci_life.o health.o restart_group.o sha256.o memory.o pool.o \
 	rights.o status.o trace.o pause.o
 

@@ -7,6 +7,7 @@
 #include "arch.h"
 #include "console_parts.h"
 #include "memory.h"
+#include "recorder.h"
 
 #define CONSOLE_BUDGET 2048u /* bytes to the UART per call, and bytes from each ABI ring */
 #define KEYS_BUDGET 64u
@@ -63,6 +64,7 @@ size_t console_write_locked(struct partition *partition, const char *u_bytes, si
 
     for (size_t i = 0; i < taken; i++)
         out->bytes[out->produced++ % CONSOLE_RING] = u_bytes[i];
+    record_output(partition, u_bytes, taken);
     out->dropped += size - taken;
     if (plan.tick_off)
         vcpu_housekeeping_wake();
@@ -81,6 +83,17 @@ static void ring_consume(struct partition *partition, uint32_t count)
     partition->out->consumed += count;
     if (count != 0 && partition->plan->kind == IMAGE_LINUX)
         uart16550_output_room(partition);
+}
+
+/* Gate held: the newest `count` bytes, which may wrap. */
+static void ring_record(const struct partition *partition, uint32_t count)
+{
+    const struct console_ring *out = partition->out;
+    uint32_t start = (out->produced - count) % CONSOLE_RING, first = CONSOLE_RING - start;
+
+    first = count < first ? count : first;
+    record_output(partition, out->bytes + start, first);
+    record_output(partition, out->bytes, count - first);
 }
 
 static struct bh_shared *shared_of(const struct partition *partition)
@@ -110,6 +123,7 @@ static void abi_pull(struct partition *partition, uint32_t limit)
     count = count < limit ? count : limit;
     for (uint32_t i = 0; i < count; i++)
         partition->out->bytes[partition->out->produced++ % CONSOLE_RING] = bytes[view->out_taken++ % BH_OUT_RING_SIZE];
+    ring_record(partition, count);
     __atomic_store_n(&shared_of(partition)->out_consumed, view->out_taken, __ATOMIC_RELEASE);
     lock_drop(&partition->gate);
 }
@@ -256,12 +270,8 @@ static bool view_put(struct view *view, uint8_t byte)
     at = view->line + view->length;
     if (byte == '\n')
         return true;
-    if (byte >= 0x80)
-        view->length += (uint32_t)format_text(at, 5, "\\x%02x", byte);
-    else if (byte == '\t' || (byte >= ' ' && byte != 0x7f))
-        view->line[view->length++] = (char)byte;
-    else if (byte != '\r')
-        view->length += (uint32_t)format_text(at, 3, "^%c", byte ^ 0x40);
+    if (byte != '\r')
+        view->length += (uint32_t)text_visible(at, byte);
     return view->column + view->length + 8 > LINE_TEXT; /* no room for another pair of the longest forms */
 }
 

@@ -14,6 +14,7 @@
 #define OTHER_CORE_MS 2000u
 
 static _Atomic uint32_t crashing = NOBODY; /* core that came first */
+static struct crash_record found;          /* what crash_report() printed */
 
 static struct crash_record *record_area(void)
 {
@@ -51,7 +52,7 @@ static void record_print(const struct crash_record *record)
                  record->stack[i + 2], record->stack[i + 3]);
 }
 
-static void record_begin(struct crash_record *record, uint64_t boot)
+static void record_empty(struct crash_record *record, uint64_t boot)
 {
     *record = (struct crash_record){.magic = CRASH_MAGIC, .version = CRASH_VERSION, .size = sizeof(*record), .boot = boot};
 }
@@ -66,17 +67,23 @@ bool crash_report(void)
     if (crashed) {
         record->text[CRASH_TEXT - 1] = 0;
         record_print(record);
+        found = *record;
     }
-    record_begin(record, boot);
+    record_empty(record, boot);
     record->sum = record_sum(record);
     return crashed;
+}
+
+const struct crash_record *crash_before(void)
+{
+    return found.valid == CRASH_MAGIC ? &found : 0;
 }
 
 static void record_write(struct crash_record *record, const struct crash_state *state, const char *text)
 {
     uint64_t boot = record_sound(record) ? record->boot : 0; /* 0: before crash_report() */
 
-    record_begin(record, boot);
+    record_empty(record, boot);
     record->core = arch_core();
     for (unsigned i = 0; i < CRASH_TEXT - 1 && text[i] != 0; i++)
         record->text[i] = text[i];

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "pci.h"
 #include "port.h"
+#include "recorder.h"
 #include "rights.h"
 #include "virt.h"
 #include "watchdog.h"
@@ -94,6 +95,7 @@ static void stop_record_make(struct vcpu *vcpu, uint64_t value, uint64_t address
         virt_raw(vcpu, record.raw);
     lock_take(&partition->gate);
     partition->stops.last[partition->stops.made++ % STOP_RECORDS] = record; /* the oldest gives way */
+    record_stop(partition, &record);
     lock_drop(&partition->gate);
     log_line("partition %s: %s, value 0x%lx, address 0x%lx, vcpu %u at 0x%lx; action: %s%s", partition->plan->name,
              cause_name(record.cause), value, address, vcpu->index, record.state.rip, action_name(record.action),
@@ -154,6 +156,7 @@ void partition_park(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
+    dump_park(vcpu, (enum vcpu_mode)atomic_load(&vcpu->mode));
     atomic_store(&vcpu->mode, VCPU_PARKED);
     vcpu->nmi_pending = vcpu->nmi_blocked = false;
     if (vcpu->index == 0)
@@ -366,6 +369,7 @@ void partition_bring_up(struct vcpu *vcpu)
 {
     struct partition *partition = vcpu->partition;
 
+    dump_forget(partition);
     if (!bring_up_prepare(vcpu))
         return;
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {

@@ -6,6 +6,7 @@
 #include "arch.h"
 #include "console_parts.h"
 #include "memory.h"
+#include "recorder.h"
 
 #define WAIT_ROUNDS 100000u /* looks at a busy UART before it counts as stuck; each costs about a microsecond */
 #define WIDTH_MAX 64u
@@ -133,6 +134,17 @@ size_t format_text(char *out, size_t size, const char *format, ...)
     return length;
 }
 
+size_t text_visible(char *out, uint8_t byte)
+{
+    if (byte >= 0x80)
+        return format_text(out, 5, "\\x%02x", byte);
+    if (byte == '\t' || (byte >= ' ' && byte != 0x7f)) {
+        *out = (char)byte;
+        return 1;
+    }
+    return format_text(out, 3, "^%c", byte ^ 0x40);
+}
+
 uint64_t time_us(uint64_t ticks)
 {
     uint64_t khz = arch_tsc_khz(), passed = ticks - arch_boot_ticks();
@@ -157,6 +169,8 @@ static bool ring_put(const char *line, size_t length)
     for (size_t i = 0; i < length; i++)
         ring.bytes[ring.produced++ % LOG_RING] = line[i];
     ring.bytes[ring.produced++ % LOG_RING] = '\n';
+    record_log(line, length);
+    record_log("\n", 1);
     return true;
 }
 
@@ -184,6 +198,33 @@ size_t log_next(char line[LOG_LINE])
     length = ring_next(line);
     lock_drop(&ring.lock);
     return length;
+}
+
+/* What came before the record could be written: all of it is still in the ring. */
+void log_repeat(void)
+{
+    lock_take(&ring.lock);
+    record_log(ring.bytes, ring.produced < LOG_RING ? ring.produced : LOG_RING);
+    lock_drop(&ring.lock);
+}
+
+uint64_t log_read(uint64_t u_where, void *to, size_t size)
+{
+    struct bh_text *text = to;
+    uint32_t from, count;
+
+    lock_take(&ring.lock);
+    from = ring.produced > LOG_RING ? ring.produced - LOG_RING : 0;
+    if (u_where > from && u_where <= ring.produced)
+        from = (uint32_t)u_where;
+    count = ring.produced - from;
+    if (count > size - offsetof(struct bh_text, bytes))
+        count = (uint32_t)(size - offsetof(struct bh_text, bytes));
+    text->from = from;
+    for (uint32_t i = 0; i < count; i++)
+        text->bytes[i] = ring.bytes[(from + i) % LOG_RING];
+    lock_drop(&ring.lock);
+    return count == 0 ? 0 : offsetof(struct bh_text, bytes) + count;
 }
 
 /* By polling, each wait bounded; bytes that find no room in time are lost. */

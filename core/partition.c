@@ -8,6 +8,7 @@
 #include "devices.h"
 #include "lifecycle.h"
 #include "memory.h"
+#include "recorder.h"
 #include "trace.h"
 #include "virt.h"
 
@@ -22,6 +23,7 @@ static void partition_create(struct partition *partition, unsigned index)
     if (partition->plan->kind == IMAGE_UNIKERNEL)
         partition->abi = pool_take(BH_ABI_PAGES);
     partition->out = pool_take((sizeof(struct console_ring) + PAGE_SIZE - 1) / PAGE_SIZE);
+    dump_create(partition);
     atomic_store(&partition->state, PARTITION_CREATED);
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {
         /* A core has one owner for ever (SEP-2). The planner gives a partition consecutive ones: rules and facts hold it to that. */

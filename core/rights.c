@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "console.h"
+#include "recorder.h"
 #include "status.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -207,21 +208,46 @@ static uint64_t read_status(const struct partition *by, const struct partition *
     return size;
 }
 
+/* What is nobody's in particular; the table gives it by itself. */
+static uint64_t read_ours(struct vcpu *vcpu, enum bh_read what, uint64_t u_where, uint8_t *answer)
+{
+    if (!vcpu->partition->plan->reads_log)
+        return refused(vcpu, what);
+    return what == BH_READ_LOG ? log_read(u_where, answer, BH_ANSWER_SIZE) : record_read(u_where, answer, BH_ANSWER_SIZE);
+}
+
+static uint64_t read_dump(struct vcpu *vcpu, struct partition *seen, enum bh_read what, uint64_t u_where, uint8_t *answer)
+{
+    if (!right(vcpu->partition->plan->dumps, seen))
+        return refused(vcpu, what);
+    return what == BH_READ_MEMORY ? dump_memory(seen, u_where, answer, BH_ANSWER_SIZE)
+                                  : dump_registers(seen, u_where, answer, BH_ANSWER_SIZE);
+}
+
 /* The answer goes to a page that the caller can only read. Two of its cores that ask at once spoil one another's. */
 uint64_t rights_read(struct vcpu *vcpu, uint64_t u_what, uint64_t u_where)
 {
-    const struct partition *by = vcpu->partition, *seen = rights_observed(by, u_what >> 8);
+    const struct partition *by = vcpu->partition;
+    struct partition *seen = rights_observed(by, u_what >> 8);
     uint8_t *answer = by->abi + (BH_ANSWER_GPA - BH_ABI_GPA);
+    enum bh_read what = (enum bh_read)(u_what & 0xff);
 
+    if (by->abi != 0 && (what == BH_READ_LOG || what == BH_READ_RECORD))
+        return read_ours(vcpu, what, u_where, answer);
     if (by->abi == 0 || seen == 0)
         return BH_EINVAL;
-    switch (u_what & 0xff) {
+    switch (what) {
     case BH_READ_STATUS:
         return u_where == 0 ? read_status(by, seen, answer) : 0;
     case BH_READ_OUTPUT:
         return output_read(seen, u_where, answer);
     case BH_READ_TRACE:
         return trace_read(seen, u_where, answer);
+    case BH_READ_STOPS:
+        return record_stops(seen, u_where, answer, BH_ANSWER_SIZE);
+    case BH_READ_MEMORY:
+    case BH_READ_REGISTERS:
+        return read_dump(vcpu, seen, what, u_where, answer);
     default:
         return BH_EINVAL;
     }

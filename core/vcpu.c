@@ -7,6 +7,7 @@
 #include "health.h"
 #include "lifecycle.h"
 #include "port.h"
+#include "recorder.h"
 #include "virt.h"
 #include "watchdog.h"
 
@@ -119,6 +120,8 @@ void vcpu_serve(struct vcpu *vcpu)
         partition_park(vcpu);
     if (requests & REQUEST_PARKED)
         partition_parked(vcpu);
+    if (requests & REQUEST_DUMP)
+        dump_fetch(vcpu->partition);
     if (requests & REQUEST_START)
         partition_bring_up(vcpu);
     if (plan.tick_off && (requests & (REQUEST_STOP | REQUEST_PARKED | REQUEST_START)))

@@ -10,11 +10,12 @@
 #include "plan_devices.h"
 #include "plan_ports.h"
 #include "product.h"
+#include "recorder_area.h"
 
 #define HYPERVISOR_BASE MIB(1)    /* load address of bulkhead.elf */
 #define HYPERVISOR_IMAGE KIB(512) /* text, data and bss of bulkhead.elf without plan_pool; the linker checks it */
 #define ZONE_SLACK MIB(32)        /* the boot loader puts modules where it likes: room beyond twice their size */
-#define CRASH_SIZE KIB(64)
+#define CRASH_SIZE RECORD_AREA_SIZE
 /* One host range more for each board range it spans, and one more where guest-physical space jumps over the PCI hole. */
 #define LAYOUT_MAX_RAM (BOARD_MAX_RAM + 2u)
 

@@ -92,6 +92,16 @@ static uint64_t channel_pages(const struct channel_plan *channels, unsigned part
     return pages;
 }
 
+/* May somebody dump it? As core/dump.c. */
+static bool dumped(const struct product *product, unsigned index)
+{
+    for (unsigned i = 0; i < product_partitions(product); i++)
+        for (unsigned k = 0; k < PRODUCT_MAX_PARTITIONS && product->partitions[i].dumps[k]; k++)
+            if (product_find(product, product->partitions[i].dumps[k]) == (int)index)
+                return true;
+    return false;
+}
+
 /* What the hypervisor takes before the seal: page tables, stacks and control blocks of each core, which also maps its partition's
  * memory by large pages; rings, maps, the ABI area and the nested tables of each partition; what devices need; channels; the tables that
  * map all these. */
@@ -104,6 +114,7 @@ uint32_t pool_pages(const struct product *product, const struct board *board, co
         pages += spec->cores * (POOL_CORE + direct_pages(board, spec->memory)) + POOL_PARTITION + nested_pages(board, spec->memory);
         pages += traced(product, spec) ? spec->cores * (uint64_t)POOL_TRACE : 0;
         pages += channel_pages(channels, i);
+        pages += dumped(product, i) ? POOL_DUMP : 0;
         if (devices->count[i] != 0)
             pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
     }

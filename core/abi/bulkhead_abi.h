@@ -198,12 +198,13 @@ enum bh_control {
 enum bh_read {
     BH_READ_STATUS, /* struct bh_status of the n-th partition that it may observe */
     BH_READ_OUTPUT, /* bytes of its console from index where on: at most BH_OUTPUT_KEPT back from struct bh_status.out_produced */
-    BH_READ_STOPS,  /* its stop records, struct stop_record of core/include/partition.h */
+    BH_READ_STOPS,  /* its stop records, struct bh_stop; where: how many of the oldest to leave out */
     BH_READ_TRACE,  /* struct bh_trace_head and records of the core where >> 32, from index (uint32_t)where on */
-    BH_READ_LOG,    /* our own log; where: a free-running index */
+    BH_READ_LOG,    /* our own log, struct bh_text; where: a free-running index */
     BH_READ_RECORD, /* the records of the boot before, as config/tool/decode.py reads them */
-    BH_READ_MEMORY, /* memory of a stopped partition: a page of guest-physical addresses; BH_AGAIN while its core fetches it */
-    BH_READ_REGISTERS, /* of a stopped partition, of where's vcpu */
+    BH_READ_MEMORY, /* memory of a stopped partition: the page at this guest-physical address; BH_AGAIN while its core fetches it,
+                        * BH_EBUSY while the partition has not stopped */
+    BH_READ_REGISTERS, /* struct bh_registers of a stopped partition, of where's vcpu */
     BH_READ_COUNT
 };
 
@@ -263,6 +264,39 @@ struct bh_trace_record {
     uint64_t result; /* RAX afterwards */
 };
 _Static_assert(sizeof(struct bh_trace_head) == 32 && sizeof(struct bh_trace_record) == 32, "bh_trace sizes");
+
+/* Text that runs freely: its bytes from index `from` on, which is `where`, or the oldest one kept where that is gone or never was. The next
+ * one to ask for is behind the last byte of the answer. */
+struct bh_text {
+    uint64_t from;
+    char bytes[BH_ANSWER_SIZE - 8];
+};
+_Static_assert(sizeof(struct bh_text) == BH_ANSWER_SIZE, "bh_text size");
+
+/* Processor state of a vcpu; regs: rax rcx rdx rbx (0) rbp rsi rdi r8..r15. */
+struct bh_cpu {
+    uint64_t rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, cs_base;
+    uint64_t regs[16];
+};
+
+/* Why a partition stopped. */
+struct bh_stop {
+    uint64_t time_us; /* since boot */
+    uint64_t life;    /* that ended */
+    uint32_t vcpu, cause, action, pad;
+    uint64_t value, address; /* status, vector, ... by cause; what it touched, where known */
+    struct bh_cpu cpu;
+    uint64_t raw[3]; /* the exit in the processor's own terms */
+};
+_Static_assert(sizeof(struct bh_stop) == 272, "bh_stop size");
+
+/* A vcpu of a stopped partition, and where its partition has RAM: [0, ram_low) and, of the rest, [4 GiB, 4 GiB + ram_high). */
+struct bh_registers {
+    uint64_t ram_low, ram_high;
+    uint32_t vcpus, ran; /* how many there are; 1: this one was started in the life that ended */
+    struct bh_cpu cpu;
+};
+_Static_assert(sizeof(struct bh_registers) == 224, "bh_registers size");
 
 enum bh_end {
     BH_END_EXIT = 0,  /* main() returned or exit(): RSI = status */

@@ -14,6 +14,9 @@ __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
 /* The same into a buffer; always terminated; returns the length it has. */
 __attribute__((format(printf, 3, 4))) size_t format_text(char *out, size_t size, const char *format, ...);
 size_t format_list(char *out, size_t size, const char *format, va_list list);
+/* A byte as a person may see it, control and other unprintable characters made visible: at most four characters, and a NUL now and then.
+ * Returns how many. */
+size_t text_visible(char *out, uint8_t byte);
 
 /* Microseconds from the hypervisor's entry to `ticks`; 0 until the TSC is measured. */
 uint64_t time_us(uint64_t ticks);

@@ -16,6 +16,8 @@ size_t log_prefix(char *out, size_t size, uint64_t now, const char *name);
 /* Take the oldest line that was not shown, without its newline; 0 if there is none. */
 size_t log_next(char line[LOG_LINE]);
 bool log_is_live(void);
+/* The whole log to record_log(), once that is ready. */
+void log_repeat(void);
 void log_live(void);
 
 /* --- console.c --- */

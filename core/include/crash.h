@@ -25,9 +25,12 @@ struct crash_record {
     char text[CRASH_TEXT];
     uint64_t sum; /* of all bytes before it */
 };
+_Static_assert(sizeof(struct crash_record) == 520, "config/tool/decode.py knows it");
 
 /* Print the record an earlier boot left, if any, then mark the area read. Returns true if there was one. */
 bool crash_report(void);
+/* That record, once more; 0: there was none. */
+const struct crash_record *crash_before(void);
 
 /* End of this hypervisor's life: record, message, reset. Any core, any context including NMI. */
 _Noreturn void crash(const struct crash_state *state, const char *text);

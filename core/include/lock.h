@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ticket lock. Held only for a bounded number of steps by code that cannot fault, so that each wait is bounded by the
  * number of cores; never taken by an NMI handler, never held across a guest entry, never nested but where the order is
- * written here: console.c screen.lock, a virtio port's -> partition.gate -> the IOMMU's, configuration space's -> log.c ring.lock. */
+ * written here: console.c screen.lock, a virtio port's -> partition.gate -> the IOMMU's, configuration space's -> log.c ring.lock. dump.c's is
+ * taken alone. */
 #ifndef BULKHEAD_LOCK_H
 #define BULKHEAD_LOCK_H
 

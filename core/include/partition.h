@@ -86,6 +86,7 @@ enum {
     REQUEST_TICK = 1u << 5,   /* housekeeping is due on this core */
     REQUEST_LINGER = 1u << 7, /* with REQUEST_TICK: another core asks for it, and may have more to say soon */
     REQUEST_PORT = 1u << 8,   /* there may be something to copy for a virtio port */
+    REQUEST_DUMP = 1u << 9,   /* first core: somebody waits for a page of its memory */
     REQUEST_PARKED = 1u << 6, /* first core: the last of its partition's cores has parked */
     REQUEST_PAUSE = 1u << 16, /* look whether the partition is paused */
     REQUEST_LOOK = 1u << 12,  /* note where the guest is: it may hang */

@@ -14,7 +14,7 @@ FIRST_LINE = "image: product minimal on board"
 
 def restarted(machine, place, timeout=60):
     """The board was reset, GRUB has loaded the image again, and all partitions run."""
-    machine.since(place, FIRST_LINE, "partition hello: running, life 1", "partition loop: running, life 1", timeout=timeout)
+    machine.since(place, FIRST_LINE, r"\] bulkhead\| partition hello: running, life 1", r"^\[.{12}\] bulkhead\| partition loop: running, life 1", timeout=timeout)
 
 
 def faulty_image(build, folder, code):

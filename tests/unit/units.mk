@@ -28,6 +28,7 @@ unit_nested := arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
 unit_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
 unit_audit_devices := $(unit_audit)
 unit_crash := core/crash.c
+unit_recorder := core/recorder_before.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/events.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_rights.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_health.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c \

@@ -19,6 +19,7 @@
 #include "port.h"
 #include "pci_bus.h"
 #include "policy.h"
+#include "recorder.h"
 #include "trap.h"
 #include "virt.h"
 #include "x86.h"
@@ -274,6 +275,7 @@ static void launch(void)
     refuse_if(clock_calibrate(boot_tsc));
     launch_phase("clocks");
     crash_report();
+    record_begin();
     refuse_if(virt_check());
     devices_make();
     launch_phase("devices");

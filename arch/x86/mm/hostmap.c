@@ -116,7 +116,8 @@ void hostmap_build(void)
         map_core_block(root, core);
         map_partition(root, core);
         map_direct(root, plan.zone.v, plan.zone_size, 0);
-        map_direct(root, plan.crash.v & ~(uint64_t)(LARGE_SIZE - 1), LARGE_SIZE, PTE_W | PTE_NX);
+        map_direct(root, plan.crash.v & ~(uint64_t)(LARGE_SIZE - 1), LARGE_SIZE, PTE_W | PTE_NX | PTE_PWT); /* written through:
+                                                                                   * a reset may drop what only caches have */
         *entry_make(root, MMIO_BASE, 2) = (uintptr_t)mmio_table | PTE_P | PTE_W;
         map_ecam(root);
         roots[core] = (uintptr_t)root;
