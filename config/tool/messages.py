@@ -2,7 +2,7 @@
 """What the hypervisor says on its console, as patterns: the one place where run.py and the tests take them from."""
 import re
 
-STAMP = r"\[ *\d+\.\d{6}\] "
+STAMP = r"(?<!\| )\[ *\d+\.\d{6}\] "
 OURS = STAMP + r"bulkhead\| "
 REFUSED = OURS + r"(partition [a-z0-9-]+: )?refused: "  # not so a device that the IOMMU refuses something
 LAUNCH_REFUSED = OURS + "refused: "

@@ -8,13 +8,14 @@ import pytest
 
 from faults import HANG, WILD_WRITE, Physical, code_change, function_at, symbols
 from lib import DEFAULT_BOARD, ON_QEMU, ROOT, Machine, build_product, make_iso
+from messages import OURS
 
 FIRST_LINE = "image: product minimal on board"
 
 
 def restarted(machine, place, timeout=60):
     """The board was reset, GRUB has loaded the image again, and all partitions run."""
-    machine.since(place, FIRST_LINE, r"\] bulkhead\| partition hello: running, life 1", r"^\[.{12}\] bulkhead\| partition loop: running, life 1", timeout=timeout)
+    machine.since(place, FIRST_LINE, OURS + "partition hello: running, life 1", OURS + "partition loop: running, life 1", timeout=timeout)
 
 
 def faulty_image(build, folder, code):

@@ -254,3 +254,33 @@ WEAK void dump_forget(struct partition *partition)
 {
     (void)partition;
 }
+
+WEAK const struct crash_record *crash_before(void)
+{
+    return 0;
+}
+
+/* Answers that tell who gave them. */
+WEAK uint64_t record_read(uint64_t u_where, void *to, size_t size)
+{
+    (void)u_where, (void)to, (void)size;
+    return 1001;
+}
+
+WEAK uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size)
+{
+    (void)partition, (void)u_where, (void)to, (void)size;
+    return 1002;
+}
+
+WEAK uint64_t dump_memory(struct partition *partition, uint64_t u_gpa, void *to, size_t size)
+{
+    (void)partition, (void)u_gpa, (void)to, (void)size;
+    return 1003;
+}
+
+WEAK uint64_t dump_registers(const struct partition *partition, uint64_t u_vcpu, void *to, size_t size)
+{
+    (void)partition, (void)u_vcpu, (void)to, (void)size;
+    return 1004;
+}

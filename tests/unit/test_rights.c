@@ -101,7 +101,7 @@ static void test_sep5_ac51_without_rights_nothing_is_done_or_told(void **state)
         for (uint64_t order = 0; order < 16; order++) {
             if (order != BH_CONTROL_AUDIT)
                 assert_int_equal(control(n, order, 1), BH_EINVAL); /* as if nobody were there */
-            assert_int_equal(read(order, n, 0), BH_EINVAL);
+            assert_int_equal(read(order, n, 0), order == BH_READ_LOG || order == BH_READ_RECORD ? BH_EPERM : BH_EINVAL);
         }
     assert_int_equal(control(0, BH_CONTROL_AUDIT, 0), BH_EPERM);
     rights_serve();
@@ -125,12 +125,36 @@ static void test_sep5_who_may_observe_may_not_control(void **state)
     assert_int_equal(acts(), 0);
 }
 
+/* The back ends' answers: tests/unit/fake_arch.c. */
+static void test_sep5_dumps_and_the_log_are_for_those_whom_the_table_names(void **state)
+{
+    (void)state;
+    assert_int_equal(read(BH_READ_STOPS, 0, 0), 1002);
+    assert_int_equal(read(BH_READ_STOPS, 2, 0), BH_EINVAL);
+    fake_plan_partitions[CONTROL].dumps = 1u << HELLO;
+    assert_int_equal(read(BH_READ_MEMORY, 0, 0), BH_EPERM); /* linux */
+    assert_int_equal(read(BH_READ_REGISTERS, 0, 0), BH_EPERM);
+    assert_int_equal(fake_partition.denied, 2);
+    assert_int_equal(read(BH_READ_MEMORY, 1, 0), 1003);
+    assert_int_equal(read(BH_READ_REGISTERS, 1, 0), 1004);
+    assert_int_equal(read(BH_READ_LOG, 0, 0), BH_EPERM);
+    assert_int_equal(read(BH_READ_RECORD, 0, 0), BH_EPERM);
+    assert_int_equal(fake_partition.denied, 4);
+    fake_plan_partitions[CONTROL].reads_log = true;
+    assert_int_equal(read(BH_READ_RECORD, 40, 0), 1001); /* nobody's in particular */
+    log_line("something");
+    assert_true(read(BH_READ_LOG, 0, 0) > 8);
+    assert_non_null(strstr(((struct bh_text *)answer())->bytes, "something"));
+}
+
 /* A Linux has no page for answers, whatever its table says. */
 static void one_without_an_answer_page_reads_nothing(void **state)
 {
     (void)state;
     fake_plan_partitions[LINUX_GUEST].observes = 1u << HELLO;
+    fake_plan_partitions[LINUX_GUEST].reads_log = true;
     assert_int_equal(rights_read(&vcpus[0], BH_READ_STATUS, 0), BH_EINVAL);
+    assert_int_equal(rights_read(&vcpus[0], BH_READ_LOG, 0), BH_EINVAL);
 }
 
 /* --- orders ------------------------------------------------------------------------------------------------------------------------- */
@@ -434,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_sep5_ac51_without_rights_nothing_is_done_or_told, setup),
         cmocka_unit_test_setup(test_sep5_who_may_observe_may_not_control, setup),
+        cmocka_unit_test_setup(test_sep5_dumps_and_the_log_are_for_those_whom_the_table_names, setup),
         cmocka_unit_test_setup(one_without_an_answer_page_reads_nothing, setup),
         cmocka_unit_test_setup(orders_reach_the_one_they_name, setup),
         cmocka_unit_test_setup(orders_that_do_not_fit_the_state_say_so, setup),
