@@ -39,14 +39,15 @@ uint64_t entry_read(const void *block)
     return words[0] == MAGIC && words[WORDS - 1] == checksum(words) ? words[1] : 0;
 }
 
-uint64_t entries_last(const uint64_t *numbers, uint32_t places)
+uint64_t entries_last(const uint64_t *numbers, uint32_t places, uint32_t under_way)
 {
     uint64_t newest = 0;
 
     for (uint32_t i = 0; i < places; i++)
         if (numbers[i] > newest && numbers[i] % places == i)
             newest = numbers[i];
-    for (uint64_t n = newest > places ? newest - places + 1 : 1; n <= newest; n++)
+    uint32_t kept = places - under_way;
+    for (uint64_t n = newest > kept ? newest - kept + 1 : 1; n <= newest; n++)
         if (numbers[n % places] != n && numbers[n % places] != n + places)
             return n - 1;
     return newest;

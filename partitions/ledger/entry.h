@@ -12,7 +12,7 @@ void entry_fill(void *block, uint64_t sequence);
 /* The number of a sound entry; 0: there is none in this block. */
 uint64_t entry_read(const void *block);
 /* Of the numbers found in `places` places: the last entry up to which none is missing. Those that later ones have taken the place of are not
- * missed. 0: there is no entry. */
-uint64_t entries_last(const uint64_t *numbers, uint32_t places);
+ * missed, nor those in whose places up to `under_way` later ones were being written. 0: there is no entry. */
+uint64_t entries_last(const uint64_t *numbers, uint32_t places, uint32_t under_way);
 
 #endif

@@ -229,13 +229,13 @@ static bool start(const char *name)
     slice_interrupt(&slice, 0);
     places = (uint32_t)(slice.sectors / ENTRY_SECTORS) / AT_A_TIME * AT_A_TIME;
     numbers = calloc(places, sizeof(*numbers));
-    if (!numbers || slice.read_only || places == 0) {
+    if (!numbers || slice.read_only || places < 2 * BATCH) {
         printf("error: no memory, or a slice that cannot be written\n");
         return false;
     }
     if (!read_all())
         return false;
-    acknowledged = entries_last(numbers, places);
+    acknowledged = entries_last(numbers, places, BATCH);
     printf("ledger: slice %s, %" PRIu32 " places, found %" PRIu64 "\n", name, places, acknowledged);
     return true;
 }

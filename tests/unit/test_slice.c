@@ -181,8 +181,11 @@ static void test_disk_fails(void **state)
     fake_slices.fails = true;
     assert_int_equal(run(0, BH_SLICE_WRITE, 0, data, 512), SLICE_REFUSED);
     memset(data, 0x33, sizeof(data));
+    uint32_t before = fake_slices.answers[0]->head.produced;
     assert_int_equal(run(0, BH_SLICE_READ, 0, data, 512), SLICE_REFUSED);
     assert_int_equal(data[511], 0x33);
+    assert_int_equal(fake_slices.answers[0]->head.produced - before,
+                     16); /* no data, whatever is in the memory that it was read into */
     assert_int_equal(run(0, BH_SLICE_FLUSH, 0, 0, 0), SLICE_REFUSED);
     assert_int_equal(fake_slices.server.clients[0].statistics.failed, 3);
 }
@@ -252,6 +255,33 @@ static void test_client_starts_again(void **state)
     assert_int_equal(fake_slices.clients[0].strangers, 0);
     assert_int_equal(fake_slices.server.clients[0].statistics.lives, 2);
     assert_int_equal(fake_slices.started, 3); /* the one that was held is forgotten */
+}
+
+/* Of what a client had not been answered it repeats all: so no write is answered before an earlier one, also where there is no room. */
+static void test_answers_keep_their_order(void **state)
+{
+    static uint8_t large[2][BH_SLICE_MAX];
+    uint8_t data[2][512] = {{1}, {2}};
+    struct slice *client = &fake_slices.clients[0];
+    enum slice_result result;
+    void *token;
+    unsigned ended = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(slice_start(client, BH_SLICE_READ, 0, large[i], BH_SLICE_MAX, large[i]));
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(slice_start(client, BH_SLICE_WRITE, 200, data[i], 512, data[i]));
+    slice_step(client);
+    uint64_t before = fake_slices.server.clients[0].end.count.put;
+    for (unsigned i = 0; i < 100; i++)
+        slice_server_step(&fake_slices.server);
+    assert_int_equal(fake_slices.server.clients[0].end.count.put - before, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        fake_slices_run(1);
+        ended += slice_done(client, &token, &result);
+    }
+    assert_int_equal(ended, 4);
 }
 
 /* One that floods, or takes no answers, or sends nonsense, does not keep another from its turn. */
@@ -524,6 +554,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disk_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_server_starts_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_starts_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answers_keep_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bells_are_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_server_lies, setup, teardown),

@@ -4,6 +4,7 @@ unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/ji
 unit_unipci :=
 unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
 unit_record := pvdrivers/record.c
+unit_ledger := partitions/ledger/entry.c
 unit_slice := $(addprefix pvdrivers/,slice_server.c slice_client.c record.c) tests/unit/fake_slices.c tests/fuzz/fuzz_slice.c
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
