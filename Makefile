@@ -300,6 +300,10 @@ bench:
 	$(if $(filter-out none,$(IOMMU)),$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-io)
 endif
 
+.PHONY: trace
+trace: ## a timeline of a partition's exits: FILE=a log of the console with what the supervisor's `trace NAME show` printed
+	$(if $(FILE),,$(error give FILE=path of a log of the console))$(Q)$(PYTHON) config/tool/trace.py $(FILE)
+
 # --- unit tests --------------------------------------------------------------------------------------------------------------------
 
 # unit_<x> := sources under test and fakes; the test itself is tests/unit/test_<x>.c.

@@ -61,7 +61,7 @@ program_probe := partitions/probe/probe.c partitions/probe/parse.c
 program_witness := partitions/witness/witness.c
 program_victim := partitions/victim/victim.c partitions/victim/registers.S
 program_libtest := partitions/libtest/libtest.c
-program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c attack_apic.c attack_calls.c attack_console.c attack_cr.c \
+program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c attack_apic.c attack_calls.c attack_rights.c attack_console.c attack_cr.c \
 	attack_delivery.c attack_disk.c attack_dma.c attack_icr.c attack_kick.c attack_life.c attack_msi.c attack_msrs.c attack_npt.c attack_paged.c \
 	attack_pci.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
@@ -70,7 +70,7 @@ program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
-program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
+program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
 OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor

@@ -18,7 +18,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
-PRODUCTS = ["minimal", "hostile", "lab", "demo"]
+PRODUCTS = ["minimal", "hostile", "lab", "demo", "ops"]
 SYSTEM = ["tests/system", "tests/hostile"]
 # Two machines at a time, as a test mostly waits for its own; a file's tests stay together, as they share one. Those that are about the
 # build, or follow the documents, have the tree to themselves.

@@ -51,6 +51,8 @@ uint64_t random64(void); /* repeatable */
 /* Bits of a guest-physical address that the processor accepts in a page table. */
 unsigned address_bits(void);
 
+void attack_rights(void);
+void attack_rights_flood(void);
 void attack_npt(void);
 void attack_npt_unpaged(void);
 void attack_pages(void);

@@ -31,6 +31,8 @@ static const struct attack attacks[] = {
     {"flood", attack_flood, false, "alive"},
     {"ring", attack_ring, false, "alive"},
     {"calls", attack_calls, false, "0 surprises"},
+    {"rights", attack_rights, false, "0 surprises"},
+    {"rights-flood", attack_rights_flood, false, "answers to the end"},
     {"apic", attack_apic, false, "0 surprises"},
     {"lvt", attack_lvt, false, "0 surprises"},
     {"watchdog-pets", attack_watchdog_pets, false, "alive"},

@@ -6,6 +6,7 @@
 
 #include "edit.h"
 #include "shell.h"
+#include "visible.h"
 
 #define WORDS 16
 #define SETTLE_NS (20 * SECOND)
@@ -58,16 +59,12 @@ void say_refused(const struct bh_status *status, const char *verb, uint64_t erro
 
 void print_visible(const char *bytes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte == '\r' && i + 1 < count && bytes[i + 1] == '\n')
-            continue;
-        if (byte == '\n' || byte == '\t' || (byte >= ' ' && byte < 0x7f))
-            putchar(byte);
-        else if (byte < 0x80)
-            printf("^%c", byte ^ 0x40);
-        else
-            printf("\\x%02x", byte);
+    char text[4 * 256];
+
+    for (size_t at = 0; at < count;) {
+        size_t taken = count - at < 256 ? count - at : 256;
+        fwrite(text, 1, visible(text, bytes + at, taken), stdout);
+        at += taken;
     }
 }
 

@@ -32,7 +32,7 @@ class Shell:
         """Type a line; wait for these patterns and the next prompt; returns all that came."""
         place = self.machine.place()
         self.machine.send(line + "\r")
-        self.machine.since(place, *patterns, rf"(?s)\n.*{PROMPT}$", timeout=timeout)
+        self.machine.since(place, *patterns, rf"(?s)\n.*{PROMPT}(?=\r|\Z)", timeout=timeout)
         return self.machine.text[place:]
 
     def state(self, name):
@@ -67,7 +67,7 @@ def test_top_runs_until_a_key(shell):
     machine.send("top\r")
     machine.since(place, r"(?s)any key ends it.*any key ends it")
     machine.send("x")
-    machine.since(place, PROMPT + "$")
+    machine.since(place, PROMPT + r"(?=\r|\Z)")
     shell("uptime", r"UTC, the hypervisor is up \d+:\d\d, this partition \d+:\d\d in its life 1")
 
 
@@ -122,7 +122,7 @@ def test_console_connects(shell):
     machine.send("good morning\r")
     machine.since(place, r"you said: good morning")
     machine.send("\x1c")
-    machine.since(place, r"hello: disconnected", PROMPT + "$")
+    machine.since(place, r"hello: disconnected", PROMPT + r"(?=\r|\Z)")
 
 
 def test_console_of_one_that_may_only_be_looked_at(shell):
@@ -133,7 +133,7 @@ def test_console_of_one_that_may_only_be_looked_at(shell):
     machine.send("crash\r")
     machine.drain(1)
     machine.send("\x1c")
-    machine.since(place, "guarded: disconnected", PROMPT + "$")
+    machine.since(place, "guarded: disconnected", PROMPT + r"(?=\r|\Z)")
     assert shell.state("guarded") == "running"
 
 
@@ -189,6 +189,6 @@ def test_the_supervisor_can_be_restarted_and_the_others_go_on(shell):
     before = re.search(r"hello .* (\d+)  observe", shell("list"))[1]
     place = machine.place()
     machine.attention("r")
-    machine.since(place, r"supervisor: life 2; type help", PROMPT + "$")
+    machine.since(place, r"supervisor: life 2; type help", PROMPT + r"(?=\r|\Z)")
     assert re.search(rf"hello +running .* {before}  observe", shell("list"))
     time.sleep(0.1)

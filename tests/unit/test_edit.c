@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../partitions/supervisor/edit.h"
+#include "../../partitions/supervisor/visible.h"
 
 /* A terminal of one line: the newest. */
 static struct {
@@ -202,12 +203,33 @@ static void anything_can_be_typed(void **state)
     }
 }
 
+/* AC-45: what a partition has printed cannot speak to the operator's terminal. */
+static void ac45_output_of_others_is_only_text(void **state)
+{
+    static const char bytes[] = "\x1b[2J\x07 a\r\nb\rc\t\x7f\x9b";
+    char all[256], out[4 * 256];
+    size_t length = visible(out, bytes, sizeof(bytes) - 1);
+
+    (void)state;
+    out[length] = 0;
+    assert_string_equal(out, "^[[2J^G a\nb^Mc\t^?\\x9b");
+    for (unsigned i = 0; i < 256; i++)
+        all[i] = (char)i;
+    length = visible(out, all, 256);
+    for (size_t i = 0; i < length; i++)
+        assert_true(out[i] == '\n' || out[i] == '\t' || (out[i] >= ' ' && out[i] < 0x7f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(keys_do_what_they_say, setup),       cmocka_unit_test_setup(unknown_keys_are_left_out, setup),
-        cmocka_unit_test_setup(history_goes_back_and_forth, setup), cmocka_unit_test_setup(tab_completes, setup),
-        cmocka_unit_test_setup(a_line_has_an_end, setup),           cmocka_unit_test_setup(anything_can_be_typed, setup),
+        cmocka_unit_test_setup(ac45_output_of_others_is_only_text, setup),
+        cmocka_unit_test_setup(keys_do_what_they_say, setup),
+        cmocka_unit_test_setup(unknown_keys_are_left_out, setup),
+        cmocka_unit_test_setup(history_goes_back_and_forth, setup),
+        cmocka_unit_test_setup(tab_completes, setup),
+        cmocka_unit_test_setup(a_line_has_an_end, setup),
+        cmocka_unit_test_setup(anything_can_be_typed, setup),
     };
 
     return cmocka_run_group_tests(tests, 0, 0);

@@ -222,8 +222,10 @@ static void ac46_orders_are_limited_per_second(void **state)
     }
     assert_int_equal(done, 3);
     assert_int_equal(fake_partition.order_count, 3);
-    fake_plan_partitions[HELLO].observes = fake_plan_partitions[HELLO].controls = 1u << CONTROL;
-    assert_int_equal(rights_control(&vcpus[3], 0, BH_CONTROL_STOP, 0), 0); /* another's is not used up */
+    fake_plan_partitions[LINUX_GUEST].observes = fake_plan_partitions[LINUX_GUEST].controls = 1u << HELLO;
+    (void)control(1, BH_CONTROL_STOP, 0);
+    assert_int_equal(control(1, BH_CONTROL_STOP, 0), BH_AGAIN);
+    assert_int_equal(rights_control(&vcpus[0], 0, BH_CONTROL_STOP, 0), 0); /* another's is not used up */
     for (unsigned i = 0, audits = 0; i < 20000; i += 100) {
         fake_plan_partitions[CONTROL].audits = true;
         audits += control(0, BH_CONTROL_AUDIT, 0) == 0;

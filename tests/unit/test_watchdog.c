@@ -176,6 +176,18 @@ static void test_only_while_running(void **state)
     assert_int_equal(pass(CONTROL, GRACE), 0);
 }
 
+/* A pause is no sign of death: a whole period begins when it goes on. */
+static void test_a_pause_is_not_counted(void **state)
+{
+    (void)state;
+    begin(CONTROL);
+    partitions[CONTROL].state = PARTITION_PAUSED;
+    assert_int_equal(pass(CONTROL, 10 * GRACE), 0);
+    partitions[CONTROL].state = PARTITION_RUNNING;
+    assert_int_equal(pass(CONTROL, GRACE - 100), 0);
+    assert_int_equal(pass(CONTROL, 200), 1);
+}
+
 /* Once per period, even if the order takes long to have an effect. */
 static void test_order_is_not_repeated_at_each_tick(void **state)
 {
@@ -320,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup(test_stop_refused_unless_allowed, setup),
         cmocka_unit_test_setup(test_no_watchdog, setup),
         cmocka_unit_test_setup(test_only_while_running, setup),
+        cmocka_unit_test_setup(test_a_pause_is_not_counted, setup),
         cmocka_unit_test_setup(test_order_is_not_repeated_at_each_tick, setup),
         cmocka_unit_test_setup(test_grace_is_at_least_a_period, setup),
         cmocka_unit_test_setup(test_arithmetic, setup),

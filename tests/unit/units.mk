@@ -90,4 +90,4 @@ unit_http := $(addprefix partitions/httpd/,http.c page.c text.c) tests/fuzz/fuzz
 unit_server := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c net_e1000e.c)
 unit_pins := arch/x86/dev/ioapic.c
-unit_edit := partitions/supervisor/edit.c
+unit_edit := partitions/supervisor/edit.c partitions/supervisor/visible.c
