@@ -15,6 +15,7 @@ static struct {
     _Atomic uint32_t epoch;
     uint64_t interval, burst;      /* ticks per doorbell, and how far ahead of that pace a writer may be */
     uint64_t paid;                 /* until when its doorbells are accounted for; under the writer's gate */
+    uint32_t rung;                 /* doorbells since boot; under the writer's gate */
     uint8_t index[MAX_PARTITIONS]; /* its number in the list of each partition that has it mapped, or NOT_PART */
 } channels[BH_MAX_CHANNELS];
 
@@ -158,7 +159,19 @@ bool channel_may_ring(unsigned channel)
     if (channels[channel].paid - now > channels[channel].burst)
         return false;
     channels[channel].paid += channels[channel].interval;
+    __atomic_store_n(&channels[channel].rung, channels[channel].rung + 1, __ATOMIC_RELAXED);
     return true;
+}
+
+/* The bytes are what the writer says. */
+void channel_counts(const struct partition *writer, uint32_t *u_bytes, uint32_t *doorbells)
+{
+    *u_bytes = *doorbells = 0;
+    for (unsigned i = 0; i < plan.channel_count; i++)
+        if (plan.channels[i].writer == writer->index && channels[i].memory != 0) {
+            *u_bytes += __atomic_load_n(&((const struct bh_ring_head *)channels[i].memory)->produced, __ATOMIC_RELAXED);
+            *doorbells += __atomic_load_n(&channels[i].rung, __ATOMIC_RELAXED);
+        }
 }
 
 /* The channel that this partition knows by this number, or BH_MAX_CHANNELS. */

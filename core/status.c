@@ -4,10 +4,12 @@
 #include "status.h"
 
 #include "arch.h"
+#include "channel.h"
 #include "console.h"
 #include "memory.h"
 
-_Static_assert(EXIT_KIND_COUNT <= BH_EXIT_KINDS && DENIED_COUNT <= BH_DENIED_KINDS, "struct bh_status has room for all counters");
+_Static_assert(EXIT_KIND_COUNT <= BH_EXIT_KINDS && DENIED_COUNT <= BH_DENIED_KINDS && EVENT_COUNT <= BH_EVENT_KINDS,
+               "struct bh_status has room for all counters");
 _Static_assert(BH_OUTPUT_KEPT + 64 <= CONSOLE_RING, "the writer is never at what may be read");
 _Static_assert(MAX_CORES <= 32, "bh_status.vcpus_idle");
 
@@ -74,6 +76,9 @@ uint64_t status_read(const struct partition *seen, struct bh_status *answer)
 
     text_into(s.name, sizeof(s.name), seen->plan->name);
     text_into(s.cause, sizeof(s.cause), cause != CAUSE_NONE ? cause_name(cause) : "");
+    for (unsigned i = 0; i < EVENT_COUNT; i++)
+        s.events[i] = atomic_load_explicit(&seen->health.counts[i], memory_order_relaxed);
+    channel_counts(seen, &s.channel_bytes, &s.doorbells);
     for (uint32_t i = 0; i < seen->plan->core_count; i++)
         counters_add(&s, &seen->vcpus[i]);
     *answer = s;

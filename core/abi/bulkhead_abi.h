@@ -217,6 +217,9 @@ enum bh_read {
         "nested_corrupt", "nuisance"
 #define BH_DENIED_KINDS 8u
 #define BH_DENIED_NAMES "ports", "MSRs", "memory", "PCI", "others"
+#define BH_EVENT_KINDS 12u
+#define BH_EVENT_NAMES                                                                                                             \
+    "crash", "hang", "watchdog", "exit", "reboot", "poweroff", "denied", "iommu_fault", "machine_check", "exit_budget", "peer_lost"
 #define BH_OUTPUT_KEPT 32704u
 enum { BH_MAY_CONTROL = 1, BH_MAY_DUMP = 2 };
 struct bh_status {
@@ -235,13 +238,16 @@ struct bh_status {
     uint32_t out_produced;            /* its console's index */
     uint32_t restarts, restart_limit; /* within restart_window_ms */
     uint32_t restart_window_ms;
-    uint32_t watchdog_ms;  /* 0: none */
-    uint32_t watchdog_age; /* ms since its last sign of life */
-    uint32_t stops;        /* stop records so far */
-    uint32_t trace;        /* 1: on, 0: off, 2: it has none */
-    uint32_t vcpus_idle;   /* bit per core that waits for a start by another core of its partition */
+    uint32_t watchdog_ms;   /* 0: none */
+    uint32_t watchdog_age;  /* ms since its last sign of life */
+    uint32_t stops;         /* stop records so far */
+    uint32_t trace;         /* 1: on, 0: off, 2: it has none */
+    uint32_t vcpus_idle;    /* bit per core that waits for a start by another core of its partition */
+    uint32_t channel_bytes; /* put into all rings that it writes, says itself; modulo 2^32 */
+    uint32_t doorbells;     /* rung by it, modulo 2^32 */
     uint32_t pad;
-    char cause[40]; /* of its last stop, or empty */
+    uint32_t events[BH_EVENT_KINDS]; /* by BH_EVENT_NAMES: since the boot */
+    char cause[40];                  /* of its last stop, or empty */
 };
 _Static_assert(sizeof(struct bh_status) <= BH_ANSWER_SIZE, "bh_status fits the answer");
 _Static_assert(offsetof(struct bh_status, memory) == 32, "bh_status.memory");

@@ -22,6 +22,8 @@ void channels_announce(const struct partition *writer);
 uint64_t channel_doorbell(struct vcpu *vcpu, uint64_t u_index);
 /* May its writer ring now, by the table's rate? Counts it if so. The writer's gate is held. */
 bool channel_may_ring(unsigned channel);
+/* What this partition has put into its rings and how often it rang, all of them together, modulo 2^32. To be shown only. Any core. */
+void channel_counts(const struct partition *writer, uint32_t *u_bytes, uint32_t *doorbells);
 /* Ring the readers, whatever the rate. No gate is held. */
 void channel_ring(unsigned channel);
 

@@ -10,9 +10,11 @@
 #define PARTITIONS 16u
 #define PERIOD SECOND
 
-static const char *const exit_names[] = {BH_EXIT_NAMES}, *const denied_names[] = {BH_DENIED_NAMES};
+static const char *const exit_names[] = {BH_EXIT_NAMES}, *const denied_names[] = {BH_DENIED_NAMES},
+                         *const event_names[] = {BH_EVENT_NAMES};
 #define EXITS (sizeof(exit_names) / sizeof(exit_names[0]))
 #define DENIED (sizeof(denied_names) / sizeof(denied_names[0]))
+#define EVENTS (sizeof(event_names) / sizeof(event_names[0]))
 
 static uint64_t sum(const uint64_t *numbers, unsigned count)
 {
@@ -88,6 +90,17 @@ static void counters(const char *what, const uint64_t *numbers, const char *cons
     printf("\n");
 }
 
+static void show_events(const struct bh_status *s)
+{
+    unsigned shown = 0;
+
+    printf("events     ");
+    for (unsigned i = 0; i < EVENTS; i++)
+        if (s->events[i] != 0)
+            printf("%s%s %u", shown++ ? ", " : "", event_names[i], s->events[i]);
+    printf(shown ? "\n" : "none\n");
+}
+
 static void show_all(const struct bh_status *s)
 {
     char text[32];
@@ -105,6 +118,8 @@ static void show_all(const struct bh_status *s)
     counters("exits", s->exits, exit_names, EXITS);
     printf("hypervisor %lu us on its cores\n", bh_tsc_to_ns(s->busy) / 1000);
     counters("denied", s->denied, denied_names, DENIED);
+    show_events(s);
+    printf("channels   %u bytes written, %u doorbells rung\n", s->channel_bytes, s->doorbells);
     printf("console    %u bytes, %lu of them lost\n", s->out_produced, s->out_lost);
     printf("trace      %s\n", s->trace == 1 ? "on" : s->trace == 0 ? "off" : "none");
     printf("rights     %s\n", rights(s));
@@ -168,10 +183,11 @@ static void top_row(unsigned n, const struct bh_status *s)
     snprintf(restarts, sizeof(restarts), "%u/%u", s->restarts, s->restart_limit);
     if (s->watchdog_ms && s->state == BH_STATE_RUNNING)
         snprintf(watchdog, sizeof(watchdog), "%u.%u s", s->watchdog_age / 1000, s->watchdog_age / 100 % 10);
-    printf("%-15s %-9s %9lu %4lu.%02lu %9lu %9lu %5lu %8s %8s\n", s->name, bh_state_name((enum bh_state)s->state),
+    printf("%-15s %-9s %9lu %4lu.%02lu %8lu %8lu %9lu %6lu %5lu %8s %8s\n", s->name, bh_state_name((enum bh_state)s->state),
            rate(sum(s->exits, EXITS), sum(b->exits, EXITS), ns), share / 100, share % 100,
-           rate(sum(s->denied, DENIED), sum(b->denied, DENIED), ns), rate(s->out_produced, b->out_produced, ns), s->lives, restarts,
-           watchdog);
+           rate(sum(s->denied, DENIED), sum(b->denied, DENIED), ns), rate(s->out_produced, b->out_produced, ns),
+           rate((uint32_t)(s->channel_bytes - b->channel_bytes), 0, ns), rate((uint32_t)(s->doorbells - b->doorbells), 0, ns),
+           s->lives, restarts, watchdog);
 }
 
 static void top_round(bool shown)
@@ -179,8 +195,8 @@ static void top_round(bool shown)
     struct bh_status s;
 
     if (shown)
-        printf("%-15s %-9s %9s %7s %9s %9s %5s %8s %8s\n", "NAME", "STATE", "EXITS/s", "HV %", "DENIED/s", "OUTPUT/s", "LIFE",
-               "RESTARTS", "WATCHDOG");
+        printf("%-15s %-9s %9s %7s %8s %8s %9s %6s %5s %8s %8s\n", "NAME", "STATE", "EXITS/s", "HV %", "DENIED/s", "OUTPUT/s",
+               "CHANNEL/s", "BELL/s", "LIFE", "RESTARTS", "WATCHDOG");
     for (unsigned n = 0; n < PARTITIONS && bh_status(n, &s); n++) {
         if (shown)
             top_row(n, &s);
@@ -198,6 +214,7 @@ void show_top(int argc, char **argv)
         printf("error: top %s: how many times? a number\n", argv[1]);
         return;
     }
+    uint64_t busy = bh_busy_ns(), since = bh_now_ns();
     top_round(false);
     printf(rounds ? "" : "\x1b[H\x1b[J");
     fflush(stdout);
@@ -209,4 +226,7 @@ void show_top(int argc, char **argv)
         printf(rounds ? "" : "\x1b[Jany key ends it\n");
         fflush(stdout);
     }
+    busy = bh_busy_ns() - busy;
+    printf("top itself: %lu us of this core, %lu.%03lu %%\n", busy / 1000, busy * 100 / (bh_now_ns() - since + 1),
+           busy * 100000 / (bh_now_ns() - since + 1) % 1000);
 }

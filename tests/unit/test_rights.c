@@ -32,6 +32,11 @@ void console_input(struct partition *partition, uint8_t byte)
     assert_int_equal(partition->index, HELLO);
     seen.key[seen.keys++ % 64] = byte;
 }
+void channel_counts(const struct partition *writer, uint32_t *u_bytes, uint32_t *doorbells)
+{
+    *u_bytes = 100u + writer->index;
+    *doorbells = 7;
+}
 bool partition_pause(struct partition *partition)
 {
     (void)partition;
@@ -275,6 +280,7 @@ static void status_is_of_the_one_that_was_asked_about(void **state)
     vcpus[1].counters.denied[DENIED_PCI] = 3;
     vcpus[1].counters.ticks = 11;
     vcpus[1].mode = VCPU_WAIT_SIPI;
+    partitions[LINUX_GUEST].health.counts[EVENT_PEER_LOST] = 5;
     partitions[LINUX_GUEST].out->produced = 99;
     assert_int_equal(read(BH_READ_STATUS, 0, 0), sizeof(*s));
     assert_string_equal(s->name, "linux");
@@ -290,6 +296,9 @@ static void status_is_of_the_one_that_was_asked_about(void **state)
     assert_int_equal(s->vcpus_idle, 2);
     assert_int_equal(s->out_produced, 99);
     assert_int_equal(s->rights, 0);
+    assert_int_equal(s->events[EVENT_PEER_LOST], 5);
+    assert_int_equal(s->channel_bytes, 100 + LINUX_GUEST);
+    assert_int_equal(s->doorbells, 7);
     assert_int_equal(s->trace, 2);
     assert_int_equal(read(BH_READ_STATUS, 0, 1), 0); /* the end */
     fake_plan_partitions[CONTROL].dumps = 1u << HELLO;
@@ -325,13 +334,15 @@ static void status_counts_restarts_in_the_window(void **state)
 
 static void names_of_counters_are_those_of_the_hypervisor(void **state)
 {
-    static const char *const exits[] = {BH_EXIT_NAMES}, *const denied[] = {BH_DENIED_NAMES};
+    static const char *const exits[] = {BH_EXIT_NAMES}, *const denied[] = {BH_DENIED_NAMES}, *const events[] = {BH_EVENT_NAMES};
 #define ROW(kind, name) #name,
     static const char *const ours[] = {EXIT_KINDS(ROW)};
 
     (void)state;
     assert_int_equal(ARRAY_SIZE(exits), EXIT_KIND_COUNT);
     assert_int_equal(ARRAY_SIZE(denied), DENIED_COUNT);
+    assert_int_equal(ARRAY_SIZE(events), EVENT_COUNT);
+    assert_string_equal(events[EVENT_PEER_LOST], "peer_lost");
     for (unsigned i = 0; i < EXIT_KIND_COUNT; i++)
         assert_string_equal(exits[i], ours[i]);
 }
