@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# mkimage.sh FOLDER IMAGE: a bootable image (CD, or raw on a disk or USB stick; BIOS GRUB) of what the build left in FOLDER:
+# mkimage.sh FOLDER IMAGE: a bootable image (CD, or raw on a disk or USB stick; GRUB for BIOS and UEFI) of what the build left in FOLDER:
 # bulkhead.elf, grub.cfg and payloads/. Symbols for the debugger stay behind.
 set -eu
 folder=$1
@@ -11,7 +11,7 @@ mkdir -p "$tree/boot/grub"
 cp "$folder/grub.cfg" "$tree/boot/grub/"
 cp "$folder"/payloads/*.img "$tree/boot/"
 objcopy --strip-debug "$folder/bulkhead.elf" "$tree/boot/bulkhead.elf"
-if ! grub-mkrescue -d /usr/lib/grub/i386-pc -o "$image.new" "$tree" >"$folder/grub-mkrescue.log" 2>&1; then
+if ! grub-mkrescue -o "$image.new" "$tree" >"$folder/grub-mkrescue.log" 2>&1; then
     cat "$folder/grub-mkrescue.log" >&2
     exit 1
 fi

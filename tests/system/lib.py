@@ -99,7 +99,7 @@ def make_iso(build, folder, change):
         shutil.copy(payload, tree / "boot" / payload.name)
     change(tree)
     image = pathlib.Path(folder) / "changed.iso"
-    subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", image, tree], check=True, capture_output=True, timeout=60)
+    subprocess.run(["grub-mkrescue", "-o", image, tree], check=True, capture_output=True, timeout=60)
     return image
 
 
