@@ -77,7 +77,7 @@ CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
 PCI_OBJS := config.o enumerate.o program.o reset.o
-DEV_OBJS := uart.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
+DEV_OBJS := uart.o screen.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
 VIRT_OBJS := audit.o audit_devices.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
 VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
@@ -91,6 +91,7 @@ ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(add
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix iommu/,$(IOMMU_$(IOMMU)_OBJS)) \
 	$(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
 HYPERVISOR_OBJS := $(addprefix build/obj/core/,$(CORE_OBJS)) $(addprefix build/obj/arch/x86/,$(ARCH_OBJS))
+FONT_OBJ := build/obj/screen_font.o
 LDS := arch/x86/boot/bulkhead.lds
 
 INCLUDES := -Icore/abi -Icore/include -Iconfig/include -Iboard/include -Iarch/x86/include
@@ -113,6 +114,12 @@ build/obj/%.o: %.c build/obj/flags | build/.deps
 	$(compile)
 build/obj/%.S.o: %.S build/obj/flags | build/.deps
 	$(call say,AS,$<)
+	$(compile)
+build/screen_font.c: config/tool/font.py | build/.deps
+	$(call say,FONT,$@)
+	$(Q)$(PYTHON) $< /usr/share/grub/unicode.pf2 $@
+build/obj/screen_font.o: build/screen_font.c build/obj/flags
+	$(call say,CC,$<)
 	$(compile)
 $(out)/board.o: $(board_dir)/board.c | build/.deps
 	$(call say,CC,$<)
@@ -209,7 +216,7 @@ $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner 
 $(1)/plan.o: $(1)/plan.c
 	$$(call say,CC,$$<)
 	$$(compile)
-$(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(1)/plan.o $(out)/board.o $(LDS)
+$(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(FONT_OBJ) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
 	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=$$$$(sed -n 's/.*hypervisor = {\(0x[0-9a-f]*\)}.*/\1/p' $(1)/plan.c) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf

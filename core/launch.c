@@ -37,9 +37,13 @@ void launch_phases(void)
     log_line("launch in ticks:%s", line);
 }
 
-void launch_banner(void)
+void launch_begin(void)
 {
     phase_last = arch_ticks();
+}
+
+void launch_banner(void)
+{
     log_line("Bulkhead " VERSION ", %s image: product %s on board %s", plan.release ? "release" : "development", plan.product,
              plan.board_name);
 }

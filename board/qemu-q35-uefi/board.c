@@ -4,4 +4,10 @@
 #define BOARD_NAME "qemu-q35-uefi"
 #define BOARD_FIRMWARE ", UEFI"
 #define BOARD_LOAD 0x1000000
+#define BOARD_UART                                                                                                                 \
+    {                                                                                                                              \
+        .port = 0x3f8, .gsi = 4, .baud = 115200                                                                                    \
+    }
+#define BOARD_DISPLAY
+#define BOARD_FUNCTIONS 11
 #include "../qemu-q35-vtd/board.c"

@@ -6,11 +6,17 @@
  * that restores x87 state, and a guest there that exits at that moment takes the whole board down (docs/CAVEATS.md). */
 #include "board.h"
 
-/* The same machine started by another firmware is another board: board/qemu-q35-uefi includes this table. */
+/* The same machine with another firmware, or a screen, is another board: board/qemu-q35-uefi and qemu-q35-screen include this table. */
 #ifndef BOARD_NAME
 #define BOARD_NAME "qemu-q35-vtd"
 #define BOARD_FIRMWARE ""
 #define BOARD_LOAD 0
+#define BOARD_UART                                                                                                                 \
+    {                                                                                                                              \
+        .port = 0x3f8, .gsi = 4, .baud = 115200                                                                                    \
+    }
+#define BOARD_DISPLAY
+#define BOARD_FUNCTIONS 11
 #endif
 
 /* PCI functions of this QEMU, as lspci -vvv shows them. The NVMe's virtual functions have one vector when they are switched on; more, which
@@ -63,7 +69,7 @@ const struct board board = {
     .load = BOARD_LOAD,
     .pci_hole = 0x80000000,
 
-    .uart = {.port = 0x3f8, .gsi = 4, .baud = 115200},
+    .uart = BOARD_UART,
     .ioapic = {.base = 0xfec00000, .gsi_base = 0, .pins = 24},
     .pit = {.gsi = 2},
     .pm_timer_port = 0x608,
@@ -78,7 +84,7 @@ const struct board board = {
     .functions =
         {
             {.device = 0x00, .vendor = 0x8086, .id = 0x29c0, .class_code = 0x060000}, /* host bridge */
-            {.device = 0x02, EDU, .role = "edu0", .group = 1},
+            BOARD_DISPLAY{.device = 0x02, EDU, .role = "edu0", .group = 1},
             {.device = 0x03, EDU, .role = "edu1", .group = 2},
             {.device = 0x05,
              .vendor = 0x8086,
@@ -93,7 +99,7 @@ const struct board board = {
             {.bus = 1, E1000E, .role = "nic0", .group = 3, .reset = {.kind = RESET_BUS}},
             {.bus = 2, NVME, .role = "disk0", .group = 4},
         },
-    .function_count = 11,
+    .function_count = BOARD_FUNCTIONS,
     .iommu = {.kind = IOMMU_VTD, .units = {0xfed90000}, .unit_count = 1, .ioapic_function = 0xff00},
 
     .invariant_tsc = true,

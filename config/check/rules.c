@@ -43,6 +43,7 @@ const struct rule rules[] = {
      "one RAM range holds the hypervisor at its load address, its image zone and the crash record"},
     {"CFG-620", rule_board_baud, "the UART's speed is 1,200 to 115,200 and divides 115,200"},
     {"CFG-621", rule_board_uart_port, "the UART's port is a multiple of 8 and at 0x200 or above"},
+    {"CFG-631", rule_board_screen, "a board without a UART gives its display adapter to nobody"},
     {"CFG-622", rule_board_ioapic_base, "the IO-APIC is page-aligned in 0xfec00000 .. 0xfedfffff"},
     {"CFG-623", rule_board_ioapic_pins, "the IO-APIC has 1 to 240 pins and its numbers end below 1024"},
     {"CFG-624", rule_board_pin_range, "the UART's and the PIT's interrupts are pins of the IO-APIC"},

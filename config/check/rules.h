@@ -138,6 +138,7 @@ RULE(rule_board_load);
 RULE(rule_board_hypervisor);
 RULE(rule_board_baud);
 RULE(rule_board_uart_port);
+RULE(rule_board_screen);
 RULE(rule_board_ioapic_base);
 RULE(rule_board_ioapic_pins);
 RULE(rule_board_pin_range);

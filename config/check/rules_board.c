@@ -173,6 +173,16 @@ void rule_board_baud(struct check *check)
               "use 115200, 57600, 38400, 19200 or 9600", "%u", baud);
 }
 
+void rule_board_screen(struct check *check)
+{
+    const struct board *b = check->board;
+    for (uint32_t i = 0; b->uart.port == 0 && i < b->function_count && i < BOARD_MAX_FUNCTIONS; i++)
+        if (b->functions[i].class_code >> 16 == 3 && b->functions[i].role)
+            found(check, (struct place){"board", 0, "functions[].role"},
+                  "without a UART the console is on the screen, which a partition could take away or forge",
+                  "give the display adapter no role, or name the UART", "%s", b->functions[i].role);
+}
+
 static bool uart_port_sound(const struct board *board)
 {
     uint32_t port = board->uart.port;

@@ -376,6 +376,8 @@ void grub_emit(FILE *out, const struct product *product, const struct board *boa
         fprintf(out, "serial --port=0x%x --speed=%u\n", board->uart.port, board->uart.baud);
         fprintf(out, "terminal_input serial\nterminal_output serial\n");
     }
+    else /* what is shown needs a mode with pixels */
+        fprintf(out, "insmod all_video\n");
     fprintf(out, "set timeout=0\nmultiboot2 /boot/bulkhead.elf\n");
     for (unsigned i = 0; i < count; i++)
         fprintf(out, "module2 /boot/%s.img %s\n", product->partitions[i].name, product->partitions[i].name);

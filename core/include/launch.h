@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+/* The launch begins: from here on its phases are timed. */
+void launch_begin(void);
 /* First line: what this image is. */
 void launch_banner(void);
 /* All payloads against the plan's SHA-256; prints one line for each that differs. False: the launch is to be refused. */

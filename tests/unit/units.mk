@@ -24,6 +24,7 @@ unit_health := core/health.c core/log.c tests/unit/fake_arch.c tests/unit/fake_p
 unit_bootinfo := arch/x86/boot/bootinfo.c tests/fuzz/fuzz_bootinfo.c
 unit_acpi_facts := arch/x86/boot/acpi.c tests/fuzz/fuzz_acpi.c
 unit_facts :=
+unit_screen := arch/x86/dev/screen.c
 unit_modules := arch/x86/boot/modules.c
 unit_nested := arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
 unit_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c

@@ -73,9 +73,14 @@ static void facts_find(uint64_t magic, uint64_t information)
 {
     const uint32_t *head = boot_physical(information, 8);
 
-    if ((uint32_t)magic != MULTIBOOT2_MAGIC || head == 0 || head[0] > INFO_MAX)
-        refuse("BOOT-2: not started by a multiboot2 loader; boot the image with GRUB 2 (multiboot2, module2)");
-    refuse_if(bootinfo_parse(head, head[0], &info));
+    const char *why = "BOOT-2: not started by a multiboot2 loader; boot the image with GRUB 2 (multiboot2, module2)";
+
+    if ((uint32_t)magic == MULTIBOOT2_MAGIC && head != 0 && head[0] <= INFO_MAX)
+        why = bootinfo_parse(head, head[0], &info);
+    if (why == 0)
+        screen_init(&info);
+    launch_banner();
+    refuse_if(why);
     refuse_if(acpi_parse(info.rsdp, info.rsdp_size, &acpi));
     if (facts_zone_usable(&info))
         modules_gather(&info, plan.zone.v, plan.zone_size);
@@ -267,6 +272,7 @@ static void tick_start(void)
 /* On the boot processor's own tables and stack. */
 static void launch(void)
 {
+    screen_mapped();
     desc_load();
     cpu_init();
     refuse_if(ioapic_init());
@@ -308,7 +314,7 @@ _Noreturn void boot_main(uint64_t magic, uint64_t information)
     trap_init();
     uart_init();
     console_init();
-    launch_banner();
+    launch_begin();
     pci_quiet();
     facts_find(magic, information);
     launch_phase("facts");

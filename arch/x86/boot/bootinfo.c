@@ -7,8 +7,11 @@
 #define TAG_END 0u
 #define TAG_MODULE 3u
 #define TAG_MEMORY_MAP 6u
+#define TAG_FRAME 8u
 #define TAG_RSDP_OLD 14u
 #define TAG_RSDP_NEW 15u
+#define FRAME_SIZE 22u
+#define FRAME_DIRECT 1u /* pixels are colours, not indices */
 #define TAG_HEADER 8u
 #define RSDP_OLD_SIZE 20u
 #define MAP_ENTRY 24u
@@ -93,6 +96,17 @@ static const char *parse_rsdp(const struct tag *tag, struct boot_info *out, uint
     return 0;
 }
 
+/* Multiboot2 3.6.12 */
+static const char *parse_frame(const struct tag *tag, struct boot_info *out)
+{
+    if (tag->size < FRAME_SIZE)
+        return "BOOT-4: boot information: framebuffer tag too short";
+    if (tag->body[21] == FRAME_DIRECT)
+        out->frame = (struct boot_frame){read64(tag->body), read32(tag->body + 8), read32(tag->body + 12), read32(tag->body + 16),
+                                         tag->body[20]};
+    return 0;
+}
+
 static const char *parse_tag(const struct tag *tag, struct boot_info *out)
 {
     switch (tag->type) {
@@ -100,6 +114,8 @@ static const char *parse_tag(const struct tag *tag, struct boot_info *out)
         return parse_module(tag, out);
     case TAG_MEMORY_MAP:
         return parse_memory_map(tag, out);
+    case TAG_FRAME:
+        return parse_frame(tag, out);
     case TAG_RSDP_OLD:
         return parse_rsdp(tag, out, RSDP_OLD_SIZE);
     case TAG_RSDP_NEW:

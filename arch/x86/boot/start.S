@@ -30,6 +30,10 @@ mb_header:
         .short 1, 0
         .long 12, 6
         .balign 8
+        /* A framebuffer of 32 bits, of this size if it can be, where there is one. */
+        .short 5, 1
+        .long 20, 1024, 768, 32
+        .balign 8
         /* Modules on page boundaries. */
         .short 6, 0
         .long 8

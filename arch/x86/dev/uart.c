@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board's 16550 UART. */
+/* The board's 16550 UART, or what is shown in its place. */
 #include <stdatomic.h>
 
 #include "arch.h"
@@ -57,7 +57,7 @@ void uart_interrupts_on(void)
         outb(port_of(IER), IER_RECEIVE | IER_EMPTY);
 }
 
-/* Empty FIFO: room for 16. A board without UART swallows everything. */
+/* Empty FIFO: room for 16. A board without UART has a screen, or swallows everything. */
 bool arch_uart_ready(void)
 {
     return plan.board->uart.port == 0 || (inb(port_of(LSR)) & LSR_EMPTY) != 0;
@@ -97,6 +97,8 @@ size_t arch_uart_write(enum uart_writer writer, const char *bytes, size_t size)
     for (bool ready = arch_uart_ready(); ready && count < size && count < UART_FIFO; count++)
         if (plan.board->uart.port != 0)
             outb(port_of(DATA), (uint8_t)bytes[count]);
+        else
+            screen_put(bytes[count]);
     uart_release(writer);
     return count;
 }

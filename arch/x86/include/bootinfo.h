@@ -19,6 +19,13 @@ struct boot_module {
     char name[BOOT_MODULE_NAME]; /* its command line, NUL-terminated */
 };
 
+/* Where the firmware shows pixels; bits 0: nowhere, or not as we can. */
+struct boot_frame {
+    uint64_t address;
+    uint32_t pitch, width, height; /* bytes, pixels, lines */
+    uint8_t bits;                  /* of a pixel */
+};
+
 struct boot_info {
     struct boot_range ranges[BOOT_MAX_RANGES];
     uint32_t range_count;
@@ -26,6 +33,7 @@ struct boot_info {
     uint32_t module_count;
     uint8_t rsdp[36]; /* copy of the RSDP from the tag, zeroed if there was none */
     uint32_t rsdp_size;
+    struct boot_frame frame;
 };
 
 /* Little-endian words at any address. */
@@ -70,6 +78,10 @@ void modules_gather(struct boot_info *boot, uint64_t zone, uint64_t zone_size);
 
 /* The whole image zone of the plan is usable memory of this machine. */
 bool facts_zone_usable(const struct boot_info *boot);
+
+/* Show on this framebuffer what a UART is not there for. Nothing is shown on a board with a UART, or where the framebuffer is in the way of
+ * memory or of devices. After bootinfo_parse(), the boot tables on. */
+void screen_init(const struct boot_info *boot);
 
 /* Compare what was found with the plan and its board: prints one line per difference, with its CFG-9nn id, what was expected,
  * what was found and a hint. Returns the number of differences. */

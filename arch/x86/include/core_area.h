@@ -6,6 +6,7 @@
  *   CORE_BASE             this core's block: struct core, then its stacks, each below a page that is not mapped
  *   MMIO_BASE             local APIC, IO-APIC, watchdog, devices' registers, by pages: the same on all cores
  *   ECAM_BASE             PCI configuration space, by 2 MiB pages: the same on all cores
+ *   SCREEN_BASE           the framebuffer, if it is written to, the same way
  */
 #ifndef BULKHEAD_CORE_AREA_H
 #define BULKHEAD_CORE_AREA_H
@@ -17,6 +18,7 @@
 #define MMIO_BASE 0xffffff8000200000ull
 #define MMIO_SLOTS 512u /* what one page table has */
 #define ECAM_BASE (MMIO_BASE + LARGE_SIZE)
+#define SCREEN_BASE (CORE_BASE + MIB(512)) /* behind the largest ECAM, below the same table of large pages */
 
 /* Behind each stack, in pages from CORE_BASE; the page below each is a guard. The main stack has four, the others one. */
 enum { MAIN_STACK_END = 7, NMI_STACK_END = 10, DF_STACK_END = 13, MC_STACK_END = 16 };

@@ -19,6 +19,12 @@ void uart_interrupts_on(void);
 /* Wait until the last byte has left, or for a fraction of a second: a reset or a power off would drop it. */
 void uart_drain(void);
 
+/* The framebuffer that screen_init() took (bootinfo.h): size 0, none. A character of the console goes there once that is done, through
+ * the boot tables until screen_mapped(), then through those of hostmap.c. */
+hpa_t screen_memory(uint64_t *size);
+void screen_mapped(void);
+void screen_put(char c);
+
 /* IO-APIC and the two 8259: mask every pin. Returns 0, or what is wrong with the IO-APIC. */
 const char *ioapic_init(void);
 /* Every pin; nothing before ioapic_init(). */

@@ -68,6 +68,15 @@ static void map_ecam(uint64_t *root)
         map_large(root, ECAM_BASE, ecam - before, before + MIB(plan.board->pci.last_bus + 1u), PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
 }
 
+/* At most 64 MiB, in the same table. */
+static void map_screen(uint64_t *root)
+{
+    uint64_t size, frame = screen_memory(&size).v, before = frame % LARGE_SIZE;
+
+    if (size != 0)
+        map_large(root, SCREEN_BASE, frame - before, before + size, PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
+}
+
 static void map_stack(uint64_t *root, uint64_t top, unsigned count)
 {
     uint64_t size = (uint64_t)count * PAGE_SIZE;
@@ -120,6 +129,7 @@ void hostmap_build(void)
                                                                                    * a reset may drop what only caches have */
         *entry_make(root, MMIO_BASE, 2) = (uintptr_t)mmio_table | PTE_P | PTE_W;
         map_ecam(root);
+        map_screen(root);
         roots[core] = (uintptr_t)root;
     }
 }

@@ -42,9 +42,10 @@ bool pci_is_bridge(uint16_t requester)
 bool pci_stays(uint16_t requester)
 {
     uint16_t watchdog = pci_requester(plan.board->watchdog.bus, plan.board->watchdog.device, plan.board->watchdog.function);
-    bool chipset = arch_pci_read(requester, PCI_CLASS + 3, 1) == 6 && !pci_is_bridge(requester);
+    uint32_t class = arch_pci_read(requester, PCI_CLASS + 3, 1);
+    bool chipset = class == 6 && !pci_is_bridge(requester), screen = class == 3 && plan.board->uart.port == 0;
 
-    return chipset || pci_is_iommu(requester) || (plan.board->watchdog.kind != WATCHDOG_NONE && requester == watchdog);
+    return chipset || screen || pci_is_iommu(requester) || (plan.board->watchdog.kind != WATCHDOG_NONE && requester == watchdog);
 }
 
 /* --- quiet ------------------------------------------------------------------------------------------------------------------ */
