@@ -55,7 +55,8 @@ void rule_restart_limit(struct check *check)
     for (unsigned event = 0; event < EVENT_COUNT; event++)
         if (action_restarts(event_action(p, event)) && p->restart.limit == 0)
             found(check, (struct place){"product", p, "restart.limit"}, "with a limit of 0 the restart would never happen",
-                  "set .restart = {.limit = n}, or ACTION_STOP", "0, %s restarts", event_rows[event].field);
+                  "set .restart = {.limit = n}, or ACTION_STOP", "0, %s is %s", event_rows[event].field,
+                  event_action(p, event) == ACTION_RESTART ? "ACTION_RESTART" : "ACTION_RESTART_GROUP");
 }
 
 void rule_restart_many(struct check *check)

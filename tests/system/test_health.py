@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The health table on the machine: each event that an emulator can give, with each action that its table may have. IOMMU faults are
+tests/hostile/test_disks.py's; machine checks no emulator gives to a guest: tests/unit/test_health.c and test_exit.c have them."""
+import re
+import shutil
+
+import pytest
+
+from lib import CORES, ROOT, Machine
+
+HEALTH = "tests/system/products/health"
+SURVIVORS = """
+            PATIENT("log", ACTION_STOP, ACTION_STOP, ACTION_LOG),
+            PATIENT("inject", ACTION_STOP, ACTION_INJECT, ACTION_INJECT),
+            PATIENT("reset", ACTION_RESET, ACTION_RESET, ACTION_RESET),
+"""
+pytestmark = [pytest.mark.qemu, pytest.mark.limit(900)]
+
+# What is typed, and what the hypervisor then says.
+ENDS = {"crash": "trap", "exit": "exit", "reboot": "reboot", "poweroff": "poweroff"}
+SILENT = {"hang": "hang", "halt": "hang", "spin": "watchdog"}
+SURVIVED = {"deny": "too many denied accesses", "cpuid": "exits over the budget"}
+EVENTS = {**ENDS, **SILENT, **SURVIVED}
+LONGEST = 60  # grace, and ten seconds over the budget
+
+
+def ready(machine, *names):
+    machine.running()
+    machine.seen(*(rf"{name}\| {name}: life 1" for name in names), timeout=60)
+    machine.attention("a")
+
+
+@pytest.fixture(scope="module")
+def ended():
+    """Patients that stop, restart, restart with another."""
+    with Machine(HEALTH) as machine:
+        ready(machine, "other", "stop", "restart", "group")
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def survivors(tmp_path_factory):
+    """Patients whose events are logged, or answered by an NMI; and one that resets the board."""
+    product = tmp_path_factory.mktemp("product") / "survivors"
+    shutil.copytree(ROOT / HEALTH, product)
+    table = product / "product.c"
+    text = re.sub(r"(/\* patients \*/).*?( */\* end \*/)", lambda match: match[1] + SURVIVORS + match[2], table.read_text(), flags=re.S)
+    text = text.replace('{"stop", "restart", "group"}', '{"log", "inject", "reset"}').replace('"health"', '"survivors"')
+    table.write_text(text)
+    with Machine(product) as machine:
+        ready(machine, "other", "log", "inject", "reset")
+        yield machine
+
+
+def tell(machine, name, word):
+    """Type to a partition; where in the transcript that was."""
+    machine.keyboard(name)
+    place = machine.place()
+    machine.type(f"{word}\r", rf"\] {name}\| told: {word}")
+    return place
+
+
+def lives(machine, name):
+    match = machine.key("l", rf"\d {name} +(\S+) .*started (\d+) times.*")
+    return match[1], int(match[2])
+
+
+def keeper_unharmed(machine):
+    assert lives(machine, "keeper") == ("running", 1)
+    machine.key("v", rf"audit: \d+ partitions, {CORES} cores, .*: 0 findings")
+
+
+@pytest.mark.parametrize("word", EVENTS)
+def test_sep4_event_ends_as_its_table_says(ended, word):
+    """Three patients have the same event, each another action; the fourth one restarts with its group, the keeper sees nothing of it."""
+    before = {name: lives(ended, name)[1] for name in ("other", "stop", "restart", "group")}
+    place = ended.place()
+    for name in "stop", "restart", "group":
+        tell(ended, name, word)
+    cause = EVENTS[word]
+    ended.since(place, rf"partition stop: {cause},.* action: stop", "partition stop: stopped",
+                rf"partition restart: {cause},.* action: restart(?! )", rf"partition restart: running, life {before['restart'] + 1},",
+                rf"partition group: {cause},.* action: restart the group", rf"partition group: running, life {before['group'] + 1},",
+                r"partition other: restart of a group,.* action: restart(?! )", rf"partition other: running, life {before['other'] + 1},",
+                timeout=LONGEST)  # fmt: skip
+    assert lives(ended, "stop") == ("stopped", before["stop"])
+    ended.keyboard("stop")
+    ended.key("r", rf"stop\| stop: life {before['stop'] + 1}")
+    for name in "restart", "group", "other":
+        assert lives(ended, name) == ("running", before[name] + 1)
+    assert not re.search(r"partition (?:other|keeper): (?:trap|watchdog|hang)", ended.text[place:])
+
+
+def test_sep4_lost_peer(ended):
+    """Who has a channel with one that crashes is told, and each does as its table says; `other` restarts once: nobody is lost twice."""
+    before = {name: lives(ended, name)[1] for name in ("other", "stop", "restart", "group")}
+    place = tell(ended, "other", "crash")
+    ended.since(place, "partition other: trap,.* action: restart(?! )", "partition stop: lost peer,.* action: stop",
+                rf"partition restart: running, life {before['restart'] + 1},", rf"partition group: running, life {before['group'] + 1},",
+                "partition restart: lost peer,.* action: restart(?! )", "partition group: lost peer,.* action: restart the group")  # fmt: skip
+    ended.drain(3)
+    assert lives(ended, "other")[0] == "running" and lives(ended, "other")[1] <= before["other"] + 2  # by itself, and along with group
+    for name in "restart", "group":
+        assert lives(ended, name) == ("running", before[name] + 1)
+    keeper_unharmed(ended)
+
+
+@pytest.mark.parametrize("word", SURVIVED)
+def test_sep4_event_is_survived(survivors, word):
+    place = survivors.place()
+    for name in "log", "inject":
+        tell(survivors, name, word)
+    survivors.since(place, rf"partition log: {SURVIVED[word]}, 1 so far; action: log",
+                    rf"partition inject: {SURVIVED[word]}, 1 so far; action: inject an NMI",
+                    r"\] log\| well, 0 NMIs", r"\] inject\| well, [1-9]\d* NMIs", timeout=LONGEST)  # fmt: skip
+
+
+def test_sep4_lost_peer_is_survived(survivors):
+    place = tell(survivors, "other", "crash")
+    survivors.since(place, "partition log: lost peer, 1 so far; action: log", "partition inject: lost peer, 1 so far; action: inject an NMI",
+                    r"partition other: running, life 2,", "partition reset: its table resets the board")  # fmt: skip
+    ready_again(survivors, place)
+
+
+def ready_again(machine, place):
+    machine.since(place, "image: product survivors", *(rf"{name}\| {name}: life 1" for name in ("other", "log", "inject", "reset")), timeout=90)
+    machine.attention("a")
+
+
+@pytest.mark.parametrize("word", SILENT)
+def test_sep4_who_is_silent_gets_one_nmi(survivors, word):
+    """Which gets it out of where it is; the next time in the same life it is stopped."""
+    place = tell(survivors, "inject", word)
+    survivors.since(place, rf"partition inject: {SILENT[word]}, \d so far; action: inject an NMI", r"\] inject\| well, \d NMIs")
+    place = tell(survivors, "inject", word)
+    survivors.since(place, rf"partition inject: {SILENT[word]},.* action: stop", "partition inject: stopped")
+    survivors.keyboard("inject")
+    survivors.key("r", r"inject\| inject: life \d")
+
+
+def test_who_logs_has_gone_on(survivors):
+    assert lives(survivors, "log") == ("running", 1)
+    keeper_unharmed(survivors)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("word", EVENTS)
+def test_event_resets_the_board(survivors, word):
+    place = tell(survivors, "reset", word)
+    survivors.since(place, rf"partition reset: {EVENTS[word]},.* action: reset the board", "partition reset: its table resets the board",
+                    timeout=LONGEST)  # fmt: skip
+    ready_again(survivors, place)
