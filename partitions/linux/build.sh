@@ -15,9 +15,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 busybox=/bin/busybox
-# What the init scripts may load; of those for the disk each after the ones it needs.
+# What the init scripts may load; of those for the disk and for virtio ports each after the ones it needs.
 disk_modules="crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme crc16 crc32c_generic mbcache jbd2 ext4"
-modules="ib700wdt $disk_modules"
+port_modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk"
+modules="ib700wdt $disk_modules $port_modules"
 # What the installer's stick loads besides, for disks and keyboards of boxes (config/installer/); also in order.
 installer_modules="crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme scsi_common scsi_mod sd_mod libata libahci ahci \
     mmc_core cqhci sdhci sdhci-pci sdhci-acpi mmc_block usb-common usbcore xhci-hcd xhci-pci ehci-hcd ehci-pci hid usbhid hid-generic"
@@ -73,11 +74,12 @@ pack() {
     done
     (cd "$out/modules" && cp $(printf '%s.ko ' $modules) "$tree/lib/modules/")
     echo "$disk_modules" >"$tree/lib/modules/disk"
+    echo "$port_modules" >"$tree/lib/modules/ports"
     cp "$here/init" "$tree/init"
-    cp "$here/disk" "$tree/bin/disk"
+    cp "$here/disk" "$here/fetch" "$here/ports" "$tree/bin/"
     cp "$here/inittab" "$here/rc" "$here/profile" "$tree/etc/"
     chmod -R u=rwX,go=rX "$tree"
-    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox" "$tree/bin/disk"
+    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox" "$tree/bin/disk" "$tree/bin/fetch" "$tree/bin/ports"
     find "$tree" -exec touch -h -d @0 {} +
     (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | gzip -n -9 >"$out/initrd.new"
     mv "$out/initrd.new" "$out/initrd"

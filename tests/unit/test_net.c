@@ -351,6 +351,8 @@ static void sound_words(void **state)
     assert_int_equal(lwip_ntohl(ip4_addr_get_u32(&args.address)), OURS);
     assert_int_equal(lwip_ntohl(ip4_addr_get_u32(&args.mask)), 0xffffff00);
     assert_int_equal(lwip_ntohl(ip4_addr_get_u32(&args.gateway)), PEER);
+    assert_true(parse("net=cable:lan,10.0.2.15/24,gw=10.0.2.2", 0) && strcmp(args.cable, "lan") == 0 && args.v4 == NET_STATIC);
+    assert_true(parse("net=cable:lan", 0) && strcmp(args.cable, "lan") == 0 && args.v4 == NET_AUTO);
     assert_true(parse("net=10.0.2.15/32", 0) && ip4_addr_get_u32(&args.mask) == ~0u);
     assert_true(parse("net6=fd00::2/64,gw=fe80::1,dns=fd00::3", "net=off"));
     assert_true(args.v6 == NET_STATIC && args.name_server_count == 1 && IP_IS_V6_VAL(args.name_servers[0]));
@@ -361,6 +363,11 @@ static void broken_words(void **state)
     static const char *const words[] = {
         "net=",
         "net=dhc",
+        "net=cable:",
+        "net=cable:lan,cable:lan",
+        "net=cable:lan,gw=10.0.2.2",
+        "net=10.0.2.15/24,cable:lan",
+        "net=cable:0123456789012345678901234567890123456789",
         "net=10.0.2.15",
         "net=10.0.2.15/0",
         "net=10.0.2.15/33",
@@ -438,6 +445,15 @@ static void sequences_differ_and_grow(void **state)
     assert_int_not_equal(net_random(), net_random());
 }
 
+/* --- the cable: tests/unit/test_net_cable.c ------------------------------------------------------------------------------------------ */
+
+const struct net_card net_cable;
+
+void net_cable_name(const char *name)
+{
+    (void)name;
+}
+
 /* --- the card ------------------------------------------------------------------------------------------------------------------------ */
 
 static void without_a_card(void **state)
@@ -446,12 +462,12 @@ static void without_a_card(void **state)
 
     (void)state;
     model.absent = true;
-    assert_int_equal(card_open(&netif), ERR_IF);
-    assert_non_null(strstr(card_problem(), "no e1000e"));
+    assert_int_equal(net_e1000e.open(&netif), ERR_IF);
+    assert_non_null(strstr(net_e1000e.problem(), "no e1000e"));
     model.absent = false;
     model.broken = true;
-    assert_int_equal(card_open(&netif), ERR_IF);
-    assert_string_equal(card_problem(), "it does not answer");
+    assert_int_equal(net_e1000e.open(&netif), ERR_IF);
+    assert_string_equal(net_e1000e.problem(), "it does not answer");
     model.broken = false;
     model.given_first = model.given_end;
 }

@@ -87,39 +87,11 @@ bool bh_file_open(const char *name, struct bh_file *file)
 }
 
 /* There is no card here. */
-err_t card_open(struct netif *netif)
-{
-    (void)netif;
-    return ERR_IF;
-}
+const struct net_card net_e1000e, net_cable;
 
-const char *card_problem(void)
+void net_cable_name(const char *name)
 {
-    return "none";
-}
-
-bool card_poll(void)
-{
-    return false;
-}
-
-bool card_arm(void)
-{
-    return true;
-}
-
-void card_check(void)
-{
-}
-
-void card_counters(struct bh_net_counters *counters)
-{
-    (void)counters;
-}
-
-uint16_t card_speed(void)
-{
-    return 0;
+    (void)name;
 }
 
 /* --- clients -------------------------------------------------------------------------------------------------------------------- */

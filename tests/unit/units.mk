@@ -5,6 +5,8 @@ unit_unipci :=
 unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
 unit_record := pvdrivers/record.c
 unit_ledger := partitions/ledger/entry.c
+unit_port := $(addprefix core/,port.c port_queue.c port_ring.c port_move.c pci_config.c pci_msi.c pci_bars.c log.c) pvdrivers/record.c \
+	$(addprefix tests/unit/,port_machine.c fake_arch.c fake_plan.c fake_partition.c)
 unit_slice := $(addprefix pvdrivers/,slice_server.c slice_client.c record.c) tests/unit/fake_slices.c tests/fuzz/fuzz_slice.c
 unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c

@@ -25,6 +25,7 @@
 #define CHECK_NS (1000 * MS)
 
 static struct net_args wanted;
+static const struct net_card *kind = &net_e1000e;
 static struct netif card;
 static bool has_card, changed, more;
 static uint64_t next_check;
@@ -70,8 +71,8 @@ static void start_v6(void)
 
 static const char *start_card(void)
 {
-    if (!netif_add_noaddr(&card, 0, card_open, ethernet_input))
-        return card_problem() ? card_problem() : "lwIP takes no further interface";
+    if (!netif_add_noaddr(&card, 0, kind->open, ethernet_input))
+        return kind->problem() ? kind->problem() : "lwIP takes no further interface";
     has_card = true;
     netif_set_hostname(&card, bh_start_info()->name);
     netif_set_status_callback(&card, on_change);
@@ -80,7 +81,7 @@ static const char *start_card(void)
     netif_set_up(&card);
     start_v4();
     start_v6();
-    card_check();
+    kind->check();
     return 0;
 }
 
@@ -93,6 +94,10 @@ const char *bh_net_start(int argc, char **argv)
     net_random_init();
     lwip_init();
     name_servers_set();
+    if (wanted.cable[0]) {
+        kind = &net_cable;
+        net_cable_name(wanted.cable);
+    }
     changed = true;
     return wanted.loopback ? 0 : start_card();
 }
@@ -113,10 +118,10 @@ static bool poll_loopback(void)
 
 void bh_net_poll(void)
 {
-    more = has_card && card_poll();
+    more = has_card && kind->poll();
     if (has_card && bh_now_ns() >= next_check) {
         next_check = bh_now_ns() + CHECK_NS;
-        card_check();
+        kind->check();
     }
     more = poll_loopback() || more;
     sys_check_timeouts();
@@ -134,7 +139,7 @@ void bh_net_wait(uint64_t deadline)
     if (has_card && next_check < timer)
         timer = next_check;
     bool were_on = bh_irq_off();
-    if (!has_card || card_arm())
+    if (!has_card || kind->arm())
         bh_wait(deadline < timer ? deadline : timer);
     bh_irq_restore(were_on);
 }
@@ -205,11 +210,11 @@ void bh_net_status(struct bh_net_status *status)
     status->how = !has_card || wanted.v4 == NET_OFF ? "off" : wanted.v4 == NET_STATIC ? "static" : "dhcp";
     if (has_card) {
         status->link = netif_is_link_up(&card);
-        status->speed = card_speed();
+        status->speed = kind->speed();
         memcpy(status->mac, card.hwaddr, sizeof(status->mac));
         status_v4(status);
         status_v6(status);
-        card_counters(&status->counters);
+        kind->counters(&status->counters);
     }
     status_name_servers(status);
     status_memory(status);

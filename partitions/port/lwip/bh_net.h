@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A unikernel's network: lwIP (raw interface) over the network card that the product table gives the partition. One core, one loop:
+/* A unikernel's network: lwIP (raw interface) over the network card that the product table gives the partition, or over a cable. One core, one loop:
  *
  *     int main(int argc, char **argv)
  *     {
@@ -16,6 +16,7 @@
  * Words among the partition's arguments, in any order, with commas and no spaces inside:
  *     net=dhcp                                     IPv4 by DHCP; also when there is no such word
  *     net=10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3    IPv4 as written; gw and dns may be left out, dns may come twice
+ *     net=cable:lan,10.1.0.2/24                    the end that it has of this cable, instead of a card; then as above
  *     net=off                                      no IPv4
  *     net=loopback                                 no card at all: 127.0.0.1 and ::1, which are always there, are all
  *     net6=auto                                    IPv6 as routers announce it; also when there is no such word

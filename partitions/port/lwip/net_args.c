@@ -112,8 +112,21 @@ static bool take_name_server(struct parse *parse, bool v6, const char *text)
     return true;
 }
 
+/* "net=cable:lan": what follows is about its addresses, as it would be of a card. */
+static bool take_cable(struct parse *parse, const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length >= sizeof(parse->args->cable) || parse->args->cable[0])
+        return refuse(parse, "a cable has a name of the product table, like net=cable:lan");
+    memcpy(parse->args->cable, name, length + 1);
+    return true;
+}
+
 static bool take_first(struct parse *parse, bool v6, char *part)
 {
+    if (!v6 && strncmp(part, "cable:", 6) == 0)
+        return take_cable(parse, part + 6);
     if (strcmp(part, v6 ? "auto" : "dhcp") == 0)
         return true;
     if (strcmp(part, "off") == 0) {
@@ -129,7 +142,8 @@ static bool take_first(struct parse *parse, bool v6, char *part)
 
 static bool take_word(struct parse *parse, bool v6, const char *text)
 {
-    for (bool first = true;; first = false) {
+    for (bool first = true;;) {
+        bool cable = false;
         size_t length = strcspn(text, ",");
         char part[PART_MAX];
 
@@ -137,6 +151,7 @@ static bool take_word(struct parse *parse, bool v6, const char *text)
             return refuse(parse, "too long between its commas");
         memcpy(part, text, length);
         part[length] = 0;
+        cable = first && !v6 && !parse->args->cable[0] && strncmp(part, "cable:", 6) == 0;
         if (first                           ? !take_first(parse, v6, part)
             : strncmp(part, "gw=", 3) == 0  ? !take_gateway(parse, v6, part + 3)
             : strncmp(part, "dns=", 4) == 0 ? !take_name_server(parse, v6, part + 4)
@@ -145,6 +160,7 @@ static bool take_word(struct parse *parse, bool v6, const char *text)
         if (text[length] == 0)
             return true;
         text += length + 1;
+        first = first && cable; /* behind the cable's name stands what else a word begins with */
     }
 }
 

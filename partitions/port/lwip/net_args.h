@@ -7,6 +7,8 @@
 
 #include <lwip/ip_addr.h>
 
+#include "bulkhead_abi.h"
+
 #define NET_NAME_SERVERS 2u
 
 enum net_how { NET_AUTO, NET_STATIC, NET_OFF };
@@ -14,6 +16,7 @@ enum net_how { NET_AUTO, NET_STATIC, NET_OFF };
 struct net_args {
     enum net_how v4, v6;
     bool loopback;
+    char cable[BH_NAME_MAX]; /* empty: a network card */
     ip4_addr_t address, mask, gateway;
     ip6_addr_t address6, gateway6;
     ip_addr_t name_servers[NET_NAME_SERVERS];

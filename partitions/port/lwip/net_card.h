@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between bh_net.c and the network card's glue: one card. */
+/* Between bh_net.c and what it sends frames through: one card, of the kind that the arguments name. */
 #ifndef BH_NET_CARD_H
 #define BH_NET_CARD_H
 
@@ -7,17 +7,24 @@
 
 #include "bh_net.h"
 
-/* Start the card and describe it in `netif`, which lwIP has just made: this is its init function. ERR_IF: card_problem(). */
-err_t card_open(struct netif *netif);
-const char *card_problem(void);
-/* Give lwIP what has come, at most CARD_BUDGET frames, and take back what has been sent. True: there may be more. */
-bool card_poll(void);
 #define CARD_BUDGET 256u
-/* Allow the next interrupt. True: nothing waits, halting is right. With interrupts off. */
-bool card_arm(void);
-/* About once a second: link state, counters; begin anew with a card that has stopped working. */
-void card_check(void);
-void card_counters(struct bh_net_counters *counters);
-uint16_t card_speed(void);
+
+struct net_card {
+    /* Start the card and describe it in `netif`, which lwIP has just made: this is its init function. ERR_IF: problem(). */
+    err_t (*open)(struct netif *netif);
+    const char *(*problem)(void);
+    /* Give lwIP what has come, at most CARD_BUDGET frames, and take back what has been sent. True: there may be more. */
+    bool (*poll)(void);
+    /* Allow the next interrupt. True: nothing waits, halting is right. With interrupts off. */
+    bool (*arm)(void);
+    /* About once a second: link state, counters; begin anew with a card that has stopped working. */
+    void (*check)(void);
+    void (*counters)(struct bh_net_counters *counters);
+    uint16_t (*speed)(void); /* Mbit/s; 0: it has none */
+};
+extern const struct net_card net_e1000e, net_cable;
+
+/* The name of the cable, before net_cable is opened. */
+void net_cable_name(const char *name);
 
 #endif

@@ -36,6 +36,8 @@ static unsigned waiting_first, waiting_end; /* count on for ever */
 static const char *problem;
 static struct bh_net_counters counters;
 
+static void card_check(void);
+
 static void buffer_put(struct buffer *buffer)
 {
     buffer->next = free_buffers;
@@ -183,7 +185,7 @@ static bool buffers_make(void)
     return true;
 }
 
-err_t card_open(struct netif *netif)
+static err_t card_open(struct netif *netif)
 {
     static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
 
@@ -214,12 +216,12 @@ err_t card_open(struct netif *netif)
     return ERR_OK;
 }
 
-const char *card_problem(void)
+static const char *card_problem(void)
 {
     return problem;
 }
 
-bool card_poll(void)
+static bool card_poll(void)
 {
     struct e1000e_frame frame;
     unsigned count = 0;
@@ -233,7 +235,7 @@ bool card_poll(void)
     return count == CARD_BUDGET;
 }
 
-bool card_arm(void)
+static bool card_arm(void)
 {
     return e1000e_arm(&nic);
 }
@@ -254,7 +256,7 @@ static void reopen(void)
     ring_fill();
 }
 
-void card_check(void)
+static void card_check(void)
 {
     if (!e1000e_check(&nic))
         reopen();
@@ -262,7 +264,7 @@ void card_check(void)
         (nic.link ? netif_set_link_up : netif_set_link_down)(interface);
 }
 
-void card_counters(struct bh_net_counters *to)
+static void card_counters(struct bh_net_counters *to)
 {
     *to = counters;
     to->interrupts += nic.statistics.interrupts;
@@ -270,7 +272,17 @@ void card_counters(struct bh_net_counters *to)
     to->dropped += nic.statistics.missed;
 }
 
-uint16_t card_speed(void)
+static uint16_t card_speed(void)
 {
     return nic.speed;
 }
+
+const struct net_card net_e1000e = {
+    .open = card_open,
+    .problem = card_problem,
+    .poll = card_poll,
+    .arm = card_arm,
+    .check = card_check,
+    .counters = card_counters,
+    .speed = card_speed,
+};
