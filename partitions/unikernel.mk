@@ -36,16 +36,21 @@ unilib_sources := \
 	partitions/lib/trap.c \
 	partitions/port/newlib/locks.c \
 	partitions/port/newlib/syscalls.c \
+	pvdrivers/bulletin.c \
+	pvdrivers/channel.c \
 	pvdrivers/console.c \
+	pvdrivers/crc32c.c \
 	pvdrivers/disk_pattern.c \
 	pvdrivers/e1000e.c \
 	pvdrivers/edu.c \
 	pvdrivers/nvme.c \
 	pvdrivers/nvme_manage.c \
 	pvdrivers/record.c \
+	pvdrivers/ring.c \
 	pvdrivers/slice_client.c \
 	pvdrivers/slice_server.c \
 	pvdrivers/slice_wait.c \
+	pvdrivers/stream.c \
 	pvdrivers/watchdog.c
 
 # The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.
@@ -60,6 +65,7 @@ program_control := partitions/control/control.c partitions/control/jitter.c
 program_probe := partitions/probe/probe.c partitions/probe/parse.c
 program_witness := partitions/witness/witness.c
 program_victim := partitions/victim/victim.c partitions/victim/registers.S
+program_talk := partitions/talk/talk.c
 program_libtest := partitions/libtest/libtest.c
 program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c attack_apic.c attack_calls.c attack_rights.c attack_console.c attack_cr.c \
 	attack_delivery.c attack_disk.c attack_dma.c attack_icr.c attack_kick.c attack_life.c attack_msi.c attack_msrs.c attack_npt.c attack_paged.c \
@@ -73,7 +79,7 @@ program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c te
 program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor
+OUR_PROGRAMS := talk hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)
