@@ -261,6 +261,25 @@ RULE(rule_conflict_channel);
 RULE(rule_conflict_cache);
 RULE(rule_conflict_device);
 
+/* rules_channels.c: channels and cables */
+RULE(rule_channel_gap);
+RULE(rule_channel_name);
+RULE(rule_cable_name);
+RULE(rule_channel_unique);
+RULE(rule_channel_writer);
+RULE(rule_channel_readers);
+RULE(rule_channel_readers_gap);
+RULE(rule_channel_reader_once);
+RULE(rule_channel_self);
+RULE(rule_channel_kind);
+RULE(rule_channel_size);
+RULE(rule_channel_doorbells);
+RULE(rule_channel_flood);
+RULE(rule_cable_ends);
+RULE(rule_cable_self);
+RULE(rule_cable_mac);
+RULE(rule_cable_mac_unique);
+
 /* rules_release.c: product and board together */
 RULE(rule_release_board);
 RULE(rule_release_switches);

@@ -52,7 +52,6 @@ def test_sep4_a_thousand_restarts_of_the_peer(machine):
 
 
 def test_restart_of_the_writer_is_told_to_all(machine):
-    machine.focus("caller")
-    machine.key("r", r"partition caller: running, life 2")
-    machine.attention("a")
-    machine.seen(r"caller\| caller: connected, epoch \d+", *(rf"{who}\| news: renewed, epoch 2" for who in ("listener", "other")))
+    machine.keyboard("caller")
+    machine.key("r", r"partition caller: running, life 2", r"caller\| caller: connected, epoch \d+",
+                *(rf"{who}\| news: renewed, epoch 2" for who in ("listener", "other")))
