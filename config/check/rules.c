@@ -236,7 +236,7 @@ const struct rule rules[] = {
     {"CFG-832", rule_channel_reader_once, "readers names a partition once"},
     {"CFG-833", rule_channel_self, "nobody reads what it writes itself"},
     {"CFG-834", rule_channel_kind, "the ends of a channel are unikernels"},
-    {"CFG-835", rule_channel_size, "a ring of a channel or cable is a power of 2 from 4 KiB to 1 MiB"},
+    {"CFG-835", rule_channel_size, "a ring of a channel, cable or slice is a power of 2 from 4 KiB to 1 MiB"},
     {"CFG-836", rule_channel_doorbells, "at most 100,000 doorbells per second (AC-46)"},
     {"CFG-837", rule_channel_flood, "at most 200,000 doorbells per second for all that one partition reads (AC-46)"},
     {"CFG-838", rule_cable_ends, "a cable has a partition of the product at each end"},

@@ -211,6 +211,9 @@ void rule_channel_size(struct check *check)
     EACH_CABLE(c, check)
     if (!ring_size(c->size))
         found(check, CABLE_PLACE(c, "size"), reason, hint, "%u", c->size);
+    EACH_SLICE(s, check)
+    if (!ring_size(s->ring))
+        found(check, SLICE_PLACE(s, "ring"), reason, hint, "%u", s->ring);
 }
 
 void rule_channel_doorbells(struct check *check)
