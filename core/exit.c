@@ -315,16 +315,7 @@ static void handle_unknown(struct vcpu *vcpu, const struct exit *exit)
 static void (*const handlers[])(struct vcpu *, const struct exit *) = {EXIT_KINDS(EXIT_HANDLER)};
 _Static_assert(ARRAY_SIZE(handlers) == EXIT_KIND_COUNT, "a handler per kind");
 
-#define EXIT_NAME(kind, name) [kind] = #name,
-static const char *const names[] = {EXIT_KINDS(EXIT_NAME)};
-
-const char *exit_name(enum exit_kind kind)
-{
-    return (unsigned)kind < EXIT_KIND_COUNT ? names[kind] : "?";
-}
-
-/* Not inlined: an exit without a trace then has no frame. */
-static __attribute__((noinline)) void handle_traced(struct vcpu *vcpu, const struct exit *exit)
+static void handle_traced(struct vcpu *vcpu, const struct exit *exit)
 {
     struct bh_trace_record record;
 
@@ -333,12 +324,22 @@ static __attribute__((noinline)) void handle_traced(struct vcpu *vcpu, const str
     trace_end(vcpu, &record);
 }
 
+/* The same handlers, and behind them as often the one with a trace: vcpu->trace.on is the distance, so that a trace that is off costs one
+ * addition and no jump. */
+#define EXIT_TRACED(kind, name) [EXIT_KIND_COUNT + kind] = handle_traced,
+static void (*const ways[])(struct vcpu *, const struct exit *) = {EXIT_KINDS(EXIT_HANDLER) EXIT_KINDS(EXIT_TRACED)};
+_Static_assert(ARRAY_SIZE(ways) == 2 * EXIT_KIND_COUNT && TRACE_ON == EXIT_KIND_COUNT, "two ways per kind");
+
+#define EXIT_NAME(kind, name) [kind] = #name,
+static const char *const names[] = {EXIT_KINDS(EXIT_NAME)};
+
+const char *exit_name(enum exit_kind kind)
+{
+    return (unsigned)kind < EXIT_KIND_COUNT ? names[kind] : "?";
+}
+
 void exit_handle(struct vcpu *vcpu, const struct exit *exit)
 {
     vcpu->counters.exits[exit->kind]++;
-    if (atomic_load_explicit(&vcpu->trace.on, memory_order_relaxed)) {
-        handle_traced(vcpu, exit);
-        return;
-    }
-    handlers[exit->kind](vcpu, exit);
+    ways[exit->kind + atomic_load_explicit(&vcpu->trace.on, memory_order_relaxed)](vcpu, exit);
 }

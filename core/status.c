@@ -71,7 +71,7 @@ uint64_t status_read(const struct partition *seen, struct bh_status *answer)
         .watchdog_ms = seen->plan->watchdog.period_ms,
         .watchdog_age = age(now, word(&seen->watchdog.since)),
         .stops = __atomic_load_n(&seen->stops.made, __ATOMIC_RELAXED),
-        .trace = seen->vcpus[0].trace.records == 0 ? 2 : atomic_load_explicit(&seen->vcpus[0].trace.on, memory_order_relaxed),
+        .trace = seen->vcpus[0].trace.records == 0 ? 2 : atomic_load_explicit(&seen->vcpus[0].trace.on, memory_order_relaxed) != 0,
     };
 
     text_into(s.name, sizeof(s.name), seen->plan->name);

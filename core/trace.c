@@ -26,7 +26,7 @@ void trace_create(struct partition *partition)
         return;
     for (uint32_t i = 0; i < partition->plan->core_count; i++) {
         partition->vcpus[i].trace.records = pool_take(TRACE_PAGES);
-        atomic_store(&partition->vcpus[i].trace.on, partition->plan->trace);
+        atomic_store(&partition->vcpus[i].trace.on, partition->plan->trace ? TRACE_ON : 0u);
     }
 }
 
@@ -35,7 +35,7 @@ bool trace_switch(struct partition *partition, bool on)
     if (partition->vcpus[0].trace.records == 0)
         return false;
     for (uint32_t i = 0; i < partition->plan->core_count; i++)
-        atomic_store_explicit(&partition->vcpus[i].trace.on, on, memory_order_relaxed);
+        atomic_store_explicit(&partition->vcpus[i].trace.on, on ? TRACE_ON : 0u, memory_order_relaxed);
     return true;
 }
 

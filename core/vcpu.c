@@ -157,7 +157,7 @@ static _Noreturn __attribute__((noinline)) void vcpu_run(struct vcpu *vcpu)
 
     atomic_store_explicit(&vcpu->alive, arch_ticks(), memory_order_relaxed);
     for (;;) {
-        if (atomic_load_explicit(&vcpu->mode, memory_order_relaxed) == VCPU_RUNNING) {
+        if (*(const uint8_t *)&vcpu->mode == VCPU_RUNNING) { /* this core alone writes it: no address of it is kept */
             if (vcpu->nmi_pending)
                 vcpu_nmi_deliver(vcpu);
             virt_run(vcpu, &exit); /* with requests waiting it comes back at once, as EXIT_KICK */

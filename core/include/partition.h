@@ -93,6 +93,7 @@ enum {
 };
 
 enum denied_kind { DENIED_PORT, DENIED_MSR, DENIED_MEMORY, DENIED_PCI, DENIED_OTHER, DENIED_COUNT };
+#define TRACE_ON ((uint32_t)EXIT_KIND_COUNT)
 struct counters {
     uint64_t exits[EXIT_KIND_COUNT];
     uint64_t ticks; /* TSC ticks spent in the hypervisor */
@@ -129,7 +130,7 @@ struct vcpu {
     const void *cpuid;             /* (i) its answers: cpuid_policy.c */
     uint64_t pat;                  /* (own) where the back end has no field for it */
     struct {
-        _Atomic bool on;                 /* (a) each exit leaves a record */
+        _Atomic uint32_t on;             /* (a) TRACE_ON: each exit leaves a record; else 0 */
         _Atomic uint32_t produced;       /* (own) written, (a) read: free-running */
         struct bh_trace_record *records; /* (i) BH_TRACE_RECORDS of them, or 0; (own) written, (a) read */
     } trace;

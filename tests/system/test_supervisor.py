@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor's shell as an operator uses it, on its own screen; product `ops`. One boot for all."""
+import json
 import re
+import socket
 import time
+import urllib.request
 
 import pytest
 
-from lib import Machine
+from lib import PATIENCE, Machine
 
 PROMPT = r"supervisor> "
 
 
 @pytest.fixture(scope="module")
 def shared():
-    with Machine("ops") as machine:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    forward = f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:80"
+    with Machine("ops", change_command=lambda words: [word.replace("user,id=net0", forward) for word in words]) as machine:
+        machine.port = port
         machine.running()
         machine.seen(r"supervisor: life 1; type help")
         machine.key("1", r"supervisor has screen and keyboard")
@@ -102,10 +110,12 @@ def test_pause_and_resume(shell):
     """It does nothing meanwhile, its watchdog waits, and it goes on where it was."""
     machine = shell.machine
     shell("pause control", r"\ncontrol: paused")
+    made = re.search(r"msr_write (\d+)", shell("info control"))[1]
     place = machine.place()
     machine.drain(5)  # two periods of its watchdog
     assert "watchdog" not in machine.text[place:]
     assert shell.state("control") == "paused"
+    assert re.search(r"msr_write (\d+)", shell("info control"))[1] == made, "it runs while it is paused"
     shell("pause control", r"error: pause control: it is paused")
     shell("resume control", r"\ncontrol: running, life 1")
     machine.drain(3)
@@ -183,6 +193,15 @@ def test_health_uptime_and_help(shell):
 def test_audit(shell):
     shell("audit", r"ordered: its result is in the hypervisor's log", r"bulkhead\| audit: 4 partitions, .*: 0 findings")
     shell("audit", r"error: audit: there was one within the last 5 seconds")
+
+
+def test_status_page(shell):
+    """For looking only; the shell goes on meanwhile."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{shell.machine.port}/status.json", timeout=60 * PATIENCE) as answer:
+        others = json.loads(answer.read())["partitions"]
+    assert [other["name"] for other in others] == ["control", "hello", "guarded"]
+    assert {other["state"] for other in others} == {"running"}
+    shell("uptime", "UTC, the hypervisor")
 
 
 def test_the_supervisor_can_be_restarted_and_the_others_go_on(shell):

@@ -546,9 +546,9 @@ static void a_traced_exit_is_handled_between_two_looks(void **state)
     exit_handle(&vcpu, &exit);
     assert_int_equal(seen.traces_begun + seen.traces_ended, 0);
     seen.skipped = 0;
-    vcpu.trace.on = true;
+    vcpu.trace.on = TRACE_ON;
     exit_handle(&vcpu, &exit);
-    vcpu.trace.on = false;
+    vcpu.trace.on = 0;
     assert_int_equal(seen.traces_begun, 1);
     assert_int_equal(seen.traces_ended, 1);
     assert_int_equal(vcpu.counters.exits[EXIT_CACHE], 2);
