@@ -218,6 +218,19 @@ def test_order_and_damage(image, tmp_path):
 
 
 @pytest.mark.qemu
+def test_starts_by_uefi(tmp_path):
+    """The same layout started by OVMF, which counts as well."""
+    board = "qemu-q35-uefi"
+    status, output = make(f"PRODUCT={PRODUCT}", f"BOARD={board}", "disk-image")
+    assert status == 0, output
+    disk = Disk(build_product(PRODUCT, board).folder / "disk.img", tmp_path)
+    with Machine(PRODUCT, board, image=disk.path) as machine:
+        machine.expect("slot A: start 1 of 3", BOOT)
+        machine.running("hello")
+    assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1"}
+
+
+@pytest.mark.qemu
 @pytest.mark.long
 @pytest.mark.limit(600)
 def test_installer_from_a_stick(tmp_path):
