@@ -70,13 +70,20 @@ void print_visible(const char *bytes, size_t count)
 
 /* --- orders ----------------------------------------------------------------------------------------------------------------- */
 
+/* What is typed meanwhile stays for the next line. */
+static void rest(void)
+{
+    bh_watchdog_pet();
+    bh_sleep_ns(RETRY_NS);
+}
+
 /* The hypervisor takes one a second for each partition: a person need not know. */
 static uint64_t order(unsigned n, enum bh_control what)
 {
     uint64_t until = bh_now_ns() + 2 * SECOND, answer;
 
     while ((answer = bh_control(n, what, 0)) == BH_AGAIN && bh_now_ns() < until)
-        key(bh_now_ns() + RETRY_NS);
+        rest();
     return answer;
 }
 
@@ -107,7 +114,7 @@ static void act(int argc, char **argv, enum bh_control what)
         return;
     }
     do {
-        key(bh_now_ns() + RETRY_NS);
+        rest();
         if (!bh_status(n, &now))
             return;
     } while (!settled(what, &before, &now) && bh_now_ns() < until);

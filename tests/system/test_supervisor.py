@@ -103,7 +103,10 @@ def test_stop_and_start(shell):
     shell("stop hello", r"error: stop hello: it is stopped")
     shell("start hello", r"\nhello: running, life 2")
     shell("start hello", r"error: start hello: it is running")
-    shell("restart hello", r"\nhello: running, life 3")
+    machine = shell.machine
+    place = machine.place()
+    machine.send("restart hello\rstate hello\r")  # what is typed ahead is not lost
+    machine.since(place, r"\nhello: running, life 3", r"\nrunning", rf"state hello\r?\n(?s:.*){PROMPT}(?=\r|\Z)")
 
 
 def test_pause_and_resume(shell):
@@ -202,6 +205,23 @@ def test_status_page(shell):
     assert [other["name"] for other in others] == ["control", "hello", "guarded"]
     assert {other["state"] for other in others} == {"running"}
     shell("uptime", "UTC, the hypervisor")
+
+
+@pytest.mark.long
+@pytest.mark.limit(600)
+def test_top_costs_little():
+    """Under instruction counting, where a microsecond is a thousand instructions, others' among them: less than 0.1 % of a core."""
+    def counting(words):
+        return [word.replace("thread=multi", "thread=single") for word in words] + ["-icount", "shift=0,sleep=off", "-seed", "1"]
+
+    with Machine("ops", change_command=counting) as machine:
+        machine.running(timeout=200)
+        machine.seen(r"supervisor: life 1; type help", timeout=100)
+        machine.key("1", r"supervisor has screen and keyboard")
+        place = machine.place()
+        machine.send("top 30\r")
+        share = machine.since(place, r"top itself: \d+ us of this core, (\d+\.\d+) %", timeout=200)[1]
+        assert float(share) < 0.1, share
 
 
 def test_the_supervisor_can_be_restarted_and_the_others_go_on(shell):
