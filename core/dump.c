@@ -32,7 +32,8 @@ void dump_park(struct vcpu *vcpu, enum vcpu_mode mode)
     struct guest_state state = {0};
 
     virt_state(vcpu, &state);
-    saved[vcpu->core] = (struct bh_registers){.ran = mode == VCPU_RUNNING || mode == VCPU_PAUSED, .cpu = record_cpu(&state, &vcpu->regs)};
+    saved[vcpu->core] =
+        (struct bh_registers){.ran = mode == VCPU_RUNNING || mode == VCPU_PAUSED, .cpu = record_cpu(&state, &vcpu->regs)};
 }
 
 static bool has_stopped(const struct partition *partition)

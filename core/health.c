@@ -63,8 +63,7 @@ enum action health_event(struct partition *partition, enum cause cause)
     action = action_of(partition, event);
     if (action != ACTION_LOG && action != ACTION_INJECT)
         return action;
-    log_line("partition %s: %s, %u so far; action: %s", partition->plan->name, cause_name(cause), count,
-             action_name(action));
+    log_line("partition %s: %s, %u so far; action: %s", partition->plan->name, cause_name(cause), count, action_name(action));
     if (action == ACTION_INJECT)
         vcpu_request(&partition->vcpus[0], REQUEST_NMI);
     return ACTION_LOG;

@@ -375,8 +375,7 @@ void grub_emit(FILE *out, const struct product *product, const struct board *boa
     if (board->uart.port) {
         fprintf(out, "serial --port=0x%x --speed=%u\n", board->uart.port, board->uart.baud);
         fprintf(out, "terminal_input serial\nterminal_output serial\n");
-    }
-    else /* what is shown needs a mode with pixels */
+    } else /* what is shown needs a mode with pixels */
         fprintf(out, "insmod all_video\n");
     fprintf(out, "set timeout=0\nmultiboot2 /boot/bulkhead.elf\n");
     for (unsigned i = 0; i < count; i++)

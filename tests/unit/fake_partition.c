@@ -98,7 +98,8 @@ void partition_interrupt(struct partition *partition, unsigned vcpu_index, uint8
 
 const char *partition_state_name(enum partition_state state)
 {
-    static const char *const names[PARTITION_STATE_COUNT] = {"created", "loading", "running", "stopping", "back-off", "stopped", "paused"};
+    static const char *const names[PARTITION_STATE_COUNT] = {"created",  "loading", "running", "stopping",
+                                                             "back-off", "stopped", "paused"};
 
     return names[state];
 }

@@ -470,6 +470,16 @@ static void test_uart_drains(void **state)
     assert_in_range(uart.sending, 1, UINT32_MAX - 100000);
 }
 
+/* In the place of a UART that is not there. */
+static char shown[64];
+static size_t shown_count;
+
+void screen_put(char c)
+{
+    if (shown_count < sizeof(shown))
+        shown[shown_count++] = c;
+}
+
 static void test_board_without_uart(void **state)
 {
     (void)state;
@@ -480,6 +490,8 @@ static void test_board_without_uart(void **state)
     assert_true(arch_uart_ready());
     assert_int_equal(arch_uart_write(UART_LOG, "xy", 2), 2);
     assert_int_equal(uart.out_count, 0);
+    assert_memory_equal(shown, "xy", 2);
+    assert_int_equal(shown_count, 2);
     assert_int_equal(arch_uart_receive(), -1);
     uart.sending = 5;
     uart_drain();

@@ -527,8 +527,10 @@ static void linux_header_is_checked(void **state)
     linux_good(), image_size = SETUP + SYSSIZE * 16 - 15;
     assert_int_equal(linux_try(), 0);
     payload_free(&payload);
-    refused_with(payload_linux("/nonexistent/k", file_b, &no_product, &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/k");
-    refused_with(payload_linux(file_a, "/nonexistent/i", &no_product, &spec, &machine, &payload, why, sizeof(why)), "/nonexistent/i");
+    refused_with(payload_linux("/nonexistent/k", file_b, &no_product, &spec, &machine, &payload, why, sizeof(why)),
+                 "/nonexistent/k");
+    refused_with(payload_linux(file_a, "/nonexistent/i", &no_product, &spec, &machine, &payload, why, sizeof(why)),
+                 "/nonexistent/i");
     assert_int_equal(payload_linux(file_a, NULL, &no_product, &spec, &machine, &payload, why, sizeof(why)), 0);
     assert_int_equal(get64(loaded(payload.entry.esi, 4096) + 0x218), 0);
     payload_free(&payload);
