@@ -47,23 +47,32 @@ static void list(void)
     }
 }
 
+#define COUNTERS (EXIT_KIND_COUNT + DENIED_COUNT + 1u)
+
+static uint64_t counter(const struct counters *c, unsigned i, const char **name)
+{
+    static const char *const denied[DENIED_COUNT] = {"denied ports", "denied MSRs", "denied memory", "denied PCI", "denied others"};
+
+    *name = i < EXIT_KIND_COUNT ? exit_name(i) : i < COUNTERS - 1 ? denied[i - EXIT_KIND_COUNT] : "of these for the local APIC";
+    return i < EXIT_KIND_COUNT ? c->exits[i] : i < COUNTERS - 1 ? c->denied[i - EXIT_KIND_COUNT] : c->apic;
+}
+
 /* One core's counters that are not zero, as many to a line as fit. */
 static void counters_of(const struct vcpu *vcpu)
 {
     const struct counters *c = &vcpu->counters;
-    static const char *const denied[DENIED_COUNT] = {"denied ports", "denied MSRs", "denied memory", "denied PCI", "denied others"};
     char text[COUNTER_TEXT];
     size_t length = 0;
 
     log_line("core %u, %s/%u: %lu us in the hypervisor", vcpu->core, vcpu->partition->plan->name, vcpu->index,
              time_us(arch_boot_ticks() + c->ticks));
-    for (unsigned i = 0; i < EXIT_KIND_COUNT + DENIED_COUNT; i++) {
-        const char *name = i < EXIT_KIND_COUNT ? exit_name(i) : denied[i - EXIT_KIND_COUNT];
-        uint64_t count = i < EXIT_KIND_COUNT ? c->exits[i] : c->denied[i - EXIT_KIND_COUNT];
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        const char *name;
+        uint64_t count = counter(c, i, &name);
 
         if (count != 0)
             length += format_text(text + length, sizeof(text) - length, "  %s %lu", name, count);
-        if (length > COUNTER_TEXT - 48 || (length != 0 && i == EXIT_KIND_COUNT + DENIED_COUNT - 1)) {
+        if (length > COUNTER_TEXT - 52 || (length != 0 && i == COUNTERS - 1)) {
             log_line("   %s", text);
             length = 0;
         }

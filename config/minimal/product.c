@@ -15,6 +15,7 @@ const struct product product = {
                 .args = "minimal",
                 .cores = 1,
                 .memory = MIB(16),
+                .exits = {.declared = true, .xapic_per_second = 200},
             },
             {
                 .name = "loop",
@@ -22,6 +23,7 @@ const struct product product = {
                 .program = "control",
                 .cores = 1,
                 .memory = MIB(16),
+                .exits = {.declared = true, .xapic_per_second = 4000},
             },
         },
 };

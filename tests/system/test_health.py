@@ -14,7 +14,7 @@ SURVIVORS = """
             PATIENT("inject", ACTION_STOP, ACTION_INJECT, ACTION_INJECT),
             PATIENT("reset", ACTION_RESET, ACTION_RESET, ACTION_RESET),
 """
-pytestmark = [pytest.mark.qemu, pytest.mark.limit(900)]
+pytestmark = pytest.mark.limit(900)
 
 # What is typed, and what the hypervisor then says.
 ENDS = {"crash": "trap", "exit": "exit", "reboot": "reboot", "poweroff": "poweroff"}
@@ -70,6 +70,7 @@ def keeper_unharmed(machine):
     machine.key("v", rf"audit: \d+ partitions, {CORES} cores, .*: 0 findings")
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("word", EVENTS)
 def test_sep4_event_ends_as_its_table_says(ended, word):
     """Three patients have the same event, each another action; the fourth one restarts with its group, the keeper sees nothing of it."""
@@ -91,6 +92,7 @@ def test_sep4_event_ends_as_its_table_says(ended, word):
     assert not re.search(r"partition (?:other|keeper): (?:trap|watchdog|hang)", ended.text[place:])
 
 
+@pytest.mark.qemu
 def test_sep4_lost_peer(ended):
     """Who has a channel with one that crashes is told, and each does as its table says; `other` restarts once: nobody is lost twice."""
     before = {name: lives(ended, name)[1] for name in ("other", "stop", "restart", "group")}
@@ -105,6 +107,7 @@ def test_sep4_lost_peer(ended):
     keeper_unharmed(ended)
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("word", SURVIVED)
 def test_sep4_event_is_survived(survivors, word):
     place = survivors.place()
@@ -115,6 +118,7 @@ def test_sep4_event_is_survived(survivors, word):
                     r"\] log\| well, 0 NMIs", r"\] inject\| well, [1-9]\d* NMIs", timeout=LONGEST)  # fmt: skip
 
 
+@pytest.mark.qemu
 def test_sep4_lost_peer_is_survived(survivors):
     place = tell(survivors, "other", "crash")
     survivors.since(place, "partition log: lost peer, 1 so far; action: log", "partition inject: lost peer, 1 so far; action: inject an NMI",
@@ -127,6 +131,7 @@ def ready_again(machine, place):
     machine.attention("a")
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("word", SILENT)
 def test_sep4_who_is_silent_gets_one_nmi(survivors, word):
     """Which gets it out of where it is; the next time in the same life it is stopped."""
@@ -138,11 +143,13 @@ def test_sep4_who_is_silent_gets_one_nmi(survivors, word):
     survivors.key("r", r"inject\| inject: life \d")
 
 
+@pytest.mark.qemu
 def test_who_logs_has_gone_on(survivors):
     assert lives(survivors, "log") == ("running", 1)
     keeper_unharmed(survivors)
 
 
+@pytest.mark.qemu
 @pytest.mark.long
 @pytest.mark.parametrize("word", EVENTS)
 def test_event_resets_the_board(survivors, word):
@@ -150,3 +157,71 @@ def test_event_resets_the_board(survivors, word):
     survivors.since(place, rf"partition reset: {EVENTS[word]},.* action: reset the board", "partition reset: its table resets the board",
                     timeout=LONGEST)  # fmt: skip
     ready_again(survivors, place)
+
+
+def budgets(machine):
+    """Of each partition: what its plan says of exits, and of accesses to its local APIC, per second."""
+    plan = (machine.build.folder / "plan.c").read_text().split("partitions_planned[]", 1)[1]
+    found = re.findall(r"\.exits = \{\.declared = true, \.per_second = (\d+), \.xapic_per_second = (\d+)\}", plan)
+    assert len(found) == len(machine.build.partitions)
+    return dict(zip(machine.build.partitions, ((int(exits), int(apic)) for exits, apic in found)))
+
+
+def exits(machine):
+    """Of each partition: when, its exits but those of our making, and among them those for its local APIC."""
+    place = machine.place()
+    machine.attention("c")
+    machine.since(place, *(rf"core \d, {name}/0: " for name in machine.build.partitions))
+    machine.drain(2)
+    found, name = {}, None
+    for line in machine.text[place:].splitlines():
+        head = re.search(r"\[ *([\d.]+)\] bulkhead\| core \d, (\w+)/\d: ", line)
+        if head:
+            name = head[2]
+            found.setdefault(name, {"all": 0, "apic": 0})["time"] = float(head[1])
+        elif name and re.search(r"bulkhead\|    ", line):
+            counts = {kind: int(count) for kind, count in re.findall(r" {2}([a-zA-Z_ ]+?) (\d+)", line.split("|", 1)[1])}
+            found[name]["apic"] += counts.pop("of these for the local APIC", 0)
+            found[name]["all"] += sum(count for kind, count in counts.items() if kind != "kick" and not kind.startswith("denied"))
+    return found
+
+
+def rates(machine, seconds):
+    """Exits per second of each partition, others and for the local APIC, over so many emulated seconds."""
+    before = exits(machine)
+    while (after := exits(machine))[machine.build.partitions[0]]["time"] - before[machine.build.partitions[0]]["time"] < seconds:
+        machine.drain(0.5)
+    return {name: ((after[name]["all"] - after[name]["apic"] - before[name]["all"] + before[name]["apic"]) / (after[name]["time"] - before[name]["time"]),
+                   (after[name]["apic"] - before[name]["apic"]) / (after[name]["time"] - before[name]["time"])) for name in after}  # fmt: skip
+
+
+def within(machine, seconds):
+    made, allowed = rates(machine, seconds), budgets(machine)
+    print(made)
+    for name, (others, apic) in made.items():
+        assert others <= allowed[name][0] and apic <= allowed[name][1], (name, made, allowed)
+    assert "over the budget" not in machine.text
+    return made
+
+
+@pytest.mark.x2apic
+def test_perf1_minimal_keeps_its_budget_of_no_exit():
+    """Past its grace of 30 seconds and the ten that would make an event."""
+    with Machine("minimal") as machine:
+        machine.running()
+        machine.seen(r"\[ *(?:4[5-9]|[5-9]\d|\d{3,})\.\d+\] hello\| alive for", timeout=120)
+        made = within(machine, 10)
+        assert set(budgets(machine)["hello"][:1] + budgets(machine)["loop"][:1]) == {0}
+        assert made == {"hello": (0, 0), "loop": (0, 0)}
+
+
+@pytest.mark.qemu
+def test_demo_keeps_its_budget():
+    """Without x2APIC: what its timers cost is budgeted apart."""
+    with Machine("demo") as machine:
+        machine.running()
+        machine.seen(r"linux\| disk: /dev/nvme0n1", r"httpd\| httpd: IPv4 10\.0\.2\.15/24", timeout=120)
+        machine.attention("a")
+        machine.drain(10)
+        made = within(machine, 12)
+        assert made["control"][1] > 500  # they are counted

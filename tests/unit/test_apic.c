@@ -341,6 +341,26 @@ static void page_write_reaches_the_register(void **state)
     assert_int_equal(fake_virt.last_value, 0);
 }
 
+/* By page and by MSR, where the machine has no x2APIC: a budget of their own. Where it has, what exits is an exit like others. */
+static void accesses_are_counted_apart(void **state)
+{
+    uint64_t value;
+
+    (void)state;
+    for (unsigned hardware = 0; hardware < 2; hardware++) {
+        fake_virt.x2apic_hardware = hardware;
+        v->counters.apic = 0;
+        assert_true(guest_apic_write(v, APIC_TPR, 0x30));
+        assert_true(guest_apic_read(v, APIC_TPR, &value));
+        assert_int_equal(v->counters.apic, hardware ? 0 : 2);
+    }
+    fake_virt.x2apic_hardware = false;
+    v->counters.apic = 0;
+    assert_true(guest_mmio_write(v, GPA(APIC_PAGE + 0x80), 4, 0x30));
+    assert_true(guest_mmio_read(v, GPA(IOAPIC_PAGE), 4, &value));
+    assert_int_equal(v->counters.apic, 1);
+}
+
 static void ac17_no_page_in_x2apic_mode(void **state)
 {
     uint64_t value;
@@ -429,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup(ac17_base_register, xapic),
         cmocka_unit_test_setup(ac17_page_sweep, xapic),
         cmocka_unit_test_setup(page_write_reaches_the_register, xapic),
+        cmocka_unit_test_setup(accesses_are_counted_apart, xapic),
         cmocka_unit_test_setup(ac17_no_page_in_x2apic_mode, x2apic),
         cmocka_unit_test_setup(only_two_pages_answer, xapic),
         cmocka_unit_test_setup(sep5_unikernels_have_no_ioapic, x2apic),
