@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Linux with ext4 on a slice, by its own virtio driver: what it has synced stays, when the server is killed and when it is killed itself."""
+import os
+import random
+import re
+
+import pytest
+
+from lib import Machine
+from test_linux import Shell, booted
+
+VDA = "tests/system/products/vda"
+MODULES = "crc16 crc32c_generic mbcache jbd2 ext4"
+MOUNT = "mount -t ext4 -o noatime /dev/vda /disk"
+# Files of 16 KiB that say their number all over; the number is shown once fsync() has come back.
+LOAD = "(i=$(($(ls /disk | grep -c '^e') + 1)); while [ ! -e /tmp/enough ]; do yes $i | dd of=/disk/e$i bs=4k count=4 iflag=fullblock conv=fsync 2>/dev/null && echo synced $i; i=$((i + 1)); done) & true"
+WRONG = "for i in $(seq 1 LAST); do yes $i | dd bs=4k count=4 iflag=fullblock 2>/dev/null | cmp -s - /disk/e$i || echo lost $i; done"
+
+pytestmark = [pytest.mark.qemu, pytest.mark.limit(600)]
+
+
+class Rig:
+    def __init__(self):
+        self.machine = Machine(VDA)
+        seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+        print(f"TEST_SEED={seed} draws the same points again")
+        self.random = random.Random(seed)
+        self.life = 1
+        self.up()
+
+    def up(self, place=0):
+        booted(self.machine, place=place, life=self.life)
+        self.shell = Shell(self.machine)
+        assert self.shell.run(f"for m in {MODULES}; do insmod /lib/modules/$m.ko || exit 1; done; {MOUNT}") == "", "not mounted"
+        assert self.shell.status == 0
+
+    def synced(self):
+        return max(map(int, re.findall(r"synced (\d+)\r*\n", self.machine.text)), default=0)
+
+    def reach(self, number, timeout=90):
+        for _ in range(timeout * 10):
+            if self.synced() >= number:
+                return
+            self.machine.drain(0.1)
+        raise AssertionError(f"no synced {number}: {self.machine.text[-2000:]}")
+
+    def check(self):
+        """All that it said to be synced is on the disk itself, and its driver has seen no error."""
+        last = self.synced()
+        assert last > 0
+        self.shell.run("sync; umount /disk && " + MOUNT)
+        assert self.shell.status == 0
+        assert self.shell.run(WRONG.replace("LAST", str(last)), timeout=120) == ""
+        assert self.shell.run("dmesg | grep -Ei 'i/o error|ext4-fs (error|warning)|buffer i/o|blk_update'") == ""
+
+
+@pytest.fixture(scope="module")
+def rig():
+    rig = Rig()
+    try:
+        yield rig
+    finally:
+        rig.machine.close()
+
+
+def test_what_is_on_it(rig):
+    assert "virtio_blk" in rig.shell.run("readlink /sys/block/vda/device/driver")
+    assert rig.shell.run("cat /sys/block/vda/size /sys/block/vda/ro").split() == [str((192 << 20) // 512), "0"]
+    assert rig.shell.run("cat /sys/block/vda/serial; echo") == "root\n"
+    assert "write back" in rig.shell.run("cat /sys/block/vda/queue/write_cache")
+    assert rig.shell.run("cd /disk && sha256sum -c SHA256SUMS; cd /", timeout=120).count(": OK") == 2
+
+
+def test_sep4_server_killed_under_load(rig):
+    """Three times, at numbers of files that the seed draws: the Linux sees a pause."""
+    rig.shell.run(LOAD)
+    for life in range(2, 5):
+        rig.reach(rig.synced() + rig.random.randrange(1, 40))
+        place = rig.machine.place()
+        rig.machine.keyboard("storage")
+        rig.machine.attention("r")
+        rig.machine.since(place, rf"partition storage: running, life {life},", r"storage\| storage: serves 1 slices", timeout=60)
+        rig.reach(rig.synced() + 5)
+    rig.shell = Shell(rig.machine)
+    rig.shell.run("touch /tmp/enough; wait")
+    rig.check()
+
+
+@pytest.mark.long
+def test_sep4_client_killed_under_load(rig):
+    """Its next life replays the journal, and all is there."""
+    rig.shell.run("rm /tmp/enough; " + LOAD)
+    rig.reach(rig.synced() + rig.random.randrange(5, 40))
+    rig.machine.attention("a")
+    place = rig.machine.place()
+    rig.machine.attention("r")
+    rig.life += 1
+    rig.up(place)
+    rig.check()
+    rig.machine.key("v", r"audit: .*: 0 findings")
