@@ -77,9 +77,10 @@ program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
 program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
+program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := talk hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor
+OUR_PROGRAMS := talk hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor router
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

@@ -18,7 +18,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
-PRODUCTS = ["minimal", "hostile", "lab", "demo", "ops"]
+PRODUCTS = ["minimal", "hostile", "lab", "demo", "ops", "gateway"]
 SYSTEM = ["tests/system", "tests/hostile"]
 # Two machines at a time, as a test mostly waits for its own; a file's tests stay together, as they share one. Those that are about the
 # build, or follow the documents, have the tree to themselves.
@@ -29,8 +29,8 @@ ALONE = ["tests/system/test_build.py", "tests/system/test_docs.py"]
 OTHER_QEMU = "qemu-q35-amd"
 OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_boot.py::test_sep1_sep7_audit_and_seal_at_boot",
              *(f"tests/hostile/test_{name}.py" for name in ("device_attacks", "disks", "dma_before")), "-k", "not sep5 and not bars"]
-OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer") for word in ("--ignore", f"tests/system/test_{name}.py")]
-REFUSED = {("demo", board) for board in ("bochs-svm", "bochs-vmx")}  # fewer cores and less memory than it asks for
+OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer", "gateway") for word in ("--ignore", f"tests/system/test_{name}.py")]
+REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx")}  # fewer cores and less memory than it asks for
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",
          "tests/system/test_linux.py::test_small_linux_from_start_to_power_off",

@@ -75,11 +75,13 @@ pack() {
     (cd "$out/modules" && cp $(printf '%s.ko ' $modules) "$tree/lib/modules/")
     echo "$disk_modules" >"$tree/lib/modules/disk"
     echo "$port_modules" >"$tree/lib/modules/ports"
+    gcc -Os -static -nostdlib -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -s \
+        -Wl,--build-id=none,-z,noexecstack -o "$tree/bin/sntp" "$here/sntp.c" || fail "sntp.c does not compile"
     cp "$here/init" "$tree/init"
     cp "$here/disk" "$here/fetch" "$here/ports" "$tree/bin/"
     cp "$here/inittab" "$here/rc" "$here/profile" "$tree/etc/"
     chmod -R u=rwX,go=rX "$tree"
-    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox" "$tree/bin/disk" "$tree/bin/fetch" "$tree/bin/ports"
+    chmod 755 "$tree/init" "$tree/etc/rc" "$tree/bin/busybox" "$tree/bin/disk" "$tree/bin/fetch" "$tree/bin/ports" "$tree/bin/sntp"
     find "$tree" -exec touch -h -d @0 {} +
     (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | gzip -n -9 >"$out/initrd.new"
     mv "$out/initrd.new" "$out/initrd"

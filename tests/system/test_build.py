@@ -77,7 +77,7 @@ def test_unknown_name_is_refused(variable):
     status, output = make(f"{variable}=no-such-thing")
     assert status != 0
     assert f'no {variable.lower()} "no-such-thing"' in output
-    assert ("bochs-svm bochs-vmx qemu-q35-amd qemu-q35-vtd" if variable == "BOARD" else "demo hostile lab minimal") in output
+    assert ("bochs-svm bochs-vmx qemu-q35-amd qemu-q35-vtd" if variable == "BOARD" else "demo gateway hostile lab minimal") in output
 
 
 @pytest.mark.parametrize("variable", ["PRODUCT", "BOARD"])

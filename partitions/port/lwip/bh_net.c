@@ -27,6 +27,7 @@
 static struct net_args wanted;
 static const struct net_card *kind = &net_e1000e;
 static struct netif card;
+static void (*prepare)(struct netif *card);
 static bool has_card, changed, more;
 static uint64_t next_check;
 
@@ -74,6 +75,8 @@ static const char *start_card(void)
     if (!netif_add_noaddr(&card, 0, kind->open, ethernet_input))
         return kind->problem() ? kind->problem() : "lwIP takes no further interface";
     has_card = true;
+    if (prepare)
+        prepare(&card);
     netif_set_hostname(&card, bh_start_info()->name);
     netif_set_status_callback(&card, on_change);
     netif_set_link_callback(&card, on_change);
@@ -83,6 +86,11 @@ static const char *start_card(void)
     start_v6();
     kind->check();
     return 0;
+}
+
+void bh_net_prepare(void (*look)(struct netif *card))
+{
+    prepare = look;
 }
 
 const char *bh_net_start(int argc, char **argv)

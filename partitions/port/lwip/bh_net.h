@@ -33,6 +33,10 @@
 #define BH_NET_ADDRESSES 4u
 #define BH_NET_NAME_SERVERS 2u
 
+/* Before bh_net_start(): once the card is open and before anything is sent, hand lwIP's interface of it to `look`, which may put itself
+ * between: netif->input, netif->linkoutput. */
+struct netif;
+void bh_net_prepare(void (*look)(struct netif *card));
 /* Once. 0, or what is wrong: with the words, or with the card. */
 const char *bh_net_start(int argc, char **argv);
 /* Take what has come, send what is due, run timers. Bounded: a flood of frames cannot keep it from returning. */
