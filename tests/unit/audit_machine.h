@@ -93,6 +93,26 @@ static const struct plan_function functions[] = {
      .physical = DISK,
      .board = &board_found.functions[1]},
 };
+/* A cable between the two: hello writes one channel and reads the other, Linux has neither in its memory. */
+#define CABLE_GPA 0xf2000000u
+static const struct plan_channel channels[] = {
+    {.name = "lan.0",
+     .kind = BH_CHANNEL_CABLE,
+     .writer = 1,
+     .readers = 1,
+     .mapped = 2,
+     .back = 1,
+     .gpa = {CABLE_GPA},
+     .size = 0x1000},
+    {.name = "lan.1",
+     .kind = BH_CHANNEL_CABLE,
+     .writer = 0,
+     .readers = 2,
+     .mapped = 2,
+     .back = 0,
+     .gpa = {CABLE_GPA + 0x2000},
+     .size = 0x1000},
+};
 const struct plan plan = {
     .board = &board_found,
     .hypervisor = {0x200000},
@@ -108,6 +128,8 @@ const struct plan plan = {
     .housekeeping = 3,
     .functions = functions,
     .function_count = 2,
+    .channels = channels,
+    .channel_count = 2,
     .pool_pages = POOL,
 };
 uint8_t plan_pool[POOL * PAGE_SIZE] __attribute__((aligned(4096)));
@@ -307,11 +329,15 @@ static void tables_make(void)
     struct nested_region code = {GPA(0), HPA(0), PAGE_SIZE, NESTED_EXECUTE};
 
     partitions[1].abi = pool_take(BH_ABI_PAGES);
+    for (unsigned i = 0; i < 2; i++)
+        channel_pages[i] = pool_take(2);
     abi = arch_hpa(partitions[1].abi).v;
     struct nested_region hello_regions[] = {{hello_ram[0].gpa, hello_ram[0].hpa, hello_ram[0].size, rwx},
                                             {GPA(BH_ABI_GPA), HPA(abi), 0x1000, 0},
                                             {GPA(BH_ABI_GPA + 0x1000), HPA(abi + 0x1000), 0x5000, NESTED_WRITE},
                                             {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x3000, 0},
+                                            {GPA(CABLE_GPA), arch_hpa(channel_pages[0]), 0x2000, NESTED_WRITE},
+                                            {GPA(CABLE_GPA + 0x2000), arch_hpa(channel_pages[1]), 0x2000, 0},
                                             {GPA(VF_BAR), HPA(VF_BAR), 0x2000, device}};
 
     board_found.iommu.kind = IOMMU_NONE;

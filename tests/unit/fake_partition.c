@@ -83,7 +83,7 @@ void vcpu_housekeeping_wake(void)
 
 void partition_interrupt_locked(struct partition *partition, unsigned vcpu_index, uint8_t vector)
 {
-    (void)vcpu_index;
+    fake_partition.vcpu = vcpu_index;
     fake_partition.interrupts[partition->index]++;
     fake_partition.vector = vector;
     fake_partition.gate_was_held = fake_gate_held(partition);

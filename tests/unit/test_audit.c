@@ -14,8 +14,8 @@ static void test_sound_tables_are_silent_and_counted(void **state)
         fail_msg("%s", log_text);
     assert_int_equal(result.partitions, 2);
     assert_int_equal(result.cores, 4);
-    assert_int_equal(result.leaves, 4 + 2 + 2 + 9 + 1 + 4 + 4 + 1 + 2);
-    assert_int_equal(result.pages, (0x800000 + 0x400000 + 0x400000) / 4096 + 9 + 1 + 8 + 512 + 2);
+    assert_int_equal(result.leaves, 4 + 2 + 2 + 9 + 4 + 1 + 4 + 4 + 1 + 2);
+    assert_int_equal(result.pages, (0x800000 + 0x400000 + 0x400000) / 4096 + 9 + 4 + 1 + 8 + 512 + 2);
     assert_int_equal(result.ports, 65536);
     assert_int_equal(result.msrs, 3 * 8192 * 2);
 }
@@ -49,6 +49,40 @@ static void test_every_flipped_table_bit(void **state)
     flip_every_bit(&below(root[1], 0)[3], PTE_A);
     flip_every_bit(&below(below(root[1], 0), 3)[0x180], PTE_A);
     flip_every_bit(&idle_root[0], PTE_A);
+}
+
+static uint64_t *channel_leaf(unsigned page)
+{
+    return register_leaf(1, CABLE_GPA + page * 0x1000ull);
+}
+
+/* What is shared is shared as the table says: with these, this way, and nobody executes it. Each of the two readings finds it. */
+static void test_channels(void **state)
+{
+    const uint64_t bits = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX;
+
+    (void)state;
+    for (unsigned page = 0; page < 4; page++)
+        flip_every_bit(channel_leaf(page), PTE_A | PTE_D);
+    *channel_leaf(2) |= PTE_W;
+    assert_finding("f2002000: expected R, found RW");
+    assert_finding(" of lan.1");
+    *channel_leaf(2) &= ~PTE_W;
+    *channel_leaf(1) &= ~PTE_NX;
+    assert_finding("f2001000: expected RW, found RWX");
+    *channel_leaf(1) = 0;
+    assert_finding("expected 8192 bytes of lan.0, found 4096");
+    *channel_leaf(1) = arch_hpa(channel_pages[0] + 0x1000).v | bits;
+    assert_clean();
+    *register_leaf(0, NIC_SMALL) = arch_hpa(channel_pages[0]).v | bits; /* a Linux has none, though it is an end of it */
+    assert_finding(" of lan.0");
+}
+
+static void test_channel_as_table(void **state)
+{
+    (void)state;
+    root[0][5] = arch_hpa(channel_pages[0]).v | PTE_P | PTE_W | PTE_U | PTE_A; /* what a guest can write */
+    assert_finding("expected a table of ours");
 }
 
 static void test_stray_bit_in_an_empty_entry(void **state)
@@ -338,6 +372,8 @@ int main(void)
         cmocka_unit_test_setup(test_accessed_and_dirty_do_not_matter, machine_make),
         cmocka_unit_test_setup(test_every_flipped_leaf_bit, machine_make),
         cmocka_unit_test_setup(test_every_flipped_table_bit, machine_make),
+        cmocka_unit_test_setup(test_channels, machine_make),
+        cmocka_unit_test_setup(test_channel_as_table, machine_make),
         cmocka_unit_test_setup(test_stray_bit_in_an_empty_entry, machine_make),
         cmocka_unit_test_setup(test_missing_pages, machine_make),
         cmocka_unit_test_setup(test_extra_mapping, machine_make),

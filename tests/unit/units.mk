@@ -3,6 +3,8 @@
 unit_unilib := partitions/lib/args.c partitions/lib/line.c partitions/control/jitter.c partitions/probe/parse.c
 unit_unipci :=
 unit_edu := pvdrivers/edu.c tests/unit/fake_device.c
+unit_channel := core/channel.c core/log.c $(addprefix tests/unit/,fake_arch.c fake_plan.c fake_partition.c)
+unit_ring := $(addprefix pvdrivers/,ring.c stream.c bulletin.c record.c crc32c.c)
 unit_record := pvdrivers/record.c
 unit_ledger := partitions/ledger/entry.c
 unit_port := $(addprefix core/,port.c port_queue.c port_ring.c port_move.c pci_config.c pci_msi.c pci_bars.c log.c) pvdrivers/record.c \
