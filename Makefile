@@ -311,6 +311,18 @@ endif
 trace: ## a timeline of a partition's exits: FILE=a log of the console with what the supervisor's `trace NAME show` printed
 	$(if $(FILE),,$(error give FILE=path of a log of the console))$(Q)$(PYTHON) config/tool/trace.py $(FILE)
 
+# --- after a crash ----------------------------------------------------------------------------------------------------------------
+
+file_given = $(if $(FILE),,$(error FILE= is missing: a log of the console, or for decode an image of memory. See docs/howto-crash.md))
+.PHONY: decode core symbolize
+decode: ## the persistent record in FILE=, a log of the console or an image of memory
+	$(file_given)$(Q)config/tool/decode.py $(FILE)
+core: ## the supervisor's dump in FILE=, a log of the console, as an ELF core for gdb: OUT= (core); NAME= of several
+	$(file_given)$(Q)config/tool/core.py $(FILE) $(or $(OUT),core) $(NAME)
+symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FILE=, a log of the console of PRODUCT
+	$(file_given)$(Q)config/tool/symbolize.py $(FILE) bulkhead=$(out)/bulkhead.elf \
+		$(foreach name,$(UNIKERNELS),$(name)=$(call program_elf,$(name))) $(foreach name,$(LINUXES),$(if $(UNPACKED_$(name)),$(name)=$(call linux_kernel,$(name))))
+
 # --- unit tests --------------------------------------------------------------------------------------------------------------------
 
 # unit_<x> := sources under test and fakes; the test itself is tests/unit/test_<x>.c.

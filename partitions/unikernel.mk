@@ -76,7 +76,7 @@ program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
-program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
+program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c dump.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 

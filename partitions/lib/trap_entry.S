@@ -15,6 +15,10 @@ bh_trap_stubs:
     .set    vector, vector + 1
     .endr
 
+/* What a debugger needs to go on behind an interrupt or a trap, from the call on: where struct bh_frame has the registers. */
+    .cfi_sections .debug_frame
+    .cfi_startproc
+    .cfi_signal_frame
 common:
     cld
     pushq   %rax
@@ -33,6 +37,24 @@ common:
     pushq   %r14
     pushq   %r15
     movq    %rsp, %rbp
+    .cfi_def_cfa %rbp, 176
+    .cfi_offset %r15, -176
+    .cfi_offset %r14, -168
+    .cfi_offset %r13, -160
+    .cfi_offset %r12, -152
+    .cfi_offset %r11, -144
+    .cfi_offset %r10, -136
+    .cfi_offset %r9, -128
+    .cfi_offset %r8, -120
+    .cfi_offset %rbp, -112
+    .cfi_offset %rdi, -104
+    .cfi_offset %rsi, -96
+    .cfi_offset %rdx, -88
+    .cfi_offset %rcx, -80
+    .cfi_offset %rbx, -72
+    .cfi_offset %rax, -64
+    .cfi_offset %rip, -40
+    .cfi_offset %rsp, -16
     movq    %rsp, %rdi
     subq    $512, %rsp
     andq    $-16, %rsp
@@ -57,5 +79,6 @@ common:
     popq    %rax
     addq    $16, %rsp
     iretq
+    .cfi_endproc
 
     .section .note.GNU-stack, "", @progbits

@@ -13,7 +13,7 @@
 /* The connection ends: as the hypervisor does when a screen goes elsewhere. */
 #define TERMINAL_RESET "\x18\x1b\\\x1b<\x1b[4i\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[!p\x1b[m\x1b(B\x0f"
 
-static char buffer[BH_OUTPUT_KEPT];
+static _Alignas(8) char buffer[BH_OUTPUT_KEPT];
 
 /* Its output from *where on into the buffer, at most `size`, which is at most a page; 0: there is no more. What is gone is left out. */
 static size_t output_take(unsigned n, uint32_t *where, size_t size)
@@ -141,28 +141,28 @@ void output_console(int argc, char **argv)
 
 /* --- the hypervisor's log, and audits --------------------------------------------------------------------------------------------- */
 
-/* Our own log from *where on. False: it may not be read. */
-static bool hypervisor_log(uint32_t *where)
+/* Our own log. False: it may not be read. */
+static bool hypervisor_log(void)
 {
+    const struct bh_text *text = (const struct bh_text *)(const void *)buffer;
     const void *answer;
-    uint64_t count;
+    uint64_t count, where = 0;
 
-    while ((count = bh_read(BH_READ_LOG, 0, *where, &answer)) != 0) {
+    while ((count = bh_read(BH_READ_LOG, 0, where, &answer)) != 0) {
         if (count > BH_ANSWER_SIZE)
-            return count != BH_EPERM && count != BH_EINVAL;
+            return false;
         memcpy(buffer, answer, count);
-        print_visible(buffer, count);
-        *where += (uint32_t)count;
+        count -= offsetof(struct bh_text, bytes);
+        print_visible(text->bytes, count);
+        where = text->from + count;
     }
     return true;
 }
 
 void output_dmesg(int argc, char **argv)
 {
-    uint32_t where = 0;
-
     (void)argc, (void)argv;
-    if (!hypervisor_log(&where))
+    if (!hypervisor_log())
         printf("error: dmesg: not allowed: .reads_log of this partition in the product's table\n");
 }
 

@@ -35,6 +35,10 @@ void output_dmesg(int argc, char **argv);
 void output_trace(int argc, char **argv);
 void output_audit(int argc, char **argv);
 
+/* dump.c: what can be saved from the console and looked at elsewhere. */
+void dump_core(int argc, char **argv);
+void dump_record(int argc, char **argv);
+
 /* web.c: the status page, where the arguments name a network. False: there is none. */
 bool web_start(int argc, char **argv);
 /* As bh_console_wait(), with the network served. */

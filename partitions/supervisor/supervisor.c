@@ -173,6 +173,8 @@ static const struct command {
     {"pause", act_pause, true, "NAME", "halt its cores where they are; its devices go on"},
     {"resume", act_resume, true, "NAME", "let a paused one go on"},
     {"trace", output_trace, true, "NAME on|off|show", "its exits to the hypervisor, for `make trace`"},
+    {"dump", dump_core, true, "NAME", "memory and registers of one that has stopped, for `make core`"},
+    {"record", dump_record, false, "", "what the boot before left, for `make decode`"},
     {"audit", output_audit, false, "", "compare all isolation tables with the plan, now"},
     {"help", help, false, "[COMMAND]", "this list"},
     /* What fingers know from elsewhere. */
@@ -192,6 +194,8 @@ static const struct command {
     {"reset", act_restart, true, 0, 0},
     {"suspend", act_pause, true, 0, 0},
     {"unpause", act_resume, true, 0, 0},
+    {"dump-core", dump_core, true, 0, 0},
+    {"coredump", dump_core, true, 0, 0},
     {"?", help, false, 0, 0},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -210,7 +214,6 @@ static const struct {
     {" exit quit logout ",
      "there is nothing to leave: the attention key (Ctrl-] unless the board says otherwise) and a number show another screen"},
     {" inject-nmi send-key sysrq trigger ", "type to it by console NAME; what the table says of a hang happens by itself"},
-    {" dump-core coredump ", "see dump in docs/howto-operate.md"},
 };
 
 static const struct command *command_find(const char *name)

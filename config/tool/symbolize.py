@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Function and line behind each address that a log of the console names of a partition, or of the hypervisor itself.
+
+    symbolize.py LOG NAME=ELF...        the hypervisor's name is "bulkhead"
+
+Each line with such an address is printed again, and below it what lies there."""
+import pathlib
+import re
+import subprocess
+import sys
+
+# Where the name of the program is told by the line itself, and where its addresses are.
+STOP = re.compile(r"(?:partition |record of boot \d+: )(?P<name>[a-z0-9-]+)(?::| had stopped) .*vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})")
+TRAP = re.compile(r"\| (?:record of boot \d+: )?(?:partition )?(?P<name>[a-z0-9-]+)\| unexpected #\w+.*rip (?:0x)?(?P<at>[0-9a-f]{1,16})")
+CRASH = re.compile(r"(?P<name>bulkhead)\| (?:CRASH on core|crash record: core) .*\brip (?P<at>[0-9a-f]{1,16})")
+HEAD = re.compile(r"^partition (?P<name>[a-z0-9-]+):$|partition (?P<other>[a-z0-9-]+): \d+ stops?, the last ones:")
+LATER = re.compile(r"(?:^ {2}stop \d+, life|\bbulkhead\| +life \d+, until) .*vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})")
+PATTERNS = (STOP, TRAP, CRASH)
+
+
+def where(elf, address):
+    """ "function at file:line", each inlined one too."""
+    run = subprocess.run(["addr2line", "-f", "-i", "-e", elf, f"{address:#x}"], capture_output=True, text=True, check=False)
+    out = run.stdout.splitlines()
+    return [f"{function} at {place}" for function, place in zip(out[::2], out[1::2])] if run.returncode == 0 and out else ["?"]
+
+
+def addresses(text):
+    """(line, name, address) of each line that has one."""
+    name = None
+    for line in text.splitlines():
+        line = line.rstrip("\r")
+        head, later = HEAD.search(line), LATER.search(line)
+        match = next((found for pattern in PATTERNS if (found := pattern.search(line))), None)
+        if head:
+            name = head["name"] or head["other"]
+        if match:
+            yield line, match["name"], int(match["at"], 16)
+        elif later and name:
+            yield line, name, int(later["at"], 16)
+
+
+def main(arguments):
+    if not arguments or not all("=" in word for word in arguments[1:]):
+        sys.exit(__doc__)
+    elves = dict(word.split("=", 1) for word in arguments[1:])
+    found = False
+    for line, name, address in addresses(pathlib.Path(arguments[0]).read_text(encoding="utf-8", errors="replace")):
+        found = True
+        print("".join(c if c.isprintable() else "." for c in line))
+        for place in where(elves[name], address) if name in elves else [f"no symbols of {name}"]:
+            print(f"    {address:#x}: {place}")
+    if not found:
+        sys.exit(f"{arguments[0]}: no line in it names an address of a partition that stopped")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
