@@ -11,19 +11,19 @@ import subprocess
 import sys
 
 # Where the name of the program is told by the line itself, and where its addresses are.
-STOP = re.compile(r"(?:partition |record of boot \d+: )(?P<name>[a-z0-9-]+)(?::| had stopped) .*vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})")
-TRAP = re.compile(r"\| (?:record of boot \d+: )?(?:partition )?(?P<name>[a-z0-9-]+)\| unexpected #\w+.*rip (?:0x)?(?P<at>[0-9a-f]{1,16})")
-CRASH = re.compile(r"(?P<name>bulkhead)\| (?:CRASH on core|crash record: core) .*\brip (?P<at>[0-9a-f]{1,16})")
+# A trap that a unikernel reports itself: its address is that of the instruction, and the vcpu is in the report.
+AT = r"(?:trap, value 0x[0-9a-f]+, address 0x(?P<trap>[0-9a-f]{1,16}).*)?vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})"
+STOP = re.compile(r"(?:partition |record of boot \d+: )(?P<name>[a-z0-9-]+)(?::| had stopped) .*?" + AT)
+CRASH = re.compile(r"(?P<trap>)(?P<name>bulkhead)\| (?:CRASH on core|crash record: core) .*\brip (?P<at>[0-9a-f]{1,16})")
 HEAD = re.compile(r"^partition (?P<name>[a-z0-9-]+):$|partition (?P<other>[a-z0-9-]+): \d+ stops?, the last ones:")
-LATER = re.compile(r"(?:^ {2}stop \d+, life|\bbulkhead\| +life \d+, until) .*vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})")
-PATTERNS = (STOP, TRAP, CRASH)
+LATER = re.compile(r"(?:^ {2}stop \d+, life|\bbulkhead\| +life \d+, until) .*?" + AT)
 
 
 def where(elf, address):
-    """ "function at file:line", each inlined one too."""
+    """For each function, inlined ones too: its name, file and line."""
     run = subprocess.run(["addr2line", "-f", "-i", "-e", elf, f"{address:#x}"], capture_output=True, text=True, check=False)
-    out = run.stdout.splitlines()
-    return [f"{function} at {place}" for function, place in zip(out[::2], out[1::2])] if run.returncode == 0 and out else ["?"]
+    out, here = run.stdout.splitlines(), f"{pathlib.Path.cwd()}/"
+    return [f"{function} at {place.removeprefix(here)}" for function, place in zip(out[::2], out[1::2])] if run.returncode == 0 and out else ["?"]
 
 
 def addresses(text):
@@ -32,13 +32,13 @@ def addresses(text):
     for line in text.splitlines():
         line = line.rstrip("\r")
         head, later = HEAD.search(line), LATER.search(line)
-        match = next((found for pattern in PATTERNS if (found := pattern.search(line))), None)
+        match = STOP.search(line) or CRASH.search(line)
         if head:
             name = head["name"] or head["other"]
         if match:
-            yield line, match["name"], int(match["at"], 16)
+            yield line, match["name"], int(match["trap"] or match["at"], 16)
         elif later and name:
-            yield line, name, int(later["at"], 16)
+            yield line, name, int(later["trap"] or later["at"], 16)
 
 
 def main(arguments):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from faults import HANG, function_at
+from faults import HANG
 from lib import ROOT, Machine, build_product
 from test_faults import faulty_image, short_watchdog, watchdog_fired
 
@@ -86,8 +86,7 @@ def test_ac45_record_survives_a_reset_is_printed_and_decoded(tmp_path):
         # And functions behind the addresses of that log.
         elves = [f"{name}={ROOT}/build/programs/{program}.elf" for name, program in (("frail", "control"), ("supervisor", "supervisor"))]
         status, text = tool("symbolize.py", tmp_path / "console.log", *elves)
-        assert status == 0 and re.search(r"partition frail: trap.*\n +0x[0-9a-f]+: \w+ at \S*partitions/lib/\S+:\d+\n", text), text
-        assert re.search(r"unexpected #PF.*\n +0x[0-9a-f]+: crash at \S*partitions/control/control\.c:\d+\n", text), text
+        assert status == 0 and len(re.findall(r"frail(?: had stopped|: trap).*\n +0x[0-9a-f]+: crash at .*partitions/control/control\.c:\d+\n", text)) >= 2, text
 
         # What the boot after has of it: nothing any more.
         place = reset(machine)
@@ -138,14 +137,14 @@ def test_sep1_dump_of_a_crashed_partition_opens_in_gdb(tmp_path):
         core = core_of(machine, "frail", tmp_path)
         said = gdb(ROOT / "build/programs/control.elf", core, "print period_ns", "backtrace", "frame function crash", "print nowhere")
         assert "$1 = 2000000" in said, said  # its argument, in microseconds
-        assert re.search(r"in crash \(\) at \S*control\.c:\d+\n(.*\n)*.*in main \(argc=.*control\.c:", said), said
+        assert re.search(r"in crash \(\) at \S*control\.c:\d+\n(.*\n)*#\d+ .*\bmain \(argc=.*control\.c:", said), said
         assert "$2 = 8" in said, said  # the address that it wrote to
         supervisor(machine, "restart frail", "frail: running, life 2")
         supervisor(machine, "dump frail", "error: dump: frail is running: only one that has stopped")
         supervisor(machine, "stop frail", "frail: stopped")
         core = core_of(machine, "frail", tmp_path)
         said = gdb(ROOT / "build/programs/control.elf", core, "backtrace", "print started")
-        assert re.search(r"bh_wait \(deadline=.*\n(.*\n)*.*in main ", said) and "crash (" not in said, said
+        assert re.search(r"bh_wait \(deadline=.*\n(.*\n)*.*\bmain \(", said) and "crash (" not in said, said
 
 
 # --- the tools, and what they are given ------------------------------------------------------------------------------------------------

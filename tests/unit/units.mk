@@ -35,6 +35,7 @@ unit_audit := arch/x86/virt/audit.c arch/x86/virt/audit_devices.c arch/x86/virt/
 unit_audit_devices := $(unit_audit)
 unit_crash := core/crash.c
 RECORDER := core/recorder.c core/recorder_before.c core/dump.c
+unit_dump := $(RECORDER) core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_recorder := core/recorder_before.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/events.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_rights.c config/check/rules_cpu.c config/check/rules_memory.c \
