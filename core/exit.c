@@ -341,5 +341,5 @@ const char *exit_name(enum exit_kind kind)
 void exit_handle(struct vcpu *vcpu, const struct exit *exit)
 {
     vcpu->counters.exits[exit->kind]++;
-    ways[exit->kind + atomic_load_explicit(&vcpu->trace.on, memory_order_relaxed)](vcpu, exit);
+    ways[(size_t)exit->kind + atomic_load_explicit(&vcpu->trace.on, memory_order_relaxed)](vcpu, exit);
 }

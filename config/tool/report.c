@@ -287,13 +287,33 @@ static void ends_others(const struct report *r, uint32_t i, char *out, size_t si
                 (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "YES: restarts ", r->product->partitions[k].name);
 }
 
-static void sees_others(const struct partition_spec *spec, char *out, size_t size)
+static void names_of(const char *const names[PRODUCT_MAX_PARTITIONS], char *out, size_t size)
 {
     size_t used = 0;
 
     snprintf(out, size, "none");
-    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && spec->observes[i] && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", spec->observes[i]);
+    for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && names[i] && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i]);
+}
+
+/* Those that the table gives, of one partition over others. */
+static void table_rights(const struct report *r, struct table *t)
+{
+    char sees[TABLE_CELL], controls[TABLE_CELL], dumps[TABLE_CELL];
+
+    table_start(t, "Rights over others",
+                "A right that is not here does not exist: whom it may not see a partition cannot tell from one that is not there.");
+    table_row(t, "partition|sees state, output and trace of|starts, stops, pauses and types to|reads memory, once stopped, "
+                 "of|reads our log|may order an audit");
+    for (uint32_t i = 0; i < r->layout->partition_count; i++) {
+        const struct partition_spec *spec = &r->product->partitions[i];
+        names_of(spec->observes, sees, sizeof(sees));
+        names_of(spec->controls, controls, sizeof(controls));
+        names_of(spec->dumps, dumps, sizeof(dumps));
+        if (spec->observes[0] || spec->reads_log || spec->audits)
+            table_row(t, "%s|%s|%s|%s|%s|%s", spec->name, sees, controls, dumps, spec->reads_log ? "YES" : "no",
+                      spec->audits ? "YES" : "no");
+    }
 }
 
 static void table_reach(const struct report *r, struct table *t)
@@ -309,7 +329,7 @@ static void table_reach(const struct report *r, struct table *t)
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
         char ends[TABLE_CELL], sees[TABLE_CELL];
         ends_others(r, i, ends, sizeof(ends));
-        sees_others(&r->product->partitions[i], sees, sizeof(sees));
+        names_of(r->product->partitions[i].observes, sees, sizeof(sees));
         table_row(t, "%s|none|none|none|none|%s|%s", r->product->partitions[i].name, sees, ends);
     }
 }
@@ -417,9 +437,10 @@ static void table_signature(const struct report *r, struct table *t)
 bool report_table(const struct report *report, unsigned index, struct table *table)
 {
     static void (*const tables[])(const struct report *, struct table *) = {
-        table_identity,   table_partitions, table_arguments, table_cores,     table_memory,  table_guest_memory, table_ports,
-        table_interrupts, table_devices,    table_addresses, table_sriov,     table_groups,  table_reach,        table_labels,
-        table_conflicts,  table_life,       table_health,    table_watchdogs, table_console, table_payloads,     table_signature};
+        table_identity,  table_partitions, table_arguments, table_cores,     table_memory, table_guest_memory,
+        table_ports,     table_interrupts, table_devices,   table_addresses, table_sriov,  table_groups,
+        table_reach,     table_rights,     table_labels,    table_conflicts, table_life,   table_health,
+        table_watchdogs, table_console,    table_payloads,  table_signature};
     if (index >= ARRAY_SIZE(tables))
         return false;
     tables[index](report, table);

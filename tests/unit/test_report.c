@@ -156,6 +156,28 @@ static void test_sep5_ports(void **state)
     }
 }
 
+/* Rights are listed for those who have some, and for nobody else. */
+static void test_rights(void **state)
+{
+    (void)state;
+    static struct table table;
+    first_accepted();
+    p.partitions[0].observes[0] = "seen";
+    p.partitions[0].controls[0] = "ruled";
+    p.partitions[0].audits = true;
+    for (unsigned i = 0; report_table(&report, i, &table); i++)
+        if (strcmp(table.title, "Rights over others") == 0) {
+            assert_string_equal(table.cell[1][0], p.partitions[0].name);
+            assert_string_equal(table.cell[1][1], "seen");
+            assert_string_equal(table.cell[1][2], "ruled");
+            assert_string_equal(table.cell[1][3], "none");
+            assert_string_equal(table.cell[1][4], "no");
+            assert_string_equal(table.cell[1][5], "YES");
+            return;
+        }
+    fail_msg("no table of rights");
+}
+
 /* A partition that can reset the board shows as the one that can end others. */
 static void test_reach(void **state)
 {
@@ -262,8 +284,9 @@ static void test_labels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map), cmocka_unit_test(test_sep5_ports),
-                                       cmocka_unit_test(test_reach),      cmocka_unit_test(test_html_escaped),
-                                       cmocka_unit_test(test_devices),    cmocka_unit_test(test_labels)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map),   cmocka_unit_test(test_sep5_ports),
+                                       cmocka_unit_test(test_rights),       cmocka_unit_test(test_reach),
+                                       cmocka_unit_test(test_html_escaped), cmocka_unit_test(test_devices),
+                                       cmocka_unit_test(test_labels)};
     return cmocka_run_group_tests(tests, 0, 0);
 }
