@@ -19,6 +19,7 @@ const struct product product = {
                 .memory = MIB(512),
                 .watchdog = {.period_ms = 60000, .boot_grace_ms = 180000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
+                .exits = {.declared = true, .per_second = 1000, .xapic_per_second = 10000},
                 .on_reboot = ACTION_RESTART,
                 .on_poweroff = ACTION_STOP,
             },
@@ -29,6 +30,7 @@ const struct product product = {
                 .memory = MIB(16),
                 .watchdog = {.period_ms = 5000, .boot_grace_ms = 15000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
+                .exits = {.declared = true, .xapic_per_second = 4000},
                 .on_crash = ACTION_RESTART,
             },
             {
@@ -42,6 +44,7 @@ const struct product product = {
                 .memory = MIB(32),
                 .watchdog = {.period_ms = 5000, .boot_grace_ms = 15000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
+                .exits = {.declared = true, .per_second = 10, .xapic_per_second = 10000},
                 .on_crash = ACTION_RESTART,
             },
             {
@@ -53,6 +56,7 @@ const struct product product = {
                 .memory = MIB(16),
                 .watchdog = {.period_ms = 5000, .boot_grace_ms = 30000, .action = ACTION_RESTART},
                 .restart = {.limit = 5},
+                .exits = {.declared = true, .per_second = 10, .xapic_per_second = 10000},
                 .on_crash = ACTION_RESTART,
             },
         },
