@@ -188,7 +188,7 @@ def test_names_of_other_tools(shell):
 def test_health_uptime_and_help(shell):
     assert re.search(r"\nhello +running +\d+ +0/0 +- +\d+  operator", shell("health"))
     text = shell("help")
-    for verb in "list top info console log start stop pause resume restart uptime dmesg health audit trace".split():
+    for verb in "list top info console log start stop pause resume restart dump record uptime dmesg health audit trace".split():
         assert re.search(rf"\n{verb}\b.* \w", text), verb
     assert "start it" in shell("help start") and "NAME" in shell("help start")
 
@@ -196,6 +196,11 @@ def test_health_uptime_and_help(shell):
 def test_audit(shell):
     shell("audit", r"ordered: its result is in the hypervisor's log", r"bulkhead\| audit: 4 partitions, .*: 0 findings")
     shell("audit", r"error: audit: there was one within the last 5 seconds")
+
+
+def test_dmesg_is_the_log_of_the_hypervisor(shell):
+    text = shell("dmesg", r"bulkhead\| Bulkhead ", r"hello: stop by order of partition supervisor", timeout=60)
+    assert "\x1b" not in text
 
 
 def test_status_page(shell):
