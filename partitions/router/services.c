@@ -159,6 +159,6 @@ const char *services_start(void)
 void services_step(void)
 {
     message_out();
-    if (ask_pcb && router.nat.address && bh_now_ns() >= now.next)
+    if (ask_pcb && router.nat.address && !services_waiting() && bh_now_ns() >= next_message && bh_now_ns() >= now.next)
         ask();
 }
