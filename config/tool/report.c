@@ -318,19 +318,21 @@ static void table_rights(const struct report *r, struct table *t)
 
 static void table_reach(const struct report *r, struct table *t)
 {
-    table_start(t, "Who can reach whom",
-                "Row: who acts. Memory, devices, interrupts and channels of other partitions: none in this product; by DMA a "
-                "device reaches its "
-                "owner's memory. What remains: shared caches, memory bandwidth and power are not partitioned; an action that "
-                "resets the board ends "
-                "all; a physical function's owner is trusted by the owners of its virtual functions.");
-    table_row(t,
-              "partition|other partitions' memory|others' devices|interrupts to others|channels|sees the state of|can end others");
+    table_start(
+        t, "Who can reach whom",
+        "Row: who acts. Memory and devices of other partitions: none, but for the channels; by DMA a device reaches its owner's "
+        "memory. A doorbell interrupts those who read a channel. What remains: shared caches, memory bandwidth and power are not "
+        "partitioned; an action that "
+        "resets the board ends "
+        "all; a physical function's owner is trusted by the owners of its virtual functions.");
+    table_row(t, "partition|other partitions' memory|others' devices|writes to, by channels|interrupts, by doorbells|sees the "
+                 "state of|can end others");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {
-        char ends[TABLE_CELL], sees[TABLE_CELL];
+        char ends[TABLE_CELL], sees[TABLE_CELL], reached[TABLE_CELL];
         ends_others(r, i, ends, sizeof(ends));
         names_of(r->product->partitions[i].observes, sees, sizeof(sees));
-        table_row(t, "%s|none|none|none|none|%s|%s", r->product->partitions[i].name, sees, ends);
+        report_reached(r, i, reached, sizeof(reached));
+        table_row(t, "%s|none|none|%s|%s|%s|%s", r->product->partitions[i].name, reached, reached, sees, ends);
     }
 }
 
@@ -437,10 +439,10 @@ static void table_signature(const struct report *r, struct table *t)
 bool report_table(const struct report *report, unsigned index, struct table *table)
 {
     static void (*const tables[])(const struct report *, struct table *) = {
-        table_identity,  table_partitions, table_arguments, table_cores,     table_memory, table_guest_memory,
-        table_ports,     table_interrupts, table_devices,   table_addresses, table_sriov,  table_groups,
-        table_reach,     table_rights,     table_labels,    table_conflicts, table_life,   table_health,
-        table_watchdogs, table_console,    table_payloads,  table_signature};
+        table_identity, table_partitions, table_arguments, table_cores,     table_memory,    table_guest_memory,
+        table_ports,    table_interrupts, table_devices,   table_addresses, table_sriov,     table_groups,
+        table_reach,    table_channels,   table_rights,    table_labels,    table_conflicts, table_life,
+        table_health,   table_watchdogs,  table_console,   table_payloads,  table_signature};
     if (index >= ARRAY_SIZE(tables))
         return false;
     tables[index](report, table);

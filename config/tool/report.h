@@ -45,6 +45,10 @@ void table_sriov(const struct report *report, struct table *table);
 void table_groups(const struct report *report, struct table *table);
 void table_device_ports(const struct report *report, struct table *table);
 void table_device_interrupts(const struct report *report, struct table *table);
+/* report_channels.c: the table; whom a partition writes to, as a list of names; lines of the picture. */
+void table_channels(const struct report *report, struct table *table);
+void report_reached(const struct report *report, unsigned partition, char *out, size_t size);
+void report_channel_lines(FILE *out, const struct report *report);
 /* report_labels.c */
 void table_labels(const struct report *report, struct table *table);
 void table_conflicts(const struct report *report, struct table *table);

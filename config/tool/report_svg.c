@@ -70,12 +70,24 @@ static void restart_lines(FILE *out, const struct report *report)
               out);
 }
 
+static unsigned channel_pairs(const struct report *report)
+{
+    unsigned pairs = 0;
+    for (unsigned w = 0; w < report->layout->partition_count; w++) {
+        unsigned readers = 0;
+        for (uint32_t i = 0; i < report->layout->channels.count; i++)
+            readers |= report->layout->channels.channels[i].writer == w ? report->layout->channels.channels[i].readers : 0u;
+        pairs += (unsigned)__builtin_popcount(readers);
+    }
+    return pairs;
+}
+
 /* Partitions side by side on the hypervisor. Between two partitions there is a line only where there is a way. */
 void report_reach_svg(FILE *out, const struct report *report)
 {
     unsigned n = report->layout->partition_count, width = n * 150 + 20;
     width = width < 760 ? 760 : width; /* room for the texts below */
-    svg_start(out, width, 240);
+    svg_start(out, width, 240 + 16 * channel_pairs(report));
     for (unsigned i = 0; i < n; i++) {
         const struct partition_spec *p = &report->product->partitions[i];
         unsigned x = 10 + i * 150;
@@ -91,9 +103,11 @@ void report_reach_svg(FILE *out, const struct report *report)
     fprintf(out, "<rect x=\"10\" y=\"120\" width=\"%u\" height=\"36\" fill=\"#555\" stroke=\"#000\"/>\n", width - 20);
     fputs("<text x=\"20\" y=\"143\" fill=\"#fff\">hypervisor</text>\n", out);
     restart_lines(out, report);
-    fputs("<text x=\"10\" y=\"180\">No black line joins two partitions: no shared memory, no shared device, no interrupt between "
-          "them."
+    fputs("<text x=\"10\" y=\"180\">No black line joins two partitions: no shared device. Blue: shared memory and doorbells, from "
+          "its "
+          "writer to the reader at the dot; where there is no blue line there is none of either."
           "</text>\n",
           out);
+    report_channel_lines(out, report);
     fputs("<text x=\"10\" y=\"200\">Shared by all and not partitioned: caches, memory bandwidth, power.</text>\n</svg>\n", out);
 }

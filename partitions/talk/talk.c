@@ -187,13 +187,84 @@ static void do_foreign(unsigned count, unsigned unused)
     printf("foreign: %u of %u doorbells refused\n", refused, tried);
 }
 
+/* --- the caller gone wild: what it can do to what it shares ------------------------------------------------------------------------- */
+
+static uint64_t random_word(void)
+{
+    static uint64_t x = 0x20261122;
+
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    return x;
+}
+
+/* All of each channel that it writes: indices, sizes, records. Every now and then it rings. */
+static void do_scribble(unsigned count, unsigned unused)
+{
+    unsigned words = 0;
+
+    (void)unused;
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned n = 0; n < channel_list()->count; n++) {
+            const volatile struct bh_channel *c = &channel_list()->channel[n];
+            uint64_t at = random_word() % 2 ? random_word() % 16 : random_word() % c->size + RECORD_RING_AT;
+
+            if (!c->writes)
+                continue;
+            *(volatile uint32_t *)(uintptr_t)((c->gpa + at) & ~3ull) = (uint32_t)random_word() >> random_word() % 32;
+            words++;
+            if (i % 16 == 0)
+                bh_call(BH_CALL_DOORBELL, n, 0, 0);
+        }
+    printf("scribble: %u words\n", words);
+}
+
+static bool changes(uint64_t gpa)
+{
+    volatile uint64_t *at = (volatile uint64_t *)(uintptr_t)gpa;
+    uint64_t before = *at;
+
+    *at = ~before;
+    return *at != before;
+}
+
+/* Writes where it may only read, and behind the last channel, where nothing is. */
+static void do_trespass(unsigned a, unsigned b)
+{
+    unsigned tried = 0, changed = 0;
+    uint64_t end = 0;
+
+    (void)a, (void)b;
+    for (unsigned n = 0; n < channel_list()->count; n++) {
+        const volatile struct bh_channel *c = &channel_list()->channel[n];
+
+        end = c->gpa + RECORD_RING_AT + c->size;
+        for (unsigned i = 0; i < 4 && !c->writes; i++, tried++)
+            changed += changes(c->gpa + (uint64_t[]){64, 4088, RECORD_RING_AT + 128, RECORD_RING_AT + c->size - 8}[i]);
+    }
+    changed += changes(end), tried++;
+    printf("trespass: %u of %u places changed\n", changed, tried);
+}
+
+/* Code in a channel: its own page tables would let it run. */
+static void do_execute(unsigned a, unsigned b)
+{
+    const volatile struct bh_channel *c = &channel_list()->channel[ring.end.number];
+    uint8_t *page = bh_window(0, c->gpa + RECORD_RING_AT, BH_WRITE | BH_EXECUTE);
+
+    (void)a, (void)b;
+    *page = 0xc3; /* ret */
+    ((void (*)(void))(uintptr_t)page)();
+    printf("execute: it ran\n");
+}
+
 static void command(const char *line)
 {
     static const struct {
         const char *name;
         void (*run)(unsigned a, unsigned b);
-    } commands[] = {{"messages", do_messages}, {"stream", do_stream}, {"restarts", do_restarts},
-                    {"news", do_news},         {"storm", do_storm},   {"foreign", do_foreign}};
+    } commands[] = {{"messages", do_messages}, {"stream", do_stream},     {"restarts", do_restarts},
+                    {"news", do_news},         {"storm", do_storm},       {"foreign", do_foreign},
+                    {"scribble", do_scribble}, {"trespass", do_trespass}, {"execute", do_execute}};
     char name[16] = "";
     unsigned a = 0, b = 0;
 
@@ -203,7 +274,8 @@ static void command(const char *line)
             commands[i].run(a, b);
             return;
         }
-    printf("messages COUNT SIZE, stream KIB, restarts COUNT, news COUNT, storm COUNT, foreign COUNT\n");
+    printf("messages COUNT SIZE, stream KIB, restarts COUNT, news COUNT, storm COUNT, foreign COUNT, scribble COUNT, trespass, "
+           "execute\n");
 }
 
 static void call(void)
