@@ -466,6 +466,37 @@ static void a_table_can_have_the_trace_on(void **state)
     assert_true(vcpus[2].trace.on);
 }
 
+/* Words that a caller may give: small, at edges, anything. */
+static uint64_t word(void)
+{
+    static const uint64_t edges[] = {0,          1,          2,          255,        256,        4095, 4096,
+                                     UINT32_MAX, 1ull << 32, 1ull << 56, 7ull << 56, 1ull << 63, ~0ull};
+    uint64_t any = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
+
+    return rand() % 3 == 0 ? any : rand() % 2 ? edges[(unsigned)rand() % ARRAY_SIZE(edges)] : any % 9;
+}
+
+/* Whatever is called with: only those are touched that the table names, and no answer is longer than its page. */
+static void test_sep5_ac42_any_call_stays_within_the_table(void **state)
+{
+    (void)state;
+    srand(1);
+    trace_create(&partitions[HELLO]);
+    for (unsigned i = 0; i < 300000; i++) {
+        uint64_t n = word(), a = word(), b = word(), got;
+
+        fake_ms(rand() % 40 == 0 ? 6000 : 0);
+        fake_partition.order_count = 0;
+        partitions[HELLO].state = (uint8_t)((unsigned)rand() % PARTITION_STATE_COUNT);
+        partitions[HELLO].out->produced += (unsigned)rand() % 64;
+        got = rand() % 2 ? rights_control(ASKING, n, a, b) : rights_read(ASKING, rand() % 2 ? n : a % 16 | n << 8, b);
+        assert_true(got <= BH_ANSWER_SIZE || got == BH_EINVAL || got == BH_EPERM || got == BH_AGAIN || got == BH_EBUSY);
+        assert_true(fake_partition.order_count == 0 || fake_partition.orders[0].partition == HELLO);
+        assert_int_equal(fake_partition.starts[LINUX_GUEST] + fake_partition.starts[CONTROL] + seen.audits, 0);
+    }
+    assert_true(fake_partition.starts[HELLO] > 10 && seen.keys > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +514,7 @@ int main(void)
         cmocka_unit_test_setup(output_is_read_by_its_index, setup),
         cmocka_unit_test_setup(the_trace_has_what_happened, setup),
         cmocka_unit_test_setup(the_trace_tells_what_it_lost, setup),
+        cmocka_unit_test_setup(test_sep5_ac42_any_call_stays_within_the_table, setup),
         cmocka_unit_test_setup(a_table_can_have_the_trace_on, setup),
     };
 
