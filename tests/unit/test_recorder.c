@@ -138,6 +138,20 @@ static void test_entry_of_an_older_boot_is_not_taken(void **state)
     assert_int_equal(count("had stopped"), 0);
 }
 
+/* What is sound of one partition is nothing of another, nor of us. */
+static void test_entry_of_another_owner_is_not_taken(void **state)
+{
+    (void)state;
+    boot();
+    say(1, "words\n");
+    stop(1, 7);
+    record.bank->partitions[2].output[0] = record.bank->log[0] = record.bank->partitions[1].output[0];
+    record.bank->partitions[2].stops[0] = record.bank->partitions[1].stops[0];
+    boot();
+    assert_int_equal(count("words"), 1);
+    assert_int_equal(count("had stopped"), 1);
+}
+
 /* --- texts ------------------------------------------------------------------------------------------------------------------ */
 
 static size_t tail_of(unsigned partition, char *out)
@@ -375,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup(test_cold_start_finds_nothing, setup),
         cmocka_unit_test_setup(test_each_boot_shows_the_one_before_and_no_other, setup),
         cmocka_unit_test_setup(test_entry_of_an_older_boot_is_not_taken, setup),
+        cmocka_unit_test_setup(test_entry_of_another_owner_is_not_taken, setup),
         cmocka_unit_test_setup(test_newest_bytes_are_kept, setup),
         cmocka_unit_test_setup(test_control_characters_are_made_visible, setup),
         cmocka_unit_test_setup(test_print_is_bounded, setup),
