@@ -16,6 +16,7 @@ EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 PHDR = struct.Struct("<IIQQQQQQ")
 REGISTERS = struct.Struct("<QQII9Q16Q")  # struct bh_registers
 PAGE = 4096
+LARGEST = 1 << 40
 
 
 def prstatus(pid, values):
@@ -46,11 +47,13 @@ def vcpus(dump):
 
 
 def write_core(dump, path):
-    """Raises ValueError where the dump has no registers of its first vcpu."""
+    """Raises ValueError where the dump has no registers of its first vcpu, or absurd ones."""
     cpus = vcpus(dump)
     if not cpus:
         raise ValueError("no registers of vcpu 0")
     ranges = [(base, size) for base, size in ((0, cpus[0][0]), (1 << 32, cpus[0][1])) if 0 < size < export.ADDRESS_MAX]
+    if sum(size for _, size in ranges) > LARGEST:
+        raise ValueError("more memory than a machine has")
     started = [(number, cpu) for number, cpu in enumerate(cpus) if cpu[3] or number == 0]
     notes = b"".join(note(b"CORE", NT_PRSTATUS, prstatus(number + 1, cpu)) for number, cpu in started)
     at = EHDR.size + PHDR.size * (1 + len(ranges))

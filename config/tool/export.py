@@ -10,6 +10,7 @@ END = re.compile(r"=end (core|record) (\S+) (\d+)\s*$")
 PIECE = re.compile(r"=([rmb]) ([0-9a-f]{1,16}) ([A-Za-z0-9+/]+={0,2}) ([0-9a-f]{8})\s*$")
 ANY = re.compile(r"=[rmb] [0-9a-f]+ ")
 ADDRESS_MAX = 1 << 52
+STREAM_MAX = 1 << 22  # more than a record has
 
 
 class Export:
@@ -23,7 +24,7 @@ class Export:
 
     def stream(self, tag, start=0):
         """What the pieces say from there on, in one piece of bytes; what none says is zero."""
-        pieces = [(address - start, data) for address, data in self.pieces[tag] if address >= start]
+        pieces = [(address - start, data) for address, data in self.pieces[tag] if 0 <= address - start < STREAM_MAX]
         out = bytearray(max((address + len(data) for address, data in pieces), default=0))
         for address, data in pieces:
             out[address:address + len(data)] = data
