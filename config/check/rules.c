@@ -245,6 +245,7 @@ const struct rule rules[] = {
     {"CFG-840", rule_cable_mac, "an end's MAC address is one station's"},
     {"CFG-841", rule_cable_mac_unique, "no two ends of cables have the same MAC address"},
 
+    {"CFG-846", rule_port_place, "there is a place for the registers of virtio ports beside those of devices"},
     {"CFG-856", rule_slice_gap, "the list of slices has no gap"},
     {"CFG-857", rule_slice_name, "a slice's name is 1 to 13 of a-z, 0-9 and '-'"},
     {"CFG-858", rule_slice_server, "a slice is served by a unikernel of the product"},

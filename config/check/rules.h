@@ -239,6 +239,9 @@ RULE(rule_device_bar_page);
 RULE(rule_device_window);
 RULE(rule_device_ports);
 
+/* rules_ports.c */
+RULE(rule_port_place);
+
 /* rules_slices.c */
 RULE(rule_slice_gap);
 RULE(rule_slice_name);

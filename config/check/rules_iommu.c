@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bulkhead_abi.h"
+#include "plan_ports.h"
 #include "rules_pci.h"
 
 #define APICS 0xfec00000u      /* from here on IO-APICs, HPET, local APICs */
@@ -15,7 +16,7 @@ struct area {
     uint64_t base, size;
 };
 
-#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 6)
+#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 7)
 
 static uint64_t unit_size(const struct board *board)
 {
@@ -48,6 +49,7 @@ static unsigned areas(const struct check *check, const char *but, struct area ou
     out[n++] = (struct area){"the local APIC", LOCAL_APIC, PAGE_SIZE};
     out[n++] = (struct area){"partitions' ABI area", BH_ABI_GPA, LARGE_SIZE};
     out[n++] = (struct area){"partitions' configuration space", PLAN_ECAM, PLAN_ECAM_SIZE};
+    out[n++] = (struct area){"partitions' virtio ports", PLAN_PORT_MSIX, PORTS_MAX * PAGE_SIZE};
     out[n++] = (struct area){"partitions' channels", BH_CHANNELS_GPA, PLAN_CHANNELS_SIZE};
     for (unsigned i = 0; i < n; i++)
         if (strcmp(out[i].what, but) != 0)

@@ -40,6 +40,7 @@ void table_start(struct table *table, const char *title, const char *note);
 void table_row(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* report_devices.c: tables, and rows of tables, of what is given away. */
 void table_devices(const struct report *report, struct table *table);
+void table_virtio(const struct report *report, struct table *table);
 void table_addresses(const struct report *report, struct table *table);
 void table_sriov(const struct report *report, struct table *table);
 void table_groups(const struct report *report, struct table *table);

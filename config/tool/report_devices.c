@@ -53,6 +53,23 @@ void table_devices(const struct report *r, struct table *t)
         table_row(t, "UNSAFE: without an IOMMU each of them can read and write all memory");
 }
 
+void table_virtio(const struct report *r, struct table *t)
+{
+    const struct ports_plan *p = &r->layout->ports;
+    table_start(
+        t, "Virtio ports",
+        "Functions that are not there: the hypervisor copies between their owner's buffers and two channels. No memory is shared.");
+    table_row(t, "partition|sees it as|what|writes|reads|registers|messages");
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct plan_port *port = &p->ports[i];
+        table_row(t, "%s|00:%02x.0|%s|%s|%s|0x%04x..0x%04x|0x%08" PRIx64, r->product->partitions[port->partition].name, port->slot,
+                  port->kind == BH_CHANNEL_CABLE ? "network card" : "disk", port->name, r->layout->channels.channels[port->in].name,
+                  port->ports, port->ports + PLAN_PORT_REGISTERS - 1, port->msix.v);
+    }
+    if (p->count == 0)
+        table_row(t, "none");
+}
+
 static void bar_rows(struct table *t, const char *who, const char *role, const struct plan_bar bars[BOARD_BARS])
 {
     for (unsigned i = 0; i < BOARD_BARS; i++)
@@ -132,8 +149,13 @@ void table_groups(const struct report *r, struct table *t)
 void table_device_ports(const struct report *r, struct table *t)
 {
     const struct device_plan *d = &r->layout->devices;
-    if (d->function_count)
+    if (d->ecam)
         table_row(t, "0xcf8..0xcff|each with devices, emulated|PCI configuration: its own functions");
+    for (uint32_t i = 0; i < r->layout->ports.count; i++) {
+        const struct plan_port *port = &r->layout->ports.ports[i];
+        table_row(t, "0x%03x..0x%03x|%s, emulated|its virtio port %s", port->ports, port->ports + PLAN_PORT_REGISTERS - 1,
+                  r->product->partitions[port->partition].name, port->name);
+    }
     for (uint32_t i = 0; i < d->function_count; i++)
         for (unsigned b = 0; b < BOARD_BARS; b++) {
             const struct plan_bar *bar = &d->functions[i].bars[b];
