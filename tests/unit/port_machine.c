@@ -17,6 +17,7 @@
 struct record_end peers[PORTS];
 unsigned peer_rung[PORTS], port_requests;
 bool rings_allowed;
+void (*on_look)(void);
 struct driver_queue queues[PORTS][PORT_QUEUES];
 
 static struct plan_channel channels[CHANNELS];
@@ -65,6 +66,8 @@ uint8_t *channel_memory(unsigned channel)
 
 uint32_t channel_epoch(unsigned channel)
 {
+    if (on_look != 0)
+        on_look();
     return epochs[channel];
 }
 
@@ -215,6 +218,7 @@ void machine_reset(void)
     memset(pages, 0, sizeof(pages));
     pages_taken = 0;
     rings_allowed = true;
+    on_look = 0;
     owner = &vcpus[0];
     ports_create();
     owner_start();

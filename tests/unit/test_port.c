@@ -884,26 +884,71 @@ static void test_sep4_a_scribbling_peer(void **state)
     assert_int_equal(fake_partition.denied, 0);
 }
 
-/* Without bytes that count nothing moves, and after one more look the core goes back to its partition. */
+static void scribble(void)
+{
+    ((struct bh_ring_head *)(void *)channel_head(1))->produced += 12;
+}
+
+/* Whenever we look there is something else that makes no sense: after one more look the core goes back to its partition (machine_settle()
+ * aborts else). */
 static void test_sep4_no_core_is_kept(void **state)
 {
-    struct bh_ring_head *head = (struct bh_ring_head *)(void *)channel_head(1);
-
     (void)state;
     for (unsigned i = 0; i < 10; i++)
         give(i % 8);
     driver_notify(RX);
     machine_settle();
+    on_look = scribble;
     port_wake(1, &partitions[0]);
-    for (unsigned i = 0; i < 3; i++) {
-        head->produced += 4; /* between two looks, again and again */
-        if (port_requests == 0)
-            return;
-        port_requests = 0;
-        ports_serve(&vcpus[0]);
-        head->produced += 4;
+    machine_settle();
+    on_look = 0;
+    assert_int_equal(driver_take(RX, 0), -1);
+}
+
+/* Records that no frame can be do not use a buffer, and the next frame comes. */
+static void test_corruption_records_that_are_no_frames(void **state)
+{
+    static const uint32_t sizes[] = {0, 1519, 1600, 4000};
+    uint8_t record[4000] = {0};
+
+    (void)state;
+    give(0);
+    driver_notify(RX);
+    for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+        assert_true(peer_put(CABLE, 0, record, sizes[i]));
+        machine_settle();
+        assert_int_equal(driver_take(RX, 0), -1);
     }
-    assert_int_equal(port_requests, 0);
+    assert_true(peer_put(CABLE, 0, record, 60));
+    machine_settle();
+    assert_int_equal(driver_take(RX, 0), 0);
+}
+
+/* An answer longer than its ring, or than what the peer says it has put. */
+static void test_corruption_sizes_that_lie(void **state)
+{
+    static const uint32_t ahead[] = {0x6010, 16, 0x2008};
+    struct bh_ring_head *head = (struct bh_ring_head *)(void *)channel_head(3);
+    struct bh_record record;
+    struct seen seen;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(ahead); i++) {
+        struct piece pieces[] = {{BUFFER(0), 16, false}, {0x20000, 0x6000, true}, {BUFFER(1), 1, true}};
+
+        memset(ram(BUFFER(0)), 0, 16);
+        memset(ram(0x20000), 0x77, 0x6000);
+        driver_put(DISK, pieces, 3);
+        driver_notify(DISK);
+        assert_true(peer_take(&record, &seen));
+        memcpy(channel_head(3) + PAGE_SIZE + head->produced % RING, &(struct bh_record){0x6008, record.tag}, 8);
+        head->produced += ahead[i];
+        port_wake(3, &partitions[0]);
+        machine_settle();
+        assert_int_equal(driver_take(DISK, 0), -1);
+        for (unsigned b = 0; b < 0x6000; b++)
+            assert_int_equal(*ram(0x20000 + b), 0x77);
+    }
 }
 
 int main(void)
@@ -935,6 +980,8 @@ int main(void)
         cmocka_unit_test_setup(test_rate, setup),
         cmocka_unit_test_setup(test_sep4_a_scribbling_peer, setup),
         cmocka_unit_test_setup(test_sep4_no_core_is_kept, setup),
+        cmocka_unit_test_setup(test_corruption_records_that_are_no_frames, setup),
+        cmocka_unit_test_setup(test_corruption_sizes_that_lie, setup),
     };
 
     return cmocka_run_group_tests(tests, 0, 0);
