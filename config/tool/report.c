@@ -439,10 +439,10 @@ static void table_signature(const struct report *r, struct table *t)
 bool report_table(const struct report *report, unsigned index, struct table *table)
 {
     static void (*const tables[])(const struct report *, struct table *) = {
-        table_identity, table_partitions, table_arguments, table_cores,   table_memory,    table_guest_memory,
-        table_ports,    table_interrupts, table_devices,   table_virtio,  table_addresses, table_sriov,
-        table_groups,   table_reach,      table_channels,  table_rights,  table_labels,    table_conflicts,
-        table_life,     table_health,     table_watchdogs, table_console, table_payloads,  table_signature};
+        table_identity,   table_partitions, table_arguments, table_cores,     table_memory,    table_guest_memory, table_ports,
+        table_interrupts, table_devices,    table_virtio,    table_addresses, table_sriov,     table_groups,       table_reach,
+        table_channels,   table_slices,     table_rights,    table_labels,    table_conflicts, table_life,         table_health,
+        table_watchdogs,  table_console,    table_payloads,  table_signature};
     if (index >= ARRAY_SIZE(tables))
         return false;
     tables[index](report, table);

@@ -50,6 +50,8 @@ void table_device_interrupts(const struct report *report, struct table *table);
 void table_channels(const struct report *report, struct table *table);
 void report_reached(const struct report *report, unsigned partition, char *out, size_t size);
 void report_channel_lines(FILE *out, const struct report *report);
+/* report_slices.c */
+void table_slices(const struct report *report, struct table *table);
 /* report_labels.c */
 void table_labels(const struct report *report, struct table *table);
 void table_conflicts(const struct report *report, struct table *table);

@@ -254,6 +254,30 @@ static void test_devices(void **state)
     free(text);
 }
 
+/* Which bytes of whose disk a slice is. */
+static void test_slices(void **state)
+{
+    (void)state;
+    static const struct board good = {GOOD_BOARD};
+    static const char *const expected[] = {
+        "first   one     two     0x0000000000  0x00000fffff  1 MiB  read and write\n",
+        "second  one     two     0x0000100000  0x00002fffff  2 MiB  read\n",
+    };
+    b = good;
+    p = (struct product){GOOD_PRODUCT,
+                         .partitions = {{GOOD_UNIKERNEL("one"), .devices = {{.role = "disk0"}}}, {GOOD_UNIKERNEL("two")}},
+                         .slices = {{.name = "first", .server = "one", .client = "two", .size = MIB(1)},
+                                    {.name = "second", .server = "one", .client = "two", .size = MIB(2), .read_only = true}}};
+    memset(&layout, 0, sizeof(layout));
+    assert_true(layout_cores(&p, &b, &layout) && layout_hypervisor(&p, &b, 0, &layout));
+    assert_int_equal(layout_memory(&p, &b, &layout), 0);
+    char *text = written(report_text);
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strstr(text, expected[i]))
+            fail_msg("%s is not in %s", expected[i], strstr(text, "\nSlices"));
+    free(text);
+}
+
 /* Labels, and for each conflict what each side has: the reviewer sees that it is not the same. */
 static void test_labels(void **state)
 {
@@ -287,6 +311,6 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_map),   cmocka_unit_test(test_sep5_ports),
                                        cmocka_unit_test(test_rights),       cmocka_unit_test(test_reach),
                                        cmocka_unit_test(test_html_escaped), cmocka_unit_test(test_devices),
-                                       cmocka_unit_test(test_labels)};
+                                       cmocka_unit_test(test_labels),       cmocka_unit_test(test_slices)};
     return cmocka_run_group_tests(tests, 0, 0);
 }
