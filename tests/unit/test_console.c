@@ -14,6 +14,7 @@
 #include "fake_arch.h"
 #include "fake_partition.h"
 #include "fake_plan.h"
+#include "recorder.h"
 
 #define BUDGET 2048u
 #define RESET "\x18\x1b\\\x1b<\x1b[4i\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[!p\x1b[m\x1b(B\x0f"
@@ -26,6 +27,19 @@ static unsigned audits;
 void console_audit(void)
 {
     audits++;
+}
+
+/* What the record was given of each. */
+static struct {
+    char bytes[3 * CONSOLE_RING];
+    size_t size;
+} kept[MAX_PARTITIONS];
+
+void record_output(const struct partition *partition, const char *bytes, size_t size)
+{
+    assert_true(fake_gate_held(partition));
+    for (size_t i = 0; i < size; i++)
+        kept[partition->index].bytes[kept[partition->index].size++ % sizeof(kept[0].bytes)] = bytes[i];
 }
 
 /* Several ticks of 20 ms; returns what was sent. */
@@ -986,6 +1000,31 @@ static void test_flush_is_bounded(void **state)
     run(200);
 }
 
+/* Each byte that is taken, once, in order, over the ring's end too; what found no room is not. */
+static void test_record_has_what_was_taken(void **state)
+{
+    char text[1000];
+
+    (void)state;
+    for (unsigned n = LINUX_GUEST; n <= CONTROL; n++) {
+        uint32_t before = partitions[n].out->produced, size;
+
+        kept[n].size = 0;
+        for (unsigned round = 0; round < 80; round++) {
+            for (size_t i = 0; i < sizeof(text); i++)
+                text[i] = (char)(i * 3 + round * 7);
+            print_bytes(n, text, sizeof(text));
+            run(40);
+        }
+        run(2000);
+        size = partitions[n].out->produced - before;
+        assert_true(size > CONSOLE_RING && size <= 80000);
+        assert_int_equal(kept[n].size, size);
+        for (uint32_t i = 0; i < CONSOLE_RING; i++) /* the newest, which the ring still has */
+            assert_int_equal(kept[n].bytes[size - 1 - i], partitions[n].out->bytes[(before + size - 1 - i) % CONSOLE_RING]);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup(test_##name, setup)
 
 int main(void)
@@ -1002,6 +1041,7 @@ int main(void)
         CASE(ac45_long_line),
         CASE(ac45_long_line_in_drops),
         CASE(ac45_fuzz_keeps_lines_attributable),
+        CASE(record_has_what_was_taken),
         CASE(hidden),
         CASE(index_abuse),
         CASE(indices_wrap),
