@@ -12,6 +12,7 @@ fuzz_functions := $(unit_pci)# F4, F5, F6
 fuzz_http := partitions/httpd/http.c
 fuzz_ivrs := $(unit_ivrs) core/log.c# F11
 fuzz_pci := $(unit_pci_config) tests/fuzz/apart.c# F5
+fuzz_port := $(unit_port)# virtqueues
 fuzz_recorder := $(unit_recorder)
 fuzz_slice := $(filter-out tests/fuzz/%,$(unit_slice))
 fuzz_router := $(filter-out tests/fuzz/%,$(unit_router))
