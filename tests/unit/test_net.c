@@ -445,7 +445,7 @@ static void sequences_differ_and_grow(void **state)
     assert_int_not_equal(net_random(), net_random());
 }
 
-/* --- the cable: tests/unit/test_net_cable.c ------------------------------------------------------------------------------------------ */
+/* --- no cable ---------------------------------------------------------------------------------------------------------------------- */
 
 const struct net_card net_cable;
 

@@ -495,15 +495,57 @@ static void test_text(void **state)
     free(text);
 }
 
+/* Virtio ports: partition by partition, behind its devices; what a driver reads of each; beside the board's ports. */
+static void test_ports(void **state)
+{
+    static const struct product joined = {
+        .name = "joined",
+        .partitions = {{.name = "store", .kind = IMAGE_UNIKERNEL},
+                       {.name = "linux", .kind = IMAGE_LINUX},
+                       {.name = "tux", .kind = IMAGE_LINUX}},
+        .cables = {{.name = "lan", .ends = {{.partition = "store"}, {.partition = "linux", .mac = {2, 3, 4, 5, 6, 7}}}},
+                   {.name = "wan", .ends = {{.partition = "tux"}, {.partition = "linux"}}}},
+        .slices = {{.name = "data", .server = "store", .client = "linux", .size = MIB(3), .read_only = true, .ring = KIB(32)}}};
+    static const struct {
+        unsigned partition, slot;
+        const char *name;
+    } expected[] = {{1, 3, "lan.1"}, {1, 4, "wan.1"}, {1, 5, "data.q"}, {2, 1, "wan.0"}};
+    static const uint8_t mac[] = {2, 3, 4, 5, 6, 7, 1, 0}, disk[] = {0, 24, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 7, 0, 0, 0};
+    struct board machine = {.pci = {.ports = 0x2000, .ports_size = 0x1000}};
+    static struct device_plan devices = {.count = {0, 2}};
+    static struct channel_plan channels;
+    static struct ports_plan ports;
+
+    (void)state;
+    channels_plan(&joined, &channels);
+    ports_plan(&joined, &machine, &devices, &channels, &ports);
+    assert_int_equal(ports.count, ARRAY_SIZE(expected));
+    for (unsigned i = 0; i < ports.count; i++) {
+        const struct plan_port *port = &ports.ports[i];
+        assert_int_equal(port->partition, expected[i].partition);
+        assert_int_equal(port->slot, expected[i].slot);
+        assert_string_equal(port->name, expected[i].name);
+        assert_int_equal(channels.channels[port->out].writer, port->partition);
+        assert_int_equal(channels.channels[port->in].back, port->out);
+        assert_int_equal(port->ports, 0x1000 + i * PLAN_PORT_REGISTERS);
+        assert_int_equal(port->msix.v, PLAN_PORT_MSIX + i * PAGE_SIZE);
+    }
+    assert_memory_equal(ports.ports[0].config, mac, sizeof(mac));
+    assert_memory_equal(ports.ports[2].config, disk, sizeof(disk));
+    assert_int_equal(ports.ports[2].features, 1u << 1 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 9);
+    assert_int_equal(ports_of(&joined, &joined.partitions[0]), 0);
+    assert_int_equal(ports_of(&joined, &joined.partitions[1]), 3);
+    assert_int_equal(slice_segments(KIB(4)), 0);
+    assert_int_equal(slice_segments(MIB(1)), BH_SLICE_MAX / 4096);
+    machine.pci.ports = 0x1000;
+    assert_int_equal(ports_base(&machine), 0xe000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_roles),
-                                       cmocka_unit_test(test_owners),
-                                       cmocka_unit_test(test_vfs),
-                                       cmocka_unit_test(test_windows),
-                                       cmocka_unit_test(test_restart_groups),
-                                       cmocka_unit_test(test_sep1_random_trees),
-                                       cmocka_unit_test(test_pool),
-                                       cmocka_unit_test(test_text)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_roles),   cmocka_unit_test(test_owners),         cmocka_unit_test(test_vfs),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_restart_groups), cmocka_unit_test(test_sep1_random_trees),
+        cmocka_unit_test(test_pool),    cmocka_unit_test(test_text),           cmocka_unit_test(test_ports)};
     return cmocka_run_group_tests(tests, 0, 0);
 }
