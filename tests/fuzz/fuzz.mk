@@ -14,6 +14,7 @@ fuzz_ivrs := $(unit_ivrs) core/log.c# F11
 fuzz_pci := $(unit_pci_config) tests/fuzz/apart.c# F5
 fuzz_port := $(unit_port)# virtqueues
 fuzz_recorder := $(unit_recorder)
+fuzz_ring := $(unit_ring)
 fuzz_slice := $(filter-out tests/fuzz/%,$(unit_slice))
 fuzz_router := $(filter-out tests/fuzz/%,$(unit_router))
 fuzz_vtd := $(unit_vtd_lies)# F14
