@@ -44,6 +44,7 @@ RULES_UNDER_TEST := config/check/check.c config/check/events.c config/check/imag
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_labels := $(RULES_UNDER_TEST)
+unit_plan_channels := $(RULES_UNDER_TEST)
 unit_report := $(RULES_UNDER_TEST) config/tool/report.c config/tool/report_devices.c config/tool/report_channels.c config/tool/report_slices.c config/tool/report_labels.c config/tool/report_html.c config/tool/report_svg.c config/tool/plan_emit.c \
 	core/devices.c core/log.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
 unit_console := core/console.c core/console_command.c core/log.c core/uart16550.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_partition.c
