@@ -41,7 +41,7 @@ $(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.m
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
-image_goals := $(filter all run image disk-image flash image-installer gdb bench check-config report $(out)/%,$(goals))
+image_goals := $(filter all run image disk-image flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
 ifeq ($(filter flash,$(goals))-$(DEV),flash-)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is kept for those who come after a crash: the record over a reset, and the dump of a partition that has stopped."""
-import random
 import re
 import subprocess
 
 import pytest
 
 from faults import HANG
-from lib import ROOT, Machine, build_product
+from lib import DEFAULT_BOARD, ROOT, Machine, build_product, make
 from test_faults import faulty_image, short_watchdog, watchdog_fired
 
 RECORDS = "tests/system/products/records"
@@ -91,8 +90,7 @@ def test_ac45_record_survives_a_reset_is_printed_and_decoded(tmp_path):
         assert text in both
 
         # And functions behind the addresses of that log.
-        elves = [f"{name}={ROOT}/build/programs/{program}.elf" for name, program in (("frail", "control"), ("supervisor", "supervisor"))]
-        status, text = tool("symbolize.py", tmp_path / "console.log", *elves)
+        status, text = make(f"PRODUCT={RECORDS}", f"BOARD={DEFAULT_BOARD}", "symbolize", f"FILE={tmp_path / 'console.log'}")
         assert status == 0 and len(re.findall(r"frail(?: had stopped|: trap).*\n +0x[0-9a-f]+: crash at .*partitions/control/control\.c:\d+\n", text)) >= 2, text
 
         # What the boot after has of it: nothing any more.
