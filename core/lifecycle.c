@@ -171,12 +171,13 @@ void partition_park(struct vcpu *vcpu)
 
 /* --- restart --------------------------------------------------------------------------------------------------------------------------- */
 
-/* Neither counted against restart.limit nor made to wait: what the operator asked for, and what another's limit is for. */
+/* Neither counted against restart.limit nor made to wait: what the operator asked for, and what another's limit is for. A peer that is lost
+ * again and again is one of the latter, else it could use up this one's restarts. */
 static bool restart_is_free(const struct partition *partition)
 {
     uint8_t cause = atomic_load(&partition->stop_cause);
 
-    return cause == CAUSE_OPERATOR || cause == CAUSE_ALONG;
+    return cause == CAUSE_OPERATOR || cause == CAUSE_ALONG || cause == CAUSE_PEER;
 }
 
 static uint64_t window_ticks(const struct partition *partition)

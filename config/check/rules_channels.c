@@ -235,7 +235,7 @@ void rule_channel_flood(struct check *check)
     EACH_PARTITION(p, check)
     {
         uint64_t sum = 0;
-        for (uint32_t i = 0; i < plan.count && i < product_channels(check->product); i++)
+        for (uint32_t i = 0; i < plan.count; i++)
             if (plan.channels[i].readers >> (p - check->product->partitions) & 1)
                 sum += plan.channels[i].doorbells_per_second;
         if (sum > FLOOD_MAX)

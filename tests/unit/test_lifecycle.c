@@ -825,6 +825,28 @@ static void two_lose_each_other(void **state)
     assert_int_equal(partitions[2].stops.last[0].cause, CAUSE_PEER);
 }
 
+/* The restarts that another causes are limited by that one's table. */
+static void a_peer_uses_up_its_own_restarts(void **state)
+{
+    static const struct plan_channel channels[] = {
+        {.name = "a", .writer = 1, .readers = 1u << 2, .size = PAGE_SIZE, .doorbells_per_second = 1, .back = BH_MAX_CHANNELS}};
+
+    (void)state;
+    fake_plan.channels = channels;
+    fake_plan.channel_count = 1;
+    channels_create();
+    fake_plan_partitions[2].actions[EVENT_PEER_LOST] = ACTION_RESTART;
+    fake_plan_partitions[1].restart.limit = 4;
+    fake_plan_partitions[2].restart.limit = 1;
+    start(1);
+    start(2);
+    for (unsigned life = 2; life < 6; life++) {
+        crash_one();
+        assert_int_equal(state_of(2), PARTITION_RUNNING);
+        assert_int_equal(partitions[2].lives, life);
+    }
+}
+
 /* It goes on with its NMI; the second time its table has another action. */
 static void a_watchdog_first_injects(void **state)
 {
@@ -1571,6 +1593,7 @@ int main(void)
         cmocka_unit_test_setup(at_the_limit_its_group_restarts_once, setup),
         cmocka_unit_test_setup(at_the_limit_the_board_is_reset, setup),
         cmocka_unit_test_setup(two_lose_each_other, setup),
+        cmocka_unit_test_setup(a_peer_uses_up_its_own_restarts, setup),
         cmocka_unit_test_setup(a_watchdog_first_injects, setup),
         cmocka_unit_test_setup(a_denied_flood_is_one_event_in_a_second, setup),
         cmocka_unit_test_setup(each_cause_takes_the_tables_action, setup),

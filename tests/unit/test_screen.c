@@ -27,6 +27,18 @@ const uint8_t screen_font[FONT_LAST - FONT_FIRST + 1][FONT_HEIGHT] = {['A' - FON
                                                                       ['B' - FONT_FIRST] = {[0] = 0x42, [15] = 0x42},
                                                                       ['C' - FONT_FIRST] = {[0] = 0x43}};
 
+static uint64_t ticks;
+
+uint64_t arch_ticks(void)
+{
+    return ticks;
+}
+
+uint64_t arch_tsc_khz(void)
+{
+    return 3840;
+}
+
 static uint32_t frame[PITCH / 4 * LINES];
 static struct boot_info boot;
 
@@ -115,6 +127,29 @@ static void test_nothing_outside_is_written(void **state)
         assert_int_equal(frame[line * (PITCH / 4)], 0xeeeeeeee);
 }
 
+/* A thousand ticks each: what is drawn at once has to be waited for. */
+static void test_drawing_takes_its_time(void **state)
+{
+    (void)state;
+    ticks = 50000000;
+    assert_true(screen_ready());
+    put("AB\n\n\x1b[mC");
+    assert_false(screen_ready());
+    ticks += 4999;
+    assert_false(screen_ready());
+    ticks += 1;
+    assert_true(screen_ready());
+}
+
+/* A row that was drawn on is empty when the text comes round again. */
+static void test_rows_are_cleared(void **state)
+{
+    (void)state;
+    put("AAAA\r\n\r\n\r\n");
+    for (unsigned i = 0; i < COLUMNS; i++)
+        assert_int_equal(cell(i, 0), 0);
+}
+
 /* Each made wrong in one way.. */
 static void refused(void (*change)(void))
 {
@@ -191,6 +226,8 @@ int main(void)
         cmocka_unit_test_setup(test_text_goes_on_at_the_top, screen_make),
         cmocka_unit_test_setup(test_long_lines_are_broken, screen_make),
         cmocka_unit_test_setup(test_escapes_and_others_are_not_drawn, screen_make),
+        cmocka_unit_test_setup(test_rows_are_cleared, screen_make),
+        cmocka_unit_test_setup(test_drawing_takes_its_time, screen_make),
         cmocka_unit_test_setup(test_nothing_outside_is_written, screen_make),
     };
 

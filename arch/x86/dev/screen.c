@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text on the framebuffer that the firmware left, for boards without a UART. Only written, never read: reads of such memory are slow, so the
  * text does not scroll but goes on at the top. */
+#include "arch.h"
 #include "bootinfo.h"
 #include "core_area.h"
 #include "dev.h"
@@ -11,18 +12,24 @@
 #define INK 0x00d0d0d0u
 #define PAPER 0x00000000u
 #define FRAME_MAX MIB(64)
+#define GLYPHS_PER_SECOND                                                                                                          \
+    3840u /* as a UART of 38,400 baud: each is 128 writes to slow memory, and 128 more when its row is cleared */
+#define ROWS_MAX 512u
 
 static struct {
     volatile uint32_t *pixels; /* 0: no screen */
     struct boot_frame frame;
     uint32_t columns, rows, column, row;
     enum { TEXT, ESCAPE, SEQUENCE } state;
+    uint64_t busy_until;     /* TSC: what was drawn is paid for */
+    uint16_t used[ROWS_MAX]; /* columns of each row that have been drawn on */
 } screen;
 
 /* What is usable memory, or may be a partition's device, is no framebuffer, whoever says so. */
 static bool frame_sound(const struct boot_info *boot, const struct boot_frame *f, uint64_t size)
 {
-    if (f->bits != 32 || f->width < FONT_WIDTH || f->height < 2 * FONT_HEIGHT || f->pitch / 4 < f->width || f->pitch % 4 != 0)
+    if (f->bits != 32 || f->width / FONT_WIDTH > UINT16_MAX || f->width < FONT_WIDTH || f->height < 2 * FONT_HEIGHT ||
+        f->pitch / 4 < f->width || f->pitch % 4 != 0)
         return false;
     if (f->address % 4 != 0 || size > FRAME_MAX || !range_inside(f->address, size, 0, GIB(4)))
         return false;
@@ -39,8 +46,9 @@ static void row_clear(uint32_t row)
     volatile uint32_t *at = screen.pixels + (uint64_t)row * FONT_HEIGHT * (screen.frame.pitch / 4);
 
     for (uint32_t y = 0; y < FONT_HEIGHT; y++, at += screen.frame.pitch / 4)
-        for (uint32_t x = 0; x < screen.columns * FONT_WIDTH; x++)
+        for (uint32_t x = 0; x < screen.used[row] * FONT_WIDTH; x++)
             at[x] = PAPER;
+    screen.used[row] = 0;
 }
 
 void screen_init(const struct boot_info *boot)
@@ -53,10 +61,12 @@ void screen_init(const struct boot_info *boot)
     screen.frame = *f;
     screen.pixels = boot_memory(f->address, size);
     screen.columns = f->width / FONT_WIDTH;
-    screen.rows = f->height / FONT_HEIGHT;
+    screen.rows = f->height / FONT_HEIGHT < ROWS_MAX ? f->height / FONT_HEIGHT : ROWS_MAX;
     screen.column = screen.row = 0;
-    for (uint32_t row = 0; screen.pixels != 0 && row < screen.rows; row++)
+    for (uint32_t row = 0; screen.pixels != 0 && row < screen.rows; row++) {
+        screen.used[row] = (uint16_t)screen.columns;
         row_clear(row);
+    }
 }
 
 hpa_t screen_memory(uint64_t *size)
@@ -103,10 +113,25 @@ static bool escaped(char c)
     return true;
 }
 
+bool screen_ready(void)
+{
+    return screen.pixels == 0 || (int64_t)(arch_ticks() - screen.busy_until) >= 0;
+}
+
+/* However much a partition prints, the core that draws it has most of its time for others (AC-45). A row is cleared as far as it was drawn
+ * on, so that empty lines cost no more than text. */
+static void pay(void)
+{
+    uint64_t now = arch_ticks(), from = (int64_t)(screen.busy_until - now) > 0 ? screen.busy_until : now;
+
+    screen.busy_until = from + arch_tsc_khz() * 1000 / GLYPHS_PER_SECOND;
+}
+
 void screen_put(char c)
 {
     if (screen.pixels == 0 || escaped(c))
         return;
+    pay();
     if (c == '\r')
         screen.column = 0;
     else if (c == '\n')
@@ -118,5 +143,7 @@ void screen_put(char c)
             line_next();
         glyph_draw(c);
         screen.column++;
+        if (screen.used[screen.row] < screen.column)
+            screen.used[screen.row] = (uint16_t)screen.column;
     }
 }

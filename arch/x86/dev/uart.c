@@ -60,7 +60,7 @@ void uart_interrupts_on(void)
 /* Empty FIFO: room for 16. A board without UART has a screen, or swallows everything. */
 bool arch_uart_ready(void)
 {
-    return plan.board->uart.port == 0 || (inb(port_of(LSR)) & LSR_EMPTY) != 0;
+    return plan.board->uart.port != 0 ? (inb(port_of(LSR)) & LSR_EMPTY) != 0 : screen_ready();
 }
 
 static _Atomic uint32_t holder;

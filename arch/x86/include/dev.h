@@ -24,6 +24,8 @@ void uart_drain(void);
 hpa_t screen_memory(uint64_t *size);
 void screen_mapped(void);
 void screen_put(char c);
+/* What was drawn last has taken its share of time; else the console waits, as it does for a UART. */
+bool screen_ready(void);
 
 /* IO-APIC and the two 8259: mask every pin. Returns 0, or what is wrong with the IO-APIC. */
 const char *ioapic_init(void);
