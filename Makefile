@@ -218,7 +218,7 @@ $(1)/plan.o: $(1)/plan.c
 	$$(compile)
 $(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(FONT_OBJ) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
-	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=$$$$(sed -n 's/.*hypervisor = {\(0x[0-9a-f]*\)}.*/\1/p' $(1)/plan.c) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
+	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=$$$$(sed -n 's/.*hypervisor = {\(0x[0-9a-f]*\)}.*/\1/p' $(1)/plan.c) -Wl,--defsym=mb_frame=$$$$(sed -n 's/.*mb_frame = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf
 	$$(call say,LIST,$$@)
 	$$(Q)objdump -d -S --no-show-raw-insn $$< >$$@

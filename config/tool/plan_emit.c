@@ -349,6 +349,8 @@ void plan_emit(FILE *out, const struct product *product, const struct board *boa
     fprintf(out, "/* SPDX-License-Identifier: Apache-2.0 */\n");
     fprintf(out, "/* Plan of product %s on board %s (%s image). Made by the planner: change the tables, not this file. */\n",
             product->name, board->name, release ? "release" : "development");
+    /* Multiboot2 3.1.10: the tag that asks for a framebuffer is of type 5. The linker takes it from here. */
+    fprintf(out, "/* mb_frame = 0x%x */\n", board->uart.port == 0 ? 5 : 0x7fff);
     fprintf(out, "#include \"plan.h\"\n\n#include \"board.h\"\n\n");
     fprintf(out, "uint8_t plan_pool[%uu * PAGE_SIZE] __attribute__((aligned(4096)));\n\n", layout->pool_pages);
     for (uint32_t i = 0; i < layout->partition_count; i++) {

@@ -30,8 +30,9 @@ mb_header:
         .short 1, 0
         .long 12, 6
         .balign 8
-        /* A framebuffer of 32 bits, of this size if it can be, where there is one. */
-        .short 5, 1
+        /* A framebuffer of 32 bits, of this size if it can be, where there is one. On a board with a UART the plan makes the tag
+           one that no loader knows, which it passes over: some emulators end when the mode is set. */
+        .short mb_frame, 1
         .long 20, 1024, 768, 32
         .balign 8
         /* Modules on page boundaries. */
