@@ -40,8 +40,8 @@ def screen_text(machine, path, glyphs):
         for column in range(width // 8):
             at = [(row * 16 + y) * width + column * 8 for y in range(16)]
             cells.append(glyphs.get(tuple(sum(ink[start + x] << (7 - x) for x in range(8)) for start in at), "?"))
-        lines.append("".join(cells).rstrip())
-    return "\n".join(lines)
+        lines.append("".join(cells))
+    return "\n".join(lines).rstrip()
 
 
 @pytest.mark.qemu
