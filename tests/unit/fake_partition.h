@@ -20,8 +20,8 @@ struct fake_partition {
     unsigned interrupts[MAX_PARTITIONS]; /* partition_interrupt() and _locked() */
     uint8_t vector;                      /* of the last */
     unsigned vcpu;
-    bool gate_was_held;                  /* at the last _locked() */
-    unsigned denied, wakes;              /* partition_denied(), vcpu_housekeeping_wake() */
+    bool gate_was_held;     /* at the last _locked() */
+    unsigned denied, wakes; /* partition_denied(), vcpu_housekeeping_wake() */
 };
 extern struct fake_partition fake_partition;
 
