@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory and registers of a partition that has stopped, for one that the table lets have them. No core maps another partition's RAM
  * (SEP-1): the partition's own first core, which is parked, fetches a page into our memory, and who asked asks again. */
+#include "arch.h"
 #include "memory.h"
 #include "recorder.h"
 #include "virt.h"
+
+#define KEPT_MS 20u /* a page that is ready, for who asked for it */
 
 enum dump_state { DUMP_IDLE, DUMP_ASKED, DUMP_READY };
 
@@ -11,7 +14,9 @@ static struct dump {
     struct lock lock; /* of all below but `page` itself */
     enum dump_state state;
     uint64_t gpa;
-    uint8_t *page; /* (i) 0: nobody may dump it */
+    const struct partition *asker;
+    uint64_t ready; /* ticks */
+    uint8_t *page;  /* (i) 0: nobody may dump it */
 } dumps[MAX_PARTITIONS];
 
 static struct bh_registers saved[MAX_CORES]; /* written by the core itself before its partition is stopped */
@@ -52,6 +57,7 @@ void dump_fetch(struct partition *partition)
         dump->state = DUMP_IDLE;
         if (page && has_stopped(partition)) {
             memcpy(dump->page, page, PAGE_SIZE);
+            dump->ready = arch_ticks();
             dump->state = DUMP_READY;
         }
     }
@@ -70,7 +76,13 @@ void dump_forget(struct partition *partition)
     lock_drop(&dump->lock);
 }
 
-uint64_t dump_memory(struct partition *partition, uint64_t u_gpa, void *to, size_t size)
+/* So that two who ask for different pages do not undo one another's for ever; and one that asks and never comes holds up nobody. Lock held. */
+static bool is_of_another(const struct dump *dump, const struct partition *by)
+{
+    return dump->state == DUMP_READY && dump->asker != by && arch_ticks() - dump->ready < KEPT_MS * arch_tsc_khz();
+}
+
+uint64_t dump_memory(const struct partition *by, struct partition *partition, uint64_t u_gpa, void *to, size_t size)
 {
     struct dump *dump = &dumps[partition->index];
     uint64_t result = BH_AGAIN;
@@ -81,12 +93,13 @@ uint64_t dump_memory(struct partition *partition, uint64_t u_gpa, void *to, size
     if (!has_stopped(partition))
         return BH_EBUSY;
     lock_take(&dump->lock);
-    if (dump->state == DUMP_READY && dump->gpa == u_gpa) {
+    if (dump->state == DUMP_READY && dump->asker == by && dump->gpa == u_gpa) {
         memcpy(to, dump->page, PAGE_SIZE);
         dump->state = DUMP_IDLE;
         result = PAGE_SIZE;
-    } else if (dump->state != DUMP_ASKED) {
+    } else if (dump->state != DUMP_ASKED && !is_of_another(dump, by)) {
         dump->gpa = u_gpa;
+        dump->asker = by;
         dump->state = DUMP_ASKED;
         ask = true;
     }

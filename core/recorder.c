@@ -123,7 +123,7 @@ void record_stop(const struct partition *partition, const struct stop_record *st
 }
 _Static_assert(STOP_RECORDS == RECORD_STOPS, "as many as the partition keeps");
 
-uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size)
+uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size, bool whole)
 {
     uint32_t made, kept, count = 0;
 
@@ -133,6 +133,10 @@ uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, s
     for (uint64_t i = u_where; i < kept && (count + 1) * sizeof(struct bh_stop) <= size; i++) {
         struct bh_stop stop = stop_state(&partition->stops.last[(made - kept + i) % STOP_RECORDS]);
 
+        if (!whole) {
+            memset(&stop.cpu, 0, sizeof(stop.cpu));
+            memset(stop.raw, 0, sizeof(stop.raw));
+        }
         memcpy((char *)to + count++ * sizeof(stop), &stop, sizeof(stop));
     }
     lock_drop(&partition->gate);

@@ -12,6 +12,7 @@
 #define LIFE_MS 1000u
 #define INPUT_MS 5u
 #define TRACE_MS 100u
+#define LOCKED_MS 1u /* what is read under a lock that others wait for */
 #define AUDIT_MS 5000u
 #define INPUT_BYTES 7u
 
@@ -65,9 +66,11 @@ uint64_t rights_observe(struct vcpu *vcpu, uint64_t u_n, uint64_t u_fact)
 
 /* --- how often ---------------------------------------------------------------------------------------------------------------------- */
 
-enum pace { PACE_LIFE, PACE_INPUT, PACE_TRACE, PACE_AUDIT, PACE_COUNT };
+enum pace { PACE_LIFE, PACE_INPUT, PACE_TRACE, PACE_AUDIT, PACE_STOPS, PACE_LOG, PACE_COUNT };
 static const uint32_t paces[PACE_COUNT] = {
-    [PACE_LIFE] = LIFE_MS, [PACE_INPUT] = INPUT_MS, [PACE_TRACE] = TRACE_MS, [PACE_AUDIT] = AUDIT_MS};
+    [PACE_LIFE] = LIFE_MS,   [PACE_INPUT] = INPUT_MS,  [PACE_TRACE] = TRACE_MS,
+    [PACE_AUDIT] = AUDIT_MS, [PACE_STOPS] = LOCKED_MS, [PACE_LOG] = LOCKED_MS,
+};
 
 /* Each caller has its own clock for each of the others, so that none can use up another's. Of two of its cores that come at once one waits. */
 static bool paced(const struct partition *by, const struct partition *over, enum pace pace)
@@ -190,10 +193,10 @@ uint64_t rights_control(struct vcpu *vcpu, uint64_t u_n, uint64_t u_order, uint6
     over = rights_observed(by, u_n);
     if (over == 0 || u_order >= BH_CONTROL_COUNT)
         return BH_EINVAL;
-    if (u_order == BH_CONTROL_TRACE)
-        return control_trace(by, over, u_argument);
     if (!right(by->plan->controls, over))
         return refused(vcpu, u_order);
+    if (u_order == BH_CONTROL_TRACE)
+        return control_trace(by, over, u_argument);
     return u_order == BH_CONTROL_INPUT ? control_input(by, over, u_argument) : control_life(by, over, u_order);
 }
 
@@ -213,14 +216,25 @@ static uint64_t read_ours(struct vcpu *vcpu, enum bh_read what, uint64_t u_where
 {
     if (!vcpu->partition->plan->reads_log)
         return refused(vcpu, what);
-    return what == BH_READ_LOG ? log_read(u_where, answer, BH_ANSWER_SIZE) : record_read(u_where, answer, BH_ANSWER_SIZE);
+    if (what == BH_READ_RECORD)
+        return record_read(u_where, answer, BH_ANSWER_SIZE);
+    if (!paced(vcpu->partition, vcpu->partition, PACE_LOG))
+        return BH_AGAIN;
+    return log_read(u_where, answer, BH_ANSWER_SIZE);
+}
+
+static uint64_t read_stops(const struct partition *by, struct partition *seen, uint64_t u_where, uint8_t *answer)
+{
+    if (!paced(by, seen, PACE_STOPS))
+        return BH_AGAIN;
+    return record_stops(seen, u_where, answer, BH_ANSWER_SIZE, right(by->plan->dumps, seen));
 }
 
 static uint64_t read_dump(struct vcpu *vcpu, struct partition *seen, enum bh_read what, uint64_t u_where, uint8_t *answer)
 {
     if (!right(vcpu->partition->plan->dumps, seen))
         return refused(vcpu, what);
-    return what == BH_READ_MEMORY ? dump_memory(seen, u_where, answer, BH_ANSWER_SIZE)
+    return what == BH_READ_MEMORY ? dump_memory(vcpu->partition, seen, u_where, answer, BH_ANSWER_SIZE)
                                   : dump_registers(seen, u_where, answer, BH_ANSWER_SIZE);
 }
 
@@ -244,7 +258,7 @@ uint64_t rights_read(struct vcpu *vcpu, uint64_t u_what, uint64_t u_where)
     case BH_READ_TRACE:
         return trace_read(seen, u_where, answer);
     case BH_READ_STOPS:
-        return record_stops(seen, u_where, answer, BH_ANSWER_SIZE);
+        return read_stops(by, seen, u_where, answer);
     case BH_READ_MEMORY:
     case BH_READ_REGISTERS:
         return read_dump(vcpu, seen, what, u_where, answer);

@@ -39,6 +39,8 @@ bool trace_switch(struct partition *partition, bool on)
     return true;
 }
 
+/* What the exit was about and no more: who reads a trace may observe the partition, not have its registers or its data (AC-51). What is not a
+ * number that its kind defines is 0: no byte of a port, no value of an MSR or of memory. */
 void trace_begin(const struct vcpu *vcpu, const struct exit *exit, struct bh_trace_record *record)
 {
     *record = (struct bh_trace_record){
@@ -47,7 +49,7 @@ void trace_begin(const struct vcpu *vcpu, const struct exit *exit, struct bh_tra
     };
     if (exit->kind == EXIT_IO) {
         record->detail = exit->io.port;
-        record->what = exit->io.in ? 1ull << 63 : vcpu->regs.r[REG_RAX];
+        record->what = (exit->io.in ? BH_TRACE_IN : 0u) | exit->io.size;
     } else if (exit->kind == EXIT_NESTED_FAULT) {
         record->what = exit->fault.gpa.v;
     } else if (exit->kind == EXIT_HYPERCALL) {
@@ -55,8 +57,8 @@ void trace_begin(const struct vcpu *vcpu, const struct exit *exit, struct bh_tra
         record->what = vcpu->regs.r[REG_RDI];
     } else if (exit->kind == EXIT_MSR_READ || exit->kind == EXIT_MSR_WRITE) {
         record->what = (uint32_t)vcpu->regs.r[REG_RCX];
-    } else {
-        record->what = vcpu->regs.r[REG_RAX];
+    } else if (exit->kind == EXIT_CPUID) {
+        record->what = (uint32_t)vcpu->regs.r[REG_RAX];
     }
 }
 
@@ -66,7 +68,8 @@ void trace_end(struct vcpu *vcpu, struct bh_trace_record *record)
     uint64_t ticks = arch_ticks() - record->tsc;
 
     record->ticks = ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
-    record->result = vcpu->regs.r[REG_RAX];
+    if (record->kind == EXIT_HYPERCALL)
+        record->result = vcpu->regs.r[REG_RAX];
     vcpu->trace.records[produced % BH_TRACE_RECORDS] = *record;
     atomic_store_explicit(&vcpu->trace.produced, produced + 1, memory_order_release);
 }

@@ -153,11 +153,11 @@ struct partition_spec {
     uint64_t memory;      /* bytes, multiple of 2 MiB */
     enum apic_mode apic;  /* how the partition meets its local APIC */
     struct device_spec devices[PRODUCT_MAX_DEVICES]; /* on its PCI bus 0 as device 1, 2, ... in this order */
-    const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state, counters, output and trace it may see; ends at
-                                                   * the first 0 */
-    const char *controls[PRODUCT_MAX_PARTITIONS]; /* of these, those that it may start, stop, pause and type to */
+    const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state, counters, output, stops and trace it may see,
+                                                   * but no registers or memory; ends at the first 0 */
+    const char *controls[PRODUCT_MAX_PARTITIONS]; /* of these, those that it may start, stop, pause, type to and trace */
     const char *dumps[PRODUCT_MAX_PARTITIONS];    /* of these, those whose memory and registers it may read once they are stopped */
-    bool reads_log;                               /* it may read our own log and the records of the boot before */
+    bool reads_log;                               /* it reads our log and records of the boot before: registers, output of anyone */
     bool audits;                                  /* it may ask for an isolation audit */
     const char *labels[PRODUCT_MAX_LABELS];       /* for the conflicts below */
     const char *group[PRODUCT_MAX_PARTITIONS];    /* who restarts along with ACTION_RESTART_GROUP; ends at the first 0 */

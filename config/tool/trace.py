@@ -27,12 +27,13 @@ def kinds():
 
 def described(kind, detail, what, result):
     if kind == "io":
-        return {"port": f"{detail:#x}", **({"read": f"{result:#x}"} if what & IN else {"written": f"{what & 0xffffffff:#x}"})}
+        return {"port": f"{detail:#x}", "direction": "in" if what & IN else "out", "bytes": what & 0xff}
     if kind == "hypercall":
         return {"call": detail, "argument": f"{what:#x}", "result": f"{result:#x}"}
     if kind in ("msr_read", "msr_write"):
         return {"msr": f"{what:#x}"}
-    return {"address" if kind == "nested_fault" else "rax": f"{what:#x}"}
+    name = {"nested_fault": "address", "cpuid": "leaf"}.get(kind)
+    return {name: f"{what:#x}"} if name else {}
 
 
 def convert(lines):

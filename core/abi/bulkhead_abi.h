@@ -189,21 +189,22 @@ enum bh_control {
     BH_CONTROL_PAUSE, /* its cores run no code of it; its watchdog stands still, its devices do not */
     BH_CONTROL_RESUME,
     BH_CONTROL_INPUT, /* argument: one to seven bytes for its console, the lowest first, their number in the highest byte */
-    BH_CONTROL_TRACE, /* argument: 1 on, 0 off. Needs the right to observe only */
+    BH_CONTROL_TRACE, /* argument: 1 on, 0 off */
     BH_CONTROL_AUDIT, /* an isolation audit; n is not looked at */
     BH_CONTROL_COUNT
 };
 
-/* What BH_CALL_READ reads. `where` runs from 0, in bytes or as said; the answer begins there and is at most BH_ANSWER_SIZE bytes. 0: the end. */
+/* What BH_CALL_READ reads. `where` runs from 0, in bytes or as said; the answer begins there and is at most BH_ANSWER_SIZE bytes. 0: the end.
+ * BH_AGAIN: once more; STOPS and LOG within 1 ms of this caller's last one. */
 enum bh_read {
     BH_READ_STATUS, /* struct bh_status of the n-th partition that it may observe */
     BH_READ_OUTPUT, /* bytes of its console from index where on: at most BH_OUTPUT_KEPT back from struct bh_status.out_produced */
-    BH_READ_STOPS,  /* its stop records, struct bh_stop; where: how many of the oldest to leave out */
+    BH_READ_STOPS,  /* struct bh_stop; where: how many of the oldest to leave out. No registers, no raw without the right to dump */
     BH_READ_TRACE,  /* struct bh_trace_head and records of the core where >> 32, from index (uint32_t)where on */
     BH_READ_LOG,    /* our own log, struct bh_text; where: a free-running index */
-    BH_READ_RECORD, /* the records of the boot before, as config/tool/decode.py reads them */
-    BH_READ_MEMORY, /* memory of a stopped partition: the page at this guest-physical address; BH_AGAIN while its core fetches it,
-                        * BH_EBUSY while the partition has not stopped */
+    BH_READ_RECORD, /* the records of the boot before, of all partitions, as config/tool/decode.py reads them */
+    BH_READ_MEMORY, /* memory of a stopped partition: the page at this guest-physical address; BH_AGAIN while its core fetches it or
+                        * another caller's page, BH_EBUSY while the partition has not stopped */
     BH_READ_REGISTERS, /* struct bh_registers of a stopped partition, of where's vcpu */
     BH_READ_COUNT
 };
@@ -255,6 +256,7 @@ _Static_assert(offsetof(struct bh_status, out_lost) == 72 + 8 * (BH_EXIT_KINDS +
 
 /* A trace: one record for each exit of a core, in a ring of BH_TRACE_RECORDS of them. */
 #define BH_TRACE_RECORDS 512u
+#define BH_TRACE_IN (1ull << 63)
 struct bh_trace_head {
     uint32_t first;    /* index of the first record that follows */
     uint32_t count;    /* records that follow */
@@ -265,9 +267,9 @@ struct bh_trace_record {
     uint64_t tsc;    /* when the core left the partition */
     uint32_t ticks;  /* spent in the hypervisor; UINT32_MAX: or more */
     uint16_t kind;   /* by BH_EXIT_NAMES */
-    uint16_t detail; /* io: port, highest bit of `what` set for IN; hypercall: number */
-    uint64_t what;   /* what it was about: MSR, guest-physical address, leaf, argument */
-    uint64_t result; /* RAX afterwards */
+    uint16_t detail; /* io: port; hypercall: number; else 0 */
+    uint64_t what;   /* io: size | BH_TRACE_IN; hypercall: argument; msr_*: number; nested_fault: address; cpuid: leaf; else 0 */
+    uint64_t result; /* hypercall: what it returned; else 0 */
 };
 _Static_assert(sizeof(struct bh_trace_head) == 32 && sizeof(struct bh_trace_record) == 32, "bh_trace sizes");
 

@@ -27,13 +27,13 @@ struct bh_cpu record_cpu(const struct guest_state *state, const struct guest_reg
 
 /* BH_READ_RECORD: bytes of the bank of the boot before, from u_where on. 0: the end, or there is none. */
 uint64_t record_read(uint64_t u_where, void *to, size_t size);
-/* BH_READ_STOPS: struct bh_stop from the u_where-th of those kept, the oldest first. */
-uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size);
-/* BH_READ_LOG: see struct bh_text. */
+/* BH_READ_STOPS: struct bh_stop from the u_where-th of those kept, the oldest first. Not `whole`: registers and raw words are zeros. Takes the gate. */
+uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size, bool whole);
+/* BH_READ_LOG: see struct bh_text. Takes the log's lock. */
 uint64_t log_read(uint64_t u_where, void *to, size_t size);
 /* BH_READ_MEMORY: the page of RAM at u_gpa; BH_AGAIN until its own first core has fetched it, since no other maps it (SEP-1). BH_EBUSY: it has
- * not stopped. BH_EINVAL: no page of RAM. */
-uint64_t dump_memory(struct partition *partition, uint64_t u_gpa, void *to, size_t size);
+ * not stopped. BH_EINVAL: no page of RAM. A page that is ready waits some milliseconds for `by`, who asked for it. */
+uint64_t dump_memory(const struct partition *by, struct partition *partition, uint64_t u_gpa, void *to, size_t size);
 /* BH_READ_REGISTERS: struct bh_registers. BH_EBUSY, BH_EINVAL. */
 uint64_t dump_registers(const struct partition *partition, uint64_t u_vcpu, void *to, size_t size);
 

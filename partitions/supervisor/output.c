@@ -149,6 +149,10 @@ static bool hypervisor_log(void)
     uint64_t count, where = 0;
 
     while ((count = bh_read(BH_READ_LOG, 0, where, &answer)) != 0) {
+        if (count == BH_AGAIN) {
+            bh_sleep_ns(1000000);
+            continue;
+        }
         if (count > BH_ANSWER_SIZE)
             return false;
         memcpy(buffer, answer, count);

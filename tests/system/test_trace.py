@@ -20,7 +20,7 @@ def line(name, core, index, *words):
 
 def test_tool_makes_a_timeline_of_a_log(tmp_path):
     log = tmp_path / "log"
-    lines = ["noise", "trace a tsc_khz 1000000\r", line("a", 0, 4, 2000, 500, 6, 0x3F8, 0x41, 0x41),
+    lines = ["noise", "trace a tsc_khz 1000000\r", line("a", 0, 4, 2000, 500, 6, 0x3F8, 1, 0),
              line("a", 0, 5, 3000, 100, 3, 2, 0, 0), line("a", 0, 9, 9000, 100, 4, 0, 0x1B, 0), "trace a end",
              line("a", 0, 9, 9000, 100, 4, 0, 0x1B, 0)]
     log.write_text("\n".join(lines))
@@ -29,7 +29,7 @@ def test_tool_makes_a_timeline_of_a_log(tmp_path):
     events = json.loads((tmp_path / "log.json").read_text())["traceEvents"]
     shown = [(event["name"], event["ts"], event["dur"]) for event in events if event["ph"] == "X"]
     assert shown == [("io", 2.0, 0.5), ("hypercall", 3.0, 0.1), ("msr_read", 9.0, 0.1)]
-    assert [event["args"] for event in events if event["ph"] == "X"][0] == {"record": 4, "port": "0x3f8", "written": "0x41"}
+    assert [event["args"] for event in events if event["ph"] == "X"][0] == {"record": 4, "port": "0x3f8", "direction": "out", "bytes": 1}
     assert [event["name"] for event in events if event["ph"] == "i"] == ["3 records lost"]
 
 
@@ -66,7 +66,7 @@ def test_trace_of_a_running_partition(tmp_path):
         assert len(records) >= 400 and [int(n) for n in records] == list(range(int(records[0]), int(records[0]) + len(records)))
         again = shell("trace control show", "trace control end")
         assert re.findall(r"trace control/0 (\d+) ", again) == records  # off: nothing new
-        shell("trace guarded on", "guarded: trace on")  # to observe it is enough
+        shell("trace guarded on", "error: trace guarded: not allowed: name guarded in .controls")  # to observe it is not enough
         shell("trace nobody on", "error: no partition 'nobody'")
         shell("trace control", "error: trace control: on, off or show")
     log = tmp_path / "console.log"
@@ -76,6 +76,11 @@ def test_trace_of_a_running_partition(tmp_path):
     events = [event for event in json.loads((tmp_path / "console.log.json").read_text())["traceEvents"] if event["ph"] == "X"]
     assert len(events) == len(records)
     assert "msr_write" in {event["name"] for event in events}
+    for record in re.findall(r"trace control/0 \d+ ([0-9a-f]{64})", text):
+        _, _, kind, _, what, result = bulkhead_trace.RECORD.unpack(bytes.fromhex(record))
+        name = bulkhead_trace.kinds()[kind]
+        assert result == 0 or name == "hypercall", record
+        assert what == 0 or name in ("io", "hypercall", "msr_read", "msr_write", "nested_fault", "cpuid"), record
     times = [event["ts"] for event in events]
     assert times == sorted(times) and 0.3e6 < times[-1] - times[0] < 10e6  # some 450 of its 1 kHz timer
     assert all(0 < event["dur"] < 1e6 for event in events)

@@ -267,15 +267,15 @@ WEAK uint64_t record_read(uint64_t u_where, void *to, size_t size)
     return 1001;
 }
 
-WEAK uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size)
+WEAK uint64_t record_stops(struct partition *partition, uint64_t u_where, void *to, size_t size, bool whole)
 {
     (void)partition, (void)u_where, (void)to, (void)size;
-    return 1002;
+    return whole ? 1012 : 1002;
 }
 
-WEAK uint64_t dump_memory(struct partition *partition, uint64_t u_gpa, void *to, size_t size)
+WEAK uint64_t dump_memory(const struct partition *by, struct partition *partition, uint64_t u_gpa, void *to, size_t size)
 {
-    (void)partition, (void)u_gpa, (void)to, (void)size;
+    (void)by, (void)partition, (void)u_gpa, (void)to, (void)size;
     return 1003;
 }
 

@@ -16,7 +16,7 @@
 
 enum { LINUX_GUEST, CONTROL, HELLO };
 
-static uint8_t ram[4 * PAGE_SIZE], pool[PAGE_SIZE], got[PAGE_SIZE];
+static uint8_t ram[4 * PAGE_SIZE], pool[PAGE_SIZE], got[PAGE_SIZE], elsewhere[PAGE_SIZE];
 static unsigned asked, taken;
 static const struct plan_ram ranges[] = {{HPA(0x1000000), GPA(0), 2 * PAGE_SIZE}, {HPA(0x3000000), GPA(GIB(4)), PAGE_SIZE}};
 
@@ -27,14 +27,14 @@ void *pool_take(unsigned count)
     return pool;
 }
 
-/* On any other core the pointer is as good as none: it is not looked at there. */
+/* On any other core other memory is there: nothing of it may be given. */
 void *partition_ram(const struct partition *partition, gpa_t gpa, uint64_t size)
 {
     assert_int_equal(partition->index, HELLO);
     assert_int_equal(size, PAGE_SIZE);
     for (unsigned i = 0; i < 2; i++)
         if (range_inside(gpa.v, size, ranges[i].gpa.v, ranges[i].size))
-            return fake.core == 3 ? ram + (i ? 2 * PAGE_SIZE : gpa.v) : (void *)8;
+            return fake.core == 3 ? ram + (i ? 2 * PAGE_SIZE : gpa.v) : elsewhere;
     return NULL;
 }
 
@@ -67,6 +67,7 @@ static int setup(void **state)
     partitions[HELLO].state = PARTITION_STOPPED;
     for (size_t i = 0; i < sizeof(ram); i++)
         ram[i] = (uint8_t)(i / 7);
+    memset(elsewhere, 0xee, sizeof(elsewhere));
     memset(got, 0, sizeof(got));
     fake.core = 2;
     return 0;
@@ -74,7 +75,7 @@ static int setup(void **state)
 
 static uint64_t memory(uint64_t gpa)
 {
-    return dump_memory(&partitions[HELLO], gpa, got, sizeof(got));
+    return dump_memory(&partitions[CONTROL], &partitions[HELLO], gpa, got, sizeof(got));
 }
 
 static void fetch(void)
@@ -102,6 +103,47 @@ static void a_page_is_fetched_by_the_core_that_has_it(void **state)
     assert_memory_equal(got, ram + 2 * PAGE_SIZE, PAGE_SIZE);
 }
 
+static uint64_t by_another(uint64_t gpa)
+{
+    return dump_memory(&partitions[LINUX_GUEST], &partitions[HELLO], gpa, got, sizeof(got));
+}
+
+/* Two who ask for different pages, in turn: both come to their own. */
+static void test_ac46_two_who_dump_do_not_undo_one_another(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(memory(PAGE_SIZE), BH_AGAIN);
+        assert_int_equal(by_another(0), BH_AGAIN);
+        fetch();
+        assert_int_equal(by_another(0), BH_AGAIN);
+        assert_int_equal(by_another(PAGE_SIZE), BH_AGAIN); /* nor is the same page taken away */
+        assert_int_equal(asked, 2 * i + 1);
+        assert_int_equal(memory(PAGE_SIZE), PAGE_SIZE);
+        assert_memory_equal(got, ram + PAGE_SIZE, PAGE_SIZE);
+        assert_int_equal(by_another(0), BH_AGAIN);
+        fetch();
+        assert_int_equal(memory(PAGE_SIZE), BH_AGAIN);
+        assert_int_equal(by_another(0), PAGE_SIZE);
+        assert_memory_equal(got, ram, PAGE_SIZE);
+    }
+}
+
+static void one_that_asks_and_never_comes_holds_up_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(memory(PAGE_SIZE), BH_AGAIN);
+    fetch();
+    fake_ms(10);
+    assert_int_equal(by_another(0), BH_AGAIN);
+    assert_int_equal(asked, 1);
+    fake_ms(11);
+    assert_int_equal(by_another(0), BH_AGAIN);
+    assert_int_equal(asked, 2);
+    fetch();
+    assert_int_equal(by_another(0), PAGE_SIZE);
+}
+
 static void nothing_but_pages_of_ram(void **state)
 {
     static const uint64_t bad[] = {1,          PAGE_SIZE / 2,          2 * PAGE_SIZE, GIB(4) + PAGE_SIZE, GIB(4) - PAGE_SIZE,
@@ -110,8 +152,9 @@ static void nothing_but_pages_of_ram(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(memory(bad[i]), BH_EINVAL);
-    assert_int_equal(dump_memory(&partitions[HELLO], 0, got, PAGE_SIZE - 1), BH_EINVAL);
-    assert_int_equal(dump_memory(&partitions[CONTROL], 0, got, PAGE_SIZE), BH_EINVAL); /* nobody may dump it: it has no page */
+    assert_int_equal(dump_memory(&partitions[CONTROL], &partitions[HELLO], 0, got, PAGE_SIZE - 1), BH_EINVAL);
+    assert_int_equal(dump_memory(&partitions[CONTROL], &partitions[CONTROL], 0, got, PAGE_SIZE),
+                     BH_EINVAL); /* nobody may dump it: it has no page */
     assert_int_equal(asked, 0);
 }
 
@@ -172,6 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_page_is_fetched_by_the_core_that_has_it, setup),
+        cmocka_unit_test_setup(test_ac46_two_who_dump_do_not_undo_one_another, setup),
+        cmocka_unit_test_setup(one_that_asks_and_never_comes_holds_up_nobody, setup),
         cmocka_unit_test_setup(nothing_but_pages_of_ram, setup),
         cmocka_unit_test_setup(test_sep1_one_that_has_not_stopped_is_not_read, setup),
         cmocka_unit_test_setup(test_sep9_nothing_of_an_earlier_life, setup),

@@ -291,22 +291,45 @@ static void test_what_is_not_sound_cannot_be_read(void **state)
         assert_int_not_equal((uint8_t)all[i], 0xa5);
 }
 
+/* Who may observe but not dump: what and where, and no register. */
+static void test_ac51_stops_have_registers_for_those_who_may_dump(void **state)
+{
+    static const struct bh_cpu none;
+    struct bh_stop out;
+
+    (void)state;
+    boot();
+    stop(1, 7);
+    partitions[1].stops.last[0].regs.r[REG_RBX] = 77;
+    partitions[1].stops.last[0].raw[2] = 78;
+    assert_int_equal(record_stops(&partitions[1], 0, &out, sizeof(out), true), sizeof(out));
+    assert_int_equal(out.cpu.rip, 0x1234);
+    assert_int_equal(out.cpu.regs[REG_RBX], 77);
+    assert_int_equal(out.raw[2], 78);
+    assert_int_equal(record_stops(&partitions[1], 0, &out, sizeof(out), false), sizeof(out));
+    assert_memory_equal(&out.cpu, &none, sizeof(none));
+    assert_int_equal(out.raw[0] | out.raw[1] | out.raw[2], 0);
+    assert_int_equal(out.life, 7);
+    assert_int_equal(out.value, 14);
+    assert_int_equal(out.address, 8);
+}
+
 static void test_stops_are_read_oldest_first(void **state)
 {
     struct bh_stop out[STOP_RECORDS];
 
     (void)state;
     boot();
-    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out)), 0);
+    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out), true), 0);
     for (unsigned life = 1; life <= 11; life++)
         stop(1, life);
-    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out)), sizeof(out));
+    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out), true), sizeof(out));
     assert_int_equal(out[0].life, 4);
     assert_int_equal(out[7].life, 11);
-    assert_int_equal(record_stops(&partitions[1], 6, out, 4096), 2 * sizeof(out[0]));
+    assert_int_equal(record_stops(&partitions[1], 6, out, 4096, true), 2 * sizeof(out[0]));
     assert_int_equal(out[1].life, 11);
-    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out[0]) * 2 - 1), sizeof(out[0]));
-    assert_int_equal(record_stops(&partitions[1], UINT64_MAX, out, sizeof(out)), 0);
+    assert_int_equal(record_stops(&partitions[1], 0, out, sizeof(out[0]) * 2 - 1, true), sizeof(out[0]));
+    assert_int_equal(record_stops(&partitions[1], UINT64_MAX, out, sizeof(out), true), 0);
     assert_false(fake_gate_held(&partitions[1]));
 }
 
@@ -396,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup(test_log_is_kept_from_its_beginning, setup),
         cmocka_unit_test_setup(test_read_gives_the_bank_of_the_boot_before, setup),
         cmocka_unit_test_setup(test_what_is_not_sound_cannot_be_read, setup),
+        cmocka_unit_test_setup(test_ac51_stops_have_registers_for_those_who_may_dump, setup),
         cmocka_unit_test_setup(test_stops_are_read_oldest_first, setup),
         cmocka_unit_test_setup(test_each_flipped_byte_loses_one_entry_at_most, setup),
         cmocka_unit_test_setup(test_scribbled_area_is_survived, setup),

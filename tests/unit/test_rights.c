@@ -118,10 +118,12 @@ static void test_sep5_ac51_without_rights_nothing_is_done_or_told(void **state)
 static void test_sep5_who_may_observe_may_not_control(void **state)
 {
     (void)state;
-    for (uint64_t order = 0; order < BH_CONTROL_TRACE; order++)
-        assert_int_equal(control(0, order, 1ull << 56), BH_EPERM);
+    trace_create(&partitions[LINUX_GUEST]);
+    for (uint64_t order = 0; order <= BH_CONTROL_TRACE; order++)
+        assert_int_equal(control(0, order, order == BH_CONTROL_TRACE ? 1 : 1ull << 56), BH_EPERM);
     assert_int_equal(acts(), 0);
-    assert_int_equal(fake_partition.denied, BH_CONTROL_TRACE);
+    assert_false(vcpus[0].trace.on || vcpus[1].trace.on);
+    assert_int_equal(fake_partition.denied, BH_CONTROL_TRACE + 1);
     assert_int_equal(control(1, BH_CONTROL_START, 0), BH_EBUSY);
     assert_int_equal(control(2, BH_CONTROL_STOP, 0), BH_EINVAL);
     assert_int_equal(control(1, BH_CONTROL_COUNT, 0), BH_EINVAL);
@@ -140,6 +142,9 @@ static void test_sep5_dumps_and_the_log_are_for_those_whom_the_table_names(void 
     assert_int_equal(read(BH_READ_MEMORY, 0, 0), BH_EPERM); /* linux */
     assert_int_equal(read(BH_READ_REGISTERS, 0, 0), BH_EPERM);
     assert_int_equal(fake_partition.denied, 2);
+    assert_int_equal(read(BH_READ_STOPS, 1, 0), 1012); /* whole */
+    fake_ms(2);
+    assert_int_equal(read(BH_READ_STOPS, 0, 0), 1002); /* without registers */
     assert_int_equal(read(BH_READ_MEMORY, 1, 0), 1003);
     assert_int_equal(read(BH_READ_REGISTERS, 1, 0), 1004);
     assert_int_equal(read(BH_READ_LOG, 0, 0), BH_EPERM);
@@ -150,6 +155,29 @@ static void test_sep5_dumps_and_the_log_are_for_those_whom_the_table_names(void 
     log_line("something");
     assert_true(read(BH_READ_LOG, 0, 0) > 8);
     assert_non_null(strstr(((struct bh_text *)answer())->bytes, "something"));
+}
+
+/* AC-46: what is read under a lock that the partition or all cores wait for is not read without end. */
+static void ac46_reads_that_take_a_lock_are_limited(void **state)
+{
+    unsigned stops = 0, logs = 0;
+
+    (void)state;
+    fake_plan_partitions[CONTROL].reads_log = fake_plan_partitions[HELLO].reads_log = true;
+    log_line("something");
+    for (unsigned i = 0; i < 1000; i++) {
+        stops += read(BH_READ_STOPS, 0, 0) != BH_AGAIN;
+        logs += read(BH_READ_LOG, 0, 0) != BH_AGAIN;
+        fake.ticks += arch_tsc_khz() / 10;
+    }
+    assert_in_range(stops, 90, 100);
+    assert_in_range(logs, 90, 100);
+    (void)read(BH_READ_LOG, 0, 0);
+    (void)read(BH_READ_STOPS, 0, 0);
+    assert_int_equal(read(BH_READ_LOG, 0, 0), BH_AGAIN);
+    assert_int_equal(read(BH_READ_STOPS, 0, 0), BH_AGAIN);
+    assert_int_equal(read(BH_READ_STOPS, 1, 0), 1002);                     /* of another */
+    assert_true(rights_read(&vcpus[3], BH_READ_LOG, 0) <= BH_ANSWER_SIZE); /* by another */
 }
 
 /* A Linux has no page for answers, whatever its table says. */
@@ -387,8 +415,13 @@ static void leave(struct vcpu *vcpu, enum exit_kind kind, uint64_t rax)
     struct exit exit = {.kind = kind};
     struct bh_trace_record record;
 
-    if (kind == EXIT_IO)
+    if (kind == EXIT_IO) {
         exit.io.port = 0x3f8;
+        exit.io.size = 1;
+        exit.io.in = rax == 'i';
+    } else if (kind == EXIT_NESTED_FAULT) {
+        exit.fault.gpa = GPA(0xfee00020);
+    }
     atomic_store(&vcpu->alive, fake.ticks);
     vcpu->regs.r[REG_RAX] = rax;
     trace_begin(vcpu, &exit, &record);
@@ -397,12 +430,43 @@ static void leave(struct vcpu *vcpu, enum exit_kind kind, uint64_t rax)
     trace_end(vcpu, &record);
 }
 
+/* AC-51: of what the partition's registers hold a record has what its kind says, and no data. */
+static void test_ac51_a_trace_has_no_data(void **state)
+{
+    const struct vcpu *vcpu = &vcpus[3];
+
+    (void)state;
+    trace_create(&partitions[HELLO]);
+    for (unsigned r = 0; r < ARRAY_SIZE(vcpu->regs.r); r++)
+        vcpus[3].regs.r[r] = 0x5ec0000000000000ull | (r + 1) << 24;
+    vcpus[3].regs.r[REG_RCX] = 0x5ec00000c0000080ull; /* a number of 32 bits, and more */
+    for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
+        const struct bh_trace_record *record = &vcpu->trace.records[kind];
+        bool call = kind == EXIT_HYPERCALL, msr = kind == EXIT_MSR_READ || kind == EXIT_MSR_WRITE;
+
+        leave(&vcpus[3], (enum exit_kind)kind, 0x5ec0000040000006);
+        assert_int_equal(record->kind, kind);
+        assert_int_equal(record->detail, kind == EXIT_IO ? 0x3f8 : call ? 6 : 0);
+        assert_int_equal(record->what, kind == EXIT_IO             ? 1
+                                       : call                      ? vcpu->regs.r[REG_RDI]
+                                       : msr                       ? 0xc0000080
+                                       : kind == EXIT_NESTED_FAULT ? 0xfee00020
+                                       : kind == EXIT_CPUID        ? 0x40000006
+                                                                   : 0);
+        assert_int_equal(record->result, call ? 0x5ec0000040000007 : 0);
+    }
+    leave(&vcpus[3], EXIT_IO, 'i'); /* a byte that was typed */
+    assert_int_equal(vcpu->trace.records[EXIT_KIND_COUNT].what, BH_TRACE_IN | 1);
+    assert_int_equal(vcpu->trace.records[EXIT_KIND_COUNT].result, 0);
+}
+
 static void the_trace_has_what_happened(void **state)
 {
     struct bh_trace_head *head = answer();
     struct bh_trace_record *records = (struct bh_trace_record *)(head + 1);
 
     (void)state;
+    fake_plan_partitions[CONTROL].controls |= 1u << LINUX_GUEST;
     assert_int_equal(control(1, BH_CONTROL_TRACE, 1), BH_EBUSY); /* no ring */
     assert_int_equal(read(BH_READ_TRACE, 1, 0), BH_EINVAL);
     trace_create(&partitions[LINUX_GUEST]); /* observed by control */
@@ -422,9 +486,10 @@ static void the_trace_has_what_happened(void **state)
     assert_int_equal(head->count, 2);
     assert_int_equal(records[0].kind, EXIT_IO);
     assert_int_equal(records[0].detail, 0x3f8);
-    assert_int_equal(records[0].what, 'x');
+    assert_int_equal(records[0].what, 1);
     assert_int_equal(records[0].ticks, 100);
-    assert_int_equal(records[0].result, 'x' + 1);
+    assert_int_equal(records[0].result, 0);
+    assert_int_equal(records[1].result, BH_CALL_CONSOLE + 1);
     assert_int_equal(records[1].detail, BH_CALL_CONSOLE);
     assert_int_equal(read(BH_READ_TRACE, 0, 2ull << 32), BH_EINVAL); /* it has two cores */
     fake_ms(101);
@@ -503,6 +568,7 @@ int main(void)
         cmocka_unit_test_setup(test_sep5_ac51_without_rights_nothing_is_done_or_told, setup),
         cmocka_unit_test_setup(test_sep5_who_may_observe_may_not_control, setup),
         cmocka_unit_test_setup(test_sep5_dumps_and_the_log_are_for_those_whom_the_table_names, setup),
+        cmocka_unit_test_setup(ac46_reads_that_take_a_lock_are_limited, setup),
         cmocka_unit_test_setup(one_without_an_answer_page_reads_nothing, setup),
         cmocka_unit_test_setup(orders_reach_the_one_they_name, setup),
         cmocka_unit_test_setup(orders_that_do_not_fit_the_state_say_so, setup),
@@ -512,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup(status_counts_restarts_in_the_window, setup),
         cmocka_unit_test_setup(names_of_counters_are_those_of_the_hypervisor, setup),
         cmocka_unit_test_setup(output_is_read_by_its_index, setup),
+        cmocka_unit_test_setup(test_ac51_a_trace_has_no_data, setup),
         cmocka_unit_test_setup(the_trace_has_what_happened, setup),
         cmocka_unit_test_setup(the_trace_tells_what_it_lost, setup),
         cmocka_unit_test_setup(test_sep5_ac42_any_call_stays_within_the_table, setup),
