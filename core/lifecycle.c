@@ -415,6 +415,7 @@ void partition_tick(uint64_t now)
         backoff_end(&partitions[i], now);
     }
     pci_faults(now);
+    ports_tick();
     rights_serve();
     if (now - second >= 1000 * arch_tsc_khz()) {
         second = now;

@@ -234,8 +234,9 @@ static bool is_alive(const struct port *port)
            (__atomic_load_n(&port->face.image[CONFIG_COMMAND / 4], __ATOMIC_RELAXED) & COMMAND_MASTER) != 0;
 }
 
-/* Its lock held. True: again soon. After a round that moved nothing there is one more, not further ones: what a peer writes into its ring
- * would else keep the owner from running. An honest one has then put what it takes for something to move, or rings. */
+/* Its lock held. True: again before the guest runs. After a round that moved nothing there is one more, not further ones: what a peer
+ * writes into its ring would else keep the owner from running. An honest one has then put what it takes for something to move, or
+ * rings. A doorbell over the rate is no reason to come at once: it waits for the next round, and a tick asks for one (ports_tick()). */
 static bool port_round(struct port *port)
 {
     uint64_t before = port->sent + port->received + port->queues[0].used + port->queues[1].used;
@@ -243,22 +244,26 @@ static bool port_round(struct port *port)
 
     if (!is_alive(port))
         return false;
+    port->copied = 0;
     more = port->plan->kind == BH_CHANNEL_CABLE ? port_cable(port) : port_request(port);
     idle = before == port->sent + port->received + port->queues[0].used + port->queues[1].used;
     more = more && !(idle && port->idle);
     port->idle = idle && more;
-    return !ring_flush(port) || (more && is_alive(port));
+    atomic_store(&port->late, !ring_flush(port));
+    return more && is_alive(port);
 }
 
 /* What came of it, its lock dropped. */
 static void port_leave(struct vcpu *vcpu, struct port *port, bool more)
 {
-    bool report = port->report;
+    bool report = port->report, late = atomic_load(&port->late);
 
     port->report = false;
     lock_drop(&port->lock);
     if (more)
         vcpu_request(vcpu, REQUEST_PORT);
+    if (late && plan.tick_off)
+        vcpu_housekeeping_wake(); /* there is no tick else */
     if (report)
         partition_denied(vcpu, DENIED_PCI, port->plan->ports);
 }
@@ -270,6 +275,13 @@ void ports_serve(struct vcpu *vcpu)
             lock_take(&ports[i]->lock);
             port_leave(vcpu, ports[i], port_round(ports[i]));
         }
+}
+
+void ports_tick(void)
+{
+    for (unsigned i = 0; i < plan.port_count; i++)
+        if (atomic_exchange(&ports[i]->late, false))
+            vcpu_request(&port_owner(ports[i])->vcpus[0], REQUEST_PORT);
 }
 
 void port_wake(unsigned channel, struct partition *partition)
@@ -441,6 +453,7 @@ bool port_register(struct vcpu *vcpu, uint16_t u_port, unsigned size, uint32_t *
         return false;
     if (at >= AT_DEVICE)
         return config_access(port, at - AT_DEVICE, size, value, write);
+    vcpu->counters.ports++;
     lock_take(&port->lock);
     if (write)
         more = register_write(port, at, *value) && port_round(port);
@@ -458,6 +471,7 @@ static void port_start(struct port *port)
     port_reset(port);
     port->produced = port->consumed = port->seen = 0;
     port->ring_due = port->idle = port->report = false;
+    atomic_store(&port->late, false);
     port->pending = 0;
     memcpy(port->face.image, port->face.initial, sizeof(port->face.image));
     for (unsigned i = 0; i < ARRAY_SIZE(port->face.entries); i++)

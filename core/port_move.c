@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a driver's buffers and the rings: frames of a cable, requests of a slice. A round copies ROUND_STEPS records at most. */
+/* Between a driver's buffers and the rings: frames of a cable, requests of a slice. A round copies ROUND_STEPS records each
+ * way at most, and of a slice ROUND_BYTES and one record more. */
 #include "port_device.h"
 
 #define ROUND_STEPS 64u
+#define ROUND_BYTES 0x40000u
 #define NET_HEADER 12u   /* struct virtio_net_hdr: nothing of it was offered but its last word, the number of buffers */
 #define FRAME_MAX 1518u  /* Ethernet with a VLAN's tag */
 #define ANSWER_HEADER 8u /* of enum bh_slice_status the first byte */
@@ -10,6 +12,11 @@
 static bool is_broken(const struct port *port)
 {
     return (port->status & STATUS_BROKEN) != 0;
+}
+
+static bool may_copy(const struct port *port)
+{
+    return !is_broken(port) && port->copied < ROUND_BYTES;
 }
 
 /* --- cable: queue 0 receives, queue 1 sends -------------------------------------------------------------------------------------- */
@@ -56,7 +63,11 @@ static bool frame_receive(struct port *port, struct port_queue *queue, const str
         port_broken(port);
         return false;
     }
-    if (record->size == 0 || record->size > FRAME_MAX || chain.write_size < NET_HEADER + record->size) {
+    if (record->size == 0 || record->size > FRAME_MAX) {
+        ring_lose(port);
+        return true;
+    }
+    if (chain.write_size < NET_HEADER + record->size) {
         port->dropped++;
         return ring_drop(port, record);
     }
@@ -137,6 +148,7 @@ static uint32_t request_put(struct port *port, const struct port_areas *areas, u
     port->tags[head] = (uint32_t)port->sequence << 16 | head;
     ring_put(port, port->tags[head], &request, sizeof(request), &chain, sizeof(u_header), size);
     port->sent++;
+    port->copied += (uint32_t)sizeof(request) + size;
     return 0;
 }
 
@@ -154,10 +166,12 @@ static void requests_renew(struct port *port)
 static uint32_t requests_again(struct port *port, const struct port_areas *areas)
 {
     uint32_t wanted = 0;
+    unsigned step = 0;
 
-    for (uint16_t head = 0; head < QUEUE_MAX && port->unsent_count != 0 && wanted == 0 && !is_broken(port); head++) {
+    for (uint16_t head = 0; head < QUEUE_MAX && step < ROUND_STEPS && wanted == 0 && may_copy(port); head++) {
         if (!port->unsent[head])
             continue;
+        step++;
         wanted = request_put(port, areas, head);
         port->unsent[head] = wanted != 0;
         port->unsent_count = (uint16_t)(port->unsent_count - !port->unsent[head]);
@@ -171,7 +185,7 @@ static uint32_t requests_take(struct port *port, const struct port_areas *areas)
     uint32_t wanted = 0;
     uint16_t head;
 
-    for (unsigned step = 0; step < ROUND_STEPS && !is_broken(port) && queue_next(port, queue, areas, &head); step++) {
+    for (unsigned step = 0; step < ROUND_STEPS && may_copy(port) && queue_next(port, queue, areas, &head); step++) {
         if (port->tags[head] != 0) {
             port_broken(port); /* it is under way */
             return 0;
@@ -184,15 +198,24 @@ static uint32_t requests_take(struct port *port, const struct port_areas *areas)
     return 0;
 }
 
-/* False: broken, or the peer has started again. What is no answer to a request that is under way does nothing. */
+/* No request ever had this tag, or no answer is so short. */
+static bool is_no_answer(const struct bh_record *record)
+{
+    return record->size < ANSWER_HEADER || (uint16_t)record->tag >= QUEUE_MAX || record->tag >> 16 == 0;
+}
+
+/* False: broken, or the peer has started again. An answer to no request that is under way, as it comes after a reset, does nothing. */
 static bool answer_take(struct port *port, const struct port_areas *areas, const struct bh_record *record)
 {
     uint16_t head = (uint16_t)record->tag;
     uint8_t status[ANSWER_HEADER];
     struct port_chain chain;
 
-    if (head >= port->queues[0].size || record->tag == 0 || port->tags[head] != record->tag || port->unsent[head] ||
-        record->size < ANSWER_HEADER) {
+    if (is_no_answer(record)) {
+        ring_lose(port);
+        return true;
+    }
+    if (head >= port->queues[0].size || port->tags[head] != record->tag || port->unsent[head]) {
         port->dropped++;
         return ring_drop(port, record);
     }
@@ -207,6 +230,7 @@ static bool answer_take(struct port *port, const struct port_areas *areas, const
         status[0] = BH_SLICE_ERROR;
     else if (status[0] == BH_SLICE_OK)
         ring_to_chain(port, ANSWER_HEADER, &chain, 0, record->size - ANSWER_HEADER);
+    port->copied += record->size;
     if (!ring_drop(port, record))
         return false;
     request_done(port, areas, head, &chain, status[0]);
@@ -226,13 +250,13 @@ bool port_request(struct port *port)
         return false;
     if (ring_renewed(port))
         requests_renew(port);
-    for (unsigned step = 0; step < ROUND_STEPS && ring_peek(port, &record); step++)
+    for (unsigned step = 0; step < ROUND_STEPS && may_copy(port) && ring_peek(port, &record); step++)
         if (!answer_take(port, &areas, &record))
             break;
     wanted = requests_again(port, &areas);
-    if (wanted == 0)
+    if (port->unsent_count == 0)
         wanted = requests_take(port, &areas);
     queue_message(port, queue, &areas, before);
     return ring_wants(port, BH_WANTS_DATA | (wanted != 0 ? BH_WANTS_ROOM : 0u), wanted) ||
-           (queue_wait(port, queue, &areas) && wanted == 0);
+           ((queue_wait(port, queue, &areas) || port->unsent_count != 0) && wanted == 0);
 }

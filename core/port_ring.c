@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rings of records in channels, at the end that a port is: pvdrivers/record.h says how a ring begins. What the peer has written is read
- * once and checked: an index or a size that cannot be loses what is in its ring, nothing else. */
+ * once and checked: an index, a size or a tag that cannot be loses what is in its ring, nothing else. */
 #include "arch.h"
 #include "channel.h"
 #include "memory.h"
@@ -131,6 +131,18 @@ void ring_to_chain(const struct port *port, uint32_t from, const struct port_cha
                 size - straight);
 }
 
+static void lose(struct port *port, uint32_t u_produced)
+{
+    port->dropped++;
+    port->consumed = u_produced; /* nobody is rung for it */
+    set(&head_of(port->plan->out)->consumed, u_produced);
+}
+
+void ring_lose(struct port *port)
+{
+    lose(port, get(&head_of(port->plan->in)->produced));
+}
+
 bool ring_peek(struct port *port, struct bh_record *record)
 {
     uint32_t u_produced = get(&head_of(port->plan->in)->produced), u_used = u_produced - port->consumed;
@@ -142,9 +154,7 @@ bool ring_peek(struct port *port, struct bh_record *record)
         if (record->size <= u_used - HEADER)
             return true;
     }
-    port->dropped++;
-    port->consumed = u_produced; /* nobody is rung for it */
-    set(&head_of(port->plan->out)->consumed, u_produced);
+    lose(port, u_produced);
     return false;
 }
 

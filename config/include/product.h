@@ -65,7 +65,7 @@ struct restart_spec {
 };
 
 /* Exits to the hypervisor that a partition makes in its steady state: once its watchdog's boot grace is over, or, without a watchdog, 30
- * seconds after its start. Those of our own making, ticks and kicks, are not counted. */
+ * seconds after its start. Those of our own making, ticks and kicks, are not counted, nor are accesses to registers of its virtio ports. */
 struct exits_spec {
     bool declared;             /* false: not watched */
     uint32_t per_second;       /* of all its cores; 0: none, as on hardware with x2APIC */

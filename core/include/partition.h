@@ -98,7 +98,8 @@ struct counters {
     uint64_t exits[EXIT_KIND_COUNT];
     uint64_t ticks; /* TSC ticks spent in the hypervisor */
     uint64_t denied[DENIED_COUNT];
-    uint64_t apic; /* of the exits: for its local APIC, on a machine without x2APIC */
+    uint64_t apic;  /* of the exits: for its local APIC, on a machine without x2APIC */
+    uint64_t ports; /* of the exits: for registers of its virtio ports */
 };
 
 /* What the budget is compared with. */

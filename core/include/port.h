@@ -17,6 +17,8 @@ bool ports_any(const struct partition *partition);
 void ports_start(struct partition *partition);
 /* A core of the owner: what is to be copied, up to a limit; asks itself to come again where more is left. */
 void ports_serve(struct vcpu *vcpu);
+/* Have doorbells that were over the rate tried again. Housekeeping core, each tick. */
+void ports_tick(void);
 /* The partition meets this channel, which has been rung, through a port. Any core. */
 void port_wake(unsigned channel, struct partition *partition);
 

@@ -38,7 +38,9 @@ struct port {
     struct port_queue queues[PORT_QUEUES];    /* (l) */
     uint32_t produced, consumed, seen;        /* (l) our indices, and the epoch of `in` that the second is of */
     bool ring_due;                            /* (l) the peer is to be rung */
+    _Atomic bool late;                        /* (a) it was over the rate: a tick asks for another round */
     bool idle;                                /* (l) the last round moved nothing */
+    uint32_t copied;                          /* (l) bytes of requests and answers in this round */
     uint64_t sent, received, dropped, broken; /* (l) */
     uint32_t tags[QUEUE_MAX];                 /* (l) by head: of the request that is under way, 0: none */
     bool unsent[QUEUE_MAX];                   /* (l) it has still to be put into the ring */
@@ -99,9 +101,11 @@ void ring_to_chain(const struct port *port, uint32_t from, const struct port_cha
 void ring_read(const struct port *port, uint32_t from, void *to, uint32_t size);
 /* It is done with. False: a new epoch has begun meanwhile, and what was copied is of no life. */
 bool ring_drop(struct port *port, const struct bh_record *record);
+/* The peer has put what cannot be: all that is in its ring is lost, and it is not rung for the room. */
+void ring_lose(struct port *port);
 /* When the peer is to ring us. True: it is there already. */
 bool ring_wants(struct port *port, uint32_t wants, uint32_t room);
-/* False: over the rate; again later. */
+/* False: over the rate; again later, not at once. */
 bool ring_flush(struct port *port);
 
 /* --- port_move.c: one round. True: more is left. --- */

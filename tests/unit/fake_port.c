@@ -27,6 +27,11 @@ void ports_serve(struct vcpu *vcpu)
     fake_port.serves++;
 }
 
+void ports_tick(void)
+{
+    fake_port.ticks++;
+}
+
 void port_wake(unsigned channel, struct partition *partition)
 {
     (void)channel, (void)partition;

@@ -6,7 +6,7 @@
 #include "port.h"
 
 extern struct fake_port {
-    unsigned starts, serves, wakes;
+    unsigned starts, serves, wakes, ticks;
 } fake_port;
 
 #endif

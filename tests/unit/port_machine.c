@@ -17,6 +17,7 @@
 struct record_end peers[PORTS];
 unsigned peer_rung[PORTS], port_requests;
 bool rings_allowed;
+uint16_t queue_size;
 void (*on_look)(void);
 struct driver_queue queues[PORTS][PORT_QUEUES];
 
@@ -61,6 +62,8 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
 
 uint8_t *channel_memory(unsigned channel)
 {
+    if (on_look != 0)
+        on_look();
     return memory[channel];
 }
 
@@ -218,6 +221,7 @@ void machine_reset(void)
     memset(pages, 0, sizeof(pages));
     pages_taken = 0;
     rings_allowed = true;
+    queue_size = 16;
     on_look = 0;
     owner = &vcpus[0];
     ports_create();
@@ -234,7 +238,7 @@ void machine_settle(void)
         port_requests = 0;
         ports_serve(owner);
     }
-    if (port_requests != 0 && rings_allowed)
+    if (port_requests != 0)
         broken("a core that never runs its partition");
 }
 
@@ -257,7 +261,7 @@ void reg_write(unsigned port, unsigned at, unsigned size, uint32_t value)
 
 static void queue_start(struct driver_queue *queue, unsigned port, unsigned index)
 {
-    *queue = (struct driver_queue){.port = port, .index = index, .at = 0x4000 + (port * 2 + index) * 0x4000, .size = 16};
+    *queue = (struct driver_queue){.port = port, .index = index, .at = 0x4000 + (port * 2 + index) * 0x4000, .size = queue_size};
     memset(ram(queue->at), 0, 0x3000);
     reg_write(port, 0x16, 2, index);
     reg_write(port, 0x18, 2, queue->size);

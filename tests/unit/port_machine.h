@@ -33,8 +33,9 @@ struct piece {
 extern struct record_end peers[PORTS];
 extern unsigned peer_rung[PORTS]; /* doorbells that the peers got */
 extern unsigned port_requests;    /* times that the owner's core was asked to come */
-extern void (*on_look)(void);     /* whenever core asks for an epoch: the peer at work meanwhile */
+extern void (*on_look)(void);     /* whenever core asks for a channel or its epoch: the peer at work meanwhile */
 extern bool rings_allowed;        /* by the rate */
+extern uint16_t queue_size;       /* entries of the queues that driver_start() makes */
 extern struct driver_queue queues[PORTS][PORT_QUEUES];
 
 void machine_reset(void);

@@ -300,6 +300,8 @@ static void seconds(unsigned count, unsigned ms, unsigned exits, unsigned apic)
         vcpus[1].counters.exits[EXIT_NESTED_FAULT] += apic;
         vcpus[1].counters.apic += apic;
         vcpus[0].counters.exits[EXIT_KICK] += 1000;
+        vcpus[0].counters.exits[EXIT_IO] += 5000; /* what peers send has to be acknowledged */
+        vcpus[0].counters.ports += 5000;
         health_second(&partitions[LINUX_GUEST], fake.ticks);
     }
 }

@@ -134,6 +134,22 @@ static void test_every_register(void **state)
     assert_int_equal(reg_read(CABLE, 0x3c, 1), 0);
 }
 
+/* Accesses that the budget of exits leaves out. */
+static void test_accesses_are_counted(void **state)
+{
+    uint64_t before = vcpus[0].counters.ports;
+    uint32_t value;
+
+    (void)state;
+    (void)reg_read(CABLE, 0x14, 1);
+    driver_notify(TX);
+    assert_int_equal(vcpus[0].counters.ports, before + 2);
+    assert_false(port_register(&vcpus[0], PORTS_AT(0), 1, &value, false));
+    assert_false(port_register(&vcpus[2], PORTS_AT(0), 4, &value, false));
+    assert_int_equal(vcpus[0].counters.ports, before + 2);
+    assert_int_equal(vcpus[2].counters.ports, 0);
+}
+
 static void test_features(void **state)
 {
     (void)state;
@@ -744,6 +760,84 @@ static void test_requests_wait_for_room(void **state)
     }
 }
 
+static struct {
+    unsigned records;
+    uint32_t bytes;
+} drained;
+
+/* A server that reads while the port writes. */
+static void drain(void)
+{
+    static uint8_t bytes[RING];
+    struct bh_record record;
+
+    (void)record_renewed(&peers[SLICE]);
+    while (record_take(&peers[SLICE], bytes, sizeof(bytes), &record)) {
+        drained.records++;
+        drained.bytes += record.size;
+    }
+}
+
+/* Requests of so many bytes that are all under way, the server having read them. */
+static void requests_many(unsigned count, uint32_t size)
+{
+    struct piece pieces[] = {{0x20000, size, false}, {BUFFER(0), 1, true}};
+
+    setup(0);
+    queue_size = QUEUE_MAX;
+    driver_start(SLICE, 0);
+    machine_settle();
+    for (unsigned i = 0; i < count; i++)
+        driver_put(DISK, pieces, 2);
+    memset(&drained, 0, sizeof(drained));
+    on_look = drain;
+    driver_notify(DISK);
+}
+
+/* However fast the server reads: how many rounds until it has them all, none with more than that. */
+static unsigned rounds_until(unsigned count, unsigned records, uint32_t bytes)
+{
+    unsigned rounds = 1;
+
+    for (; port_requests != 0 && rounds < 100; rounds++) {
+        drain();
+        assert_true(drained.records <= records * rounds);
+        assert_true(drained.bytes <= bytes * rounds);
+        port_requests = 0;
+        ports_serve(&vcpus[0]);
+    }
+    drain();
+    assert_int_equal(drained.records, count);
+    return rounds;
+}
+
+static void test_sep4_rounds_are_bounded(void **state)
+{
+    static const struct {
+        unsigned count;
+        uint32_t size;
+        unsigned records;
+        uint32_t bytes;
+        unsigned rounds;
+    } cases[] = {{120, 7000, 64, 0x40000 + 7000, 4}, {120, 16, 64, 64 * 16, 2}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        requests_many(cases[i].count, cases[i].size);
+        assert_in_range(rounds_until(cases[i].count, cases[i].records, cases[i].bytes), cases[i].rounds, cases[i].rounds + 1);
+        on_look = 0;
+        peer_start(SLICE); /* and once more, to a new server */
+        memset(&drained, 0, sizeof(drained));
+        port_requests = 0;
+        ports_serve(&vcpus[0]);
+        on_look = drain;
+        drain();
+        port_requests = 1;
+        assert_in_range(rounds_until(cases[i].count, cases[i].records, cases[i].bytes), cases[i].rounds + 1, cases[i].rounds + 2);
+        assert_int_equal(reg_read(SLICE, 0x14, 1), 15);
+    }
+}
+
 static void test_requests_malformed(void **state)
 {
     (void)state;
@@ -830,7 +924,7 @@ static void test_the_owner_starts_again(void **state)
     }
 }
 
-/* Over the rate the doorbell is not lost: its owner's core comes again for it. */
+/* Over the rate the doorbell is not lost, and its owner's core goes on with its guest: it is tried again at a tick, or with the next round. */
 static void test_rate(void **state)
 {
     (void)state;
@@ -839,10 +933,47 @@ static void test_rate(void **state)
     send_frame(0, 60);
     driver_notify(TX);
     assert_int_equal(peer_rung[CABLE], 0);
-    assert_true(port_requests > 0);
+    assert_int_equal(port_requests, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        ports_tick();
+        assert_int_equal(port_requests, 1); /* of the two ports one is late */
+        machine_settle();
+        assert_int_equal(peer_rung[CABLE], 0);
+    }
     rings_allowed = true;
+    ports_tick();
     machine_settle();
     assert_int_equal(peer_rung[CABLE], 1);
+    ports_tick();
+    assert_int_equal(port_requests, 0);
+    rings_allowed = false;
+    send_frame(0, 60);
+    driver_notify(TX);
+    rings_allowed = true;
+    driver_notify(TX);
+    assert_int_equal(peer_rung[CABLE], 2);
+    ports_tick();
+    assert_int_equal(port_requests, 0);
+}
+
+/* Where there is no tick, one is asked for, and only by who is late. */
+static void test_rate_without_a_tick(void **state)
+{
+    (void)state;
+    assert_true(record_arm(&peers[CABLE], BH_WANTS_DATA, 0));
+    rings_allowed = false;
+    send_frame(0, 60);
+    driver_notify(TX);
+    assert_int_equal(fake_partition.wakes, 0);
+    fake_plan.tick_off = true;
+    send_frame(1, 60);
+    driver_notify(TX);
+    assert_int_equal(fake_partition.wakes, 1);
+    rings_allowed = true;
+    ports_tick();
+    machine_settle();
+    assert_int_equal(peer_rung[CABLE], 1);
+    assert_int_equal(fake_partition.wakes, 1);
 }
 
 /* --- a peer that writes what it likes ------------------------------------------------------------------------------------------------ */
@@ -905,6 +1036,67 @@ static void test_sep4_no_core_is_kept(void **state)
     assert_int_equal(driver_take(RX, 0), -1);
 }
 
+/* Rings full of records that can be nothing, from a peer that wants to be rung for the room: its own doorbell is worth two rounds, whether ours
+ * are allowed or not, and it is not rung. */
+static void junk(unsigned port, uint32_t tag, uint32_t size, unsigned *puts)
+{
+    struct bh_ring_head *head = (struct bh_ring_head *)(void *)channel_head(2 * port + 1);
+
+    for (*puts = 0; record_put(&peers[port], tag, &(struct record_piece){"12345678", size}, 1);)
+        ++*puts;
+    head->wants = BH_WANTS_ROOM;
+    port_wake(2 * port + 1, &partitions[0]);
+}
+
+static void test_sep4_junk_and_no_doorbells(void **state)
+{
+    static const struct {
+        unsigned port;
+        uint32_t tag, size;
+    } cases[] = {{CABLE, 0, 0}, {SLICE, 0, 8}, {SLICE, 0x10000 + QUEUE_MAX, 8}, {SLICE, 5, 8}, {SLICE, 0x10000, 7}};
+
+    (void)state;
+    give(0);
+    driver_notify(RX);
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+        unsigned which = i / 2, puts, rounds = 0;
+
+        rings_allowed = i % 2;
+        memset(peer_rung, 0, sizeof(peer_rung));
+        junk(cases[which].port, cases[which].tag, cases[which].size, &puts);
+        assert_true(puts > 500);
+        for (; port_requests != 0 && rounds < 100; rounds++) {
+            port_requests = 0;
+            ports_serve(&vcpus[0]);
+        }
+        assert_in_range(rounds, 1, 2);
+        assert_int_equal(peer_rung[cases[which].port], 0);
+        ports_tick();
+        assert_int_equal(port_requests, 0);
+        junk(cases[which].port, 0, 0, &puts); /* the ring is empty */
+        assert_true(puts > 500);
+        machine_settle();
+    }
+}
+
+/* Answers that come too late are taken one by one, with a doorbell for the room; over the rate no round follows for that. */
+static void test_sep4_late_answers_and_no_doorbells(void **state)
+{
+    unsigned puts, rounds = 0;
+
+    (void)state;
+    rings_allowed = false;
+    for (unsigned i = 0; i < 100; i++) {
+        junk(SLICE, 0x70001, 8, &puts);
+        for (; port_requests != 0 && rounds < 1000; rounds++) {
+            port_requests = 0;
+            ports_serve(&vcpus[0]);
+        }
+    }
+    assert_true(rounds <= 200);
+    assert_int_equal(peer_rung[SLICE], 0);
+}
+
 /* Records that no frame can be do not use a buffer, and the next frame comes. */
 static void test_corruption_records_that_are_no_frames(void **state)
 {
@@ -957,6 +1149,7 @@ int main(void)
         cmocka_unit_test_setup(test_configuration_space, setup),
         cmocka_unit_test_setup(test_capabilities, setup),
         cmocka_unit_test_setup(test_every_register, setup),
+        cmocka_unit_test_setup(test_accesses_are_counted, setup),
         cmocka_unit_test_setup(test_features, setup),
         cmocka_unit_test_setup(test_queue_registers, setup),
         cmocka_unit_test_setup(test_ac34_rings_elsewhere, setup),
@@ -974,12 +1167,16 @@ int main(void)
         cmocka_unit_test_setup(test_masquerade_wrong_answers, setup),
         cmocka_unit_test_setup(test_loss_the_server_starts_again, setup),
         cmocka_unit_test_setup(test_requests_wait_for_room, setup),
+        cmocka_unit_test_setup(test_sep4_rounds_are_bounded, setup),
         cmocka_unit_test_setup(test_requests_malformed, setup),
         cmocka_unit_test_setup(test_the_peer_starts_again, setup),
         cmocka_unit_test_setup(test_the_owner_starts_again, setup),
         cmocka_unit_test_setup(test_rate, setup),
+        cmocka_unit_test_setup(test_rate_without_a_tick, setup),
         cmocka_unit_test_setup(test_sep4_a_scribbling_peer, setup),
         cmocka_unit_test_setup(test_sep4_no_core_is_kept, setup),
+        cmocka_unit_test_setup(test_sep4_junk_and_no_doorbells, setup),
+        cmocka_unit_test_setup(test_sep4_late_answers_and_no_doorbells, setup),
         cmocka_unit_test_setup(test_corruption_records_that_are_no_frames, setup),
         cmocka_unit_test_setup(test_corruption_sizes_that_lie, setup),
     };
