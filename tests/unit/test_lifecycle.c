@@ -14,6 +14,7 @@
 #include "devices.h"
 #include "fake_arch.h"
 #include "fake_plan.h"
+#include "fake_port.h"
 #include "launch.h"
 #include "lifecycle.h"
 #include "pci.h"
@@ -531,6 +532,18 @@ static void operator_restarts_are_not_limited(void **state)
         assert_int_equal(state_of(1), PARTITION_RUNNING);
     }
     assert_int_equal(partitions[1].lives, 11);
+}
+
+static void ports_are_looked_at_each_tick(void **state)
+{
+    unsigned before = fake_port.ticks;
+
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++) {
+        fake_ms(1);
+        partition_tick(fake.ticks);
+        assert_int_equal(fake_port.ticks, before + i);
+    }
 }
 
 static void backoff_waits(void **state)
@@ -1585,6 +1598,7 @@ int main(void)
         cmocka_unit_test_setup(altered_payload_is_not_started_again, setup),
         cmocka_unit_test_setup(restart_limit_is_kept_in_its_window, setup),
         cmocka_unit_test_setup(operator_restarts_are_not_limited, setup),
+        cmocka_unit_test_setup(ports_are_looked_at_each_tick, setup),
         cmocka_unit_test_setup(backoff_waits, setup),
         cmocka_unit_test_setup(backoff_doubles, setup),
         cmocka_unit_test_setup(a_named_group_restarts_along, setup),
