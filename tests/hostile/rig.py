@@ -61,7 +61,7 @@ class Rig(Machine):
         or one that has nothing to do with it (the whole line must have come to say so). Returns the answer's match."""
         place = self.place()
         names = "|".join({"witness", "victim", *names})
-        lost = messages.OURS + rf"(?:CRASH|Bulkhead |core \d+ does not answer|partition (?:{names}): (?!\d+ denied accesses|function \S+ \(\S+\): an? )).*\n"
+        lost = messages.OURS + rf"(?:CRASH|Bulkhead |core \d+ does not answer|partition (?:{names}): (?!\d+ denied accesses|too many denied accesses, \d+ so far; action: log|function \S+ \(\S+\): an? )).*\n"
         seen = self.type(text, f"(?P<answer>{answer})|{lost}", timeout=timeout)
         if seen["answer"] is None:
             self.drain(1)
