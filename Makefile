@@ -301,9 +301,13 @@ else ifeq ($(PRODUCT),bench-io)
 bench: $(out)/bulkhead.iso $(out)/run.args
 	$(Q)$(PYTHON) config/tool/bench_io.py --command $(out)/run.args --image $(out)/bulkhead.iso --kernel build/linux/kernel \
 		--initrd build/linux/initrd --costs $(dir $(out))bench/bench.json --json $(out)/bench.json
+else ifeq ($(PRODUCT),bench-channels)
+bench: $(out)/bulkhead.iso $(out)/run.args
+	$(Q)$(PYTHON) config/tool/bench_channels.py --command $(out)/run.args --image $(out)/bulkhead.iso --json $(out)/bench.json
 else
 bench:
 	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench
+	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-channels
 	$(if $(filter-out none,$(IOMMU)),$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-io)
 endif
 

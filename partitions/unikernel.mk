@@ -72,6 +72,7 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_pci.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
+program_pair := partitions/bench/pair.c
 program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c)
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
@@ -80,7 +81,7 @@ program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c vis
 program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 
-OUR_PROGRAMS := talk hello control probe witness victim attacker bench libtest storage diskcheck ledger httpd nettest supervisor router
+OUR_PROGRAMS := talk hello control probe witness victim attacker bench pair libtest storage diskcheck ledger httpd nettest supervisor router
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of channels in docs/numbers.md: boots the image of product `bench-channels` in QEMU under -icount, as bench.py does. Prints a
+table and writes JSON.
+
+    bench_channels.py --command FILE --image ISO --json FILE
+
+A limit that is missed is marked, and does not change the status; a figure that is missing does."""
+import argparse
+import json
+import pathlib
+import re
+import shlex
+
+import bench
+from qemu import Qemu
+
+LIMIT = 0.01  # what a flood may cost a core that has nothing to do with it
+
+
+def message_figures(lines):
+    figures = {}
+    for line in lines:
+        if "messages" in line:
+            for what in ("one_way", "round_trip"):
+                figures[f"message of 64 bytes, {line['messages']}, {what.replace('_', ' ')}"] = line[what]
+            figures[f"exits per message, {line['messages']}, in all"] = 0.0
+            rounds = line["rounds"]
+        elif "exits" in line:
+            figures[f"exits per message, {line['exits']}, {line['kind']}"] = line["count"] / rounds
+            figures[f"exits per message, {line['exits']}, in all"] += line["count"] / rounds
+    return figures
+
+
+def stream_figures(lines):
+    copied = {name: line[name] / line["ticks"] for line in lines for name in ("stream", "memcpy") if name in line}
+    return {"stream, bytes per instruction": round(copied["stream"], 3), "memcpy, bytes per instruction": round(copied["memcpy"], 3),
+            "stream / memcpy": round(copied["stream"] / copied["memcpy"], 3)}
+
+
+def flood_figures(lines):
+    """Of each core the share of the hypervisor during the flood, less what it is when nobody floods."""
+    shares = {(line["flood"], line["core_of"]): line["busy"] / line["ticks"] for line in lines if "flood" in line}
+    return {f"flood of {what}, share of {who}'s core": round(share - shares["nothing", who], 6)
+            for (what, who), share in shares.items() if what != "nothing"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("command", "json"):
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    parser.add_argument("--image", required=True)
+    options = parser.parse_args()
+    qemu = Qemu(bench.counted(shlex.split(options.command.read_text())), options.image)
+    try:
+        console = bench.Console(qemu)
+        console.until(r'"bench": "end"')
+    finally:
+        qemu.stop()
+    lines = [json.loads(found) for found in re.findall(r"caller\| (\{[^}]*\})", console.text)]
+    figures = {**message_figures(lines), **stream_figures(lines), **flood_figures(lines)}
+    options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    for name, value in figures.items():
+        limited = name.startswith("flood") and "answerer" not in name  # which is the one that is rung
+        mark = f"  at most {LIMIT:.0%}: {'reached' if value <= LIMIT else 'MISSED'}" if limited else ""
+        print(f"{name:62}{value:>16,}{mark}")
+
+
+if __name__ == "__main__":
+    main()
