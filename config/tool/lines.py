@@ -15,7 +15,7 @@ import re
 import sys
 
 BUDGET = 7000  # what we want of an image; docs/numbers.md says why it is missed
-CEILINGS = {"AMD": 14000, "Intel": 15000}  # what we have: more fails, so that it only ever shrinks
+CEILINGS = {"AMD": 13664, "Intel": 14637}  # what we have: more fails, so that it only ever shrinks
 IMAGES = {"AMD": ("svm", "amdvi"), "Intel": ("vmx", "vtd")}
 PARTS = ("common", "svm", "vmx", "amdvi", "vtd")
 FOLDERS = ("core/", "arch/x86/")
