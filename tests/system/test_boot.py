@@ -62,10 +62,10 @@ def test_sep1_sep7_audit_and_seal_at_boot():
         seen = re.search(rf"audit: 2 partitions, {CORES} cores, (\d+) leaves, (\d+) pages, (\d+) ports, (\d+) MSRs .*: (\d+) findings",
                          machine.text)
         leaves, pages, ports, msrs, findings = map(int, seen.groups())
-        # 16 MiB, in 2 MiB leaves where the CPU may be trusted with them, and 7 ABI pages each, and the page of the parking guest
+        # 16 MiB, in 2 MiB leaves where the CPU may be trusted with them, and 9 ABI pages each, and the page of the parking guest
         vmx = ".virt = VIRT_VMX" in (ROOT / "board" / DEFAULT_BOARD / "board.c").read_text()
-        assert leaves == 2 * (8 + 7) + 1 or vmx and leaves == pages
-        assert pages == 2 * (4096 + 7) + 1
+        assert leaves == 2 * (8 + 9) + 1 or vmx and leaves == pages
+        assert pages == 2 * (4096 + 9) + 1
         assert ports == 65536 and msrs == (2 if vmx else 3) * 8192 * 2 and findings == 0
         sealed = re.search(r"memory: (\d+) of (\d+) pool pages used, sealed", machine.text)
         assert 0 < int(sealed[1]) <= int(sealed[2])
