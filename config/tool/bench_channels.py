@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import shlex
+import sys
 
 import bench
 from qemu import Qemu
@@ -33,6 +34,8 @@ def message_figures(lines):
 
 
 def stream_figures(lines):
+    if missing := {"stream", "memcpy"} - {name for line in lines for name in line}:
+        sys.exit(f"bench: no figure for {', '.join(sorted(missing))}: a line of the console is not there")
     copied = {name: line[name] / line["ticks"] for line in lines for name in ("stream", "memcpy") if name in line}
     return {"stream, bytes per instruction": round(copied["stream"], 3), "memcpy, bytes per instruction": round(copied["memcpy"], 3),
             "stream / memcpy": round(copied["stream"] / copied["memcpy"], 3)}
