@@ -5,7 +5,6 @@
     core.py LOG OUT [NAME]      the last whole dump in the log, or the last one of that partition
 
 Memory is at guest-physical addresses: for a unikernel these are the addresses of its program, too."""
-import pathlib
 import struct
 import sys
 
@@ -79,7 +78,7 @@ def write_core(dump, path):
 def main(arguments):
     if len(arguments) not in (2, 3):
         sys.exit(__doc__)
-    text = pathlib.Path(arguments[0]).read_text(encoding="utf-8", errors="replace")
+    text = export.read(arguments[0]).decode("utf-8", "replace")
     dumps = [block for block in export.exports(text) if block.kind == "core" and block.name in (arguments[2:] or [block.name])]
     if not dumps:
         sys.exit(f"{arguments[0]}: no dump in it: type `dump NAME` to the supervisor, and save what the console shows")

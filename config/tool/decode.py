@@ -167,7 +167,7 @@ def decode(data):
 def main(arguments):
     if len(arguments) != 1:
         sys.exit(__doc__)
-    data = pathlib.Path(arguments[0]).read_bytes()
+    data = export.read(arguments[0])
     count = decode(data)
     for block in export.exports(data.decode("utf-8", "replace")) if count == 0 else ():
         if block.kind == "record":

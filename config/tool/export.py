@@ -3,6 +3,7 @@
 Lines of others may lie between; what stands before the `=` of a line, such as a time stamp, does not matter."""
 import base64
 import binascii
+import pathlib
 import re
 
 BEGIN = re.compile(r"=begin (core|record) (\S+)\s*$")
@@ -11,6 +12,14 @@ PIECE = re.compile(r"=([rmb]) ([0-9a-f]{1,16}) ([A-Za-z0-9+/]+={0,2}) ([0-9a-f]{
 ANY = re.compile(r"=[rmb] [0-9a-f]+ ")
 ADDRESS_MAX = 1 << 52
 STREAM_MAX = 1 << 22  # more than a record has
+
+
+def read(path):
+    """The bytes of a file that somebody named; ends the tool, with the reason, if there are none to be had."""
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise SystemExit(f"{path}: {error.strerror}: give the file with the saved log") from None
 
 
 class Export:

@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+import export
+
 # Where the name of the program is told by the line itself, and where its addresses are.
 # A trap that a unikernel reports itself: its address is that of the instruction, and the vcpu is in the report.
 AT = r"(?:trap, value 0x[0-9a-f]+, address 0x(?P<trap>[0-9a-f]{1,16}).*)?vcpu \d+ at 0x(?P<at>[0-9a-f]{1,16})"
@@ -46,7 +48,7 @@ def main(arguments):
         sys.exit(__doc__)
     elves = dict(word.split("=", 1) for word in arguments[1:])
     found = False
-    for line, name, address in addresses(pathlib.Path(arguments[0]).read_text(encoding="utf-8", errors="replace")):
+    for line, name, address in addresses(export.read(arguments[0]).decode("utf-8", "replace")):
         found = True
         print("".join(c if c.isprintable() else "." for c in line))
         for place in where(elves[name], address) if name in elves else [f"no symbols of {name}"]:

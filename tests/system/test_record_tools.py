@@ -8,12 +8,16 @@ import struct
 import subprocess
 import sys
 
+import pytest
+
 from lib import ROOT
 
 sys.path.insert(0, str(ROOT / "config/tool"))
 import core  # noqa: E402
 import decode  # noqa: E402
 import export  # noqa: E402
+
+TOOLS = [("decode.py",), ("core.py", "out"), ("symbolize.py",)]
 
 LAYOUT = """
 #include <stdio.h>
@@ -128,3 +132,10 @@ def test_no_text_throws(tmp_path):
             found.stream("b")
             with contextlib.suppress(ValueError):
                 core.write_core(found, tmp_path / "core")
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool[0])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, tool):
+    for path, reason in (tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory"):
+        run = subprocess.run([sys.executable, ROOT / "config/tool" / tool[0], path, *tool[1:]], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 1 and run.stderr.splitlines() == [f"{path}: {reason}: give the file with the saved log"]
