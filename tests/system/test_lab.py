@@ -81,7 +81,7 @@ def test_memory(probe):
 def test_sep1_memory_outside_the_partition(probe):
     """Beyond its RAM, up to where an address space ends; the hypervisor at its physical address; devices."""
     before = counters(probe.machine).get("memory", 0)
-    addresses = [0x2000000, 0x3FFFFFF8, ABI + 0x7000, 0xFEC00000, 0xFED00000, 0xFEE00000, 0xFFFFFFF0, 1 << 32, 1 << 39, (1 << 40) - 8]
+    addresses = [0x2000000, 0x3FFFFFF8, ABI + 0x9000, 0xFEC00000, 0xFED00000, 0xFEE00000, 0xFFFFFFF0, 1 << 32, 1 << 39, (1 << 40) - 8]
     for address in addresses:
         assert probe.ask(f"peek {address:x}").startswith("fault #GP(0) at 0x"), hex(address)
         assert probe.ask(f"poke {address:x} 1").startswith("fault #GP(0) at 0x"), hex(address)
