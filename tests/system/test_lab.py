@@ -150,7 +150,9 @@ def test_code(probe):
 def test_hypercalls(probe):
     assert probe.value("call 0") == VERSION
     assert probe.value("call 4") == (1 << 64) - 22  # it observes nobody
-    assert probe.value("call 5") == (1 << 64) - 38 and probe.value("call ffffffffffffffff") == (1 << 64) - 38
+    assert probe.value("call 5") == (1 << 64) - 22  # it has no channel
+    assert probe.value("call 6") == (1 << 64) - 22 and probe.value("call 7") == (1 << 64) - 22  # nobody to control or read
+    assert probe.value("call 8") == (1 << 64) - 38 and probe.value("call ffffffffffffffff") == (1 << 64) - 38
     assert probe.value("call 1 9") == (1 << 64) - 22  # no such way to end
     assert probe.value("call 3 0 10") == (1 << 64) - 22  # an exception's vector
     assert probe.value("call 3 7 40") == (1 << 64) - 22
