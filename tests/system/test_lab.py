@@ -155,7 +155,7 @@ def test_hypercalls(probe):
     assert probe.value("call 8") == (1 << 64) - 38 and probe.value("call ffffffffffffffff") == (1 << 64) - 38
     assert probe.value("call 1 9") == (1 << 64) - 22  # no such way to end
     assert probe.value("call 3 0 10") == (1 << 64) - 22  # an exception's vector
-    assert probe.value("call 3 7 40") == (1 << 64) - 22
+    assert probe.value("call 3 31 40") == (1 << 64) - 22  # no such source
 
 
 def test_bad_commands_are_answered(probe):

@@ -168,10 +168,10 @@ def test_all_stopped_power_off(tmp_path):
 
 def test_all_stopped_reset_and_crash_that_resets(tmp_path):
     with Machine(last_product(tmp_path, "RESET", "ACTION_RESET")) as machine:
-        machine.seen("hello from only, life 1", timeout=60)
-        machine.type("exit 5\r", "all partitions have stopped: reset", "image: product last", "hello from only, life 1", timeout=60)
+        machine.seen(r"\] only\| hello from only, life 1", timeout=60)
+        machine.type("exit 5\r", "all partitions have stopped: reset", "image: product last", r"\] only\| hello from only, life 1", timeout=60)
         machine.type("abort\r", "only: abort,.* action: reset the board", "partition only: its table resets the board",
-                     "image: product last", "hello from only, life 1", timeout=60)
+                     "image: product last", r"\] only\| hello from only, life 1", timeout=60)
         assert "crash record" not in machine.text  # these are no faults of ours
 
 
