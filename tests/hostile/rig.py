@@ -13,6 +13,10 @@ STAMPED = re.compile(r"\[ *\d+\.\d{6}\] (\S+)\| ?.*")
 OURS = messages.OURS + ".*"
 
 
+class Late(AssertionError):
+    """The witness was on time until now, and spoke too late during this attack."""
+
+
 def said_by(name, pattern):
     """A line of a partition."""
     return messages.STAMP + re.escape(name) + r"\| .*" + pattern
@@ -27,6 +31,8 @@ class Rig(Machine):
         self.serial.maxread = 1 << 16
         self.lines_lost = False  # a reader that is slow all the same costs lines, which a test may allow
         self.marks = 0
+        self.judged = 0  # up to here the witness' lines were looked at for lateness
+        self.late = False
         self.keys = None
         self.attackers = attackers or ("attacker",)
         self.running()
@@ -46,7 +52,21 @@ class Rig(Machine):
             self.type(f"mark{self.marks}\r", said_by(name, f"no attack 'mark{self.marks}'"))
 
     def attack(self, words, timeout=60, who="attacker"):
-        """Run an attack that is not meant to end the attacker; its verdict must be PASS, and nobody else may have noticed."""
+        """Run an attack that is not meant to end the attacker; its verdict must be PASS, and nobody else may have noticed. All device
+        models of the emulator are behind one lock, which is not fair: on a busy host a core that hammers a device can keep another one's
+        interrupts waiting for seconds. That is chance, and what we owe to the witness is not: once in a boot an attack that made it late
+        is run again, and then nothing may be late."""
+        try:
+            return self.attack_once(words, timeout, who)
+        except Late as late:
+            if self.late:
+                raise
+            self.late = True
+            print(f"attack {words}, once more: the witness was late: {late}")
+            self.witness_in_time()
+            return self.attack_once(words, timeout, who)
+
+    def attack_once(self, words, timeout, who):
         self.keys_to(who)
         place = self.place()
         name = words.split()[-1]
@@ -118,21 +138,35 @@ class Rig(Machine):
         self.key("v", OURS + rf"audit: \d+ partitions, {CORES} cores, .*: 0 findings", timeout=60)
         self.hypervisor_sound()
 
-    def witness_steady(self):
-        """A new line of the witness; and all lines so far: none missing, none late, one checksum, no stranger, nothing changed.
-        Line n is due 2 n seconds after the first. One line may be missing where the screen was another's for a moment."""
-        self.since(self.place(), WITNESS.pattern)
+    def witness_lines(self):
+        """All so far: [match, number, seconds late]. Line n is due 2 n seconds after the first."""
         found = list(WITNESS.finditer(self.text))
-        lines = [line.groups() for line in found]
-        numbers = [int(number) for _, _, number, *_ in lines]
-        delays = [float(stamp) - float(lines[0][0]) - 2 * (number - 1) for (stamp, *_), number in zip(lines, numbers)]
-        assert numbers == sorted(set(numbers)) and numbers[0] == 1, lines[-5:]
-        gaps = [(int(a[3]), int(b[3])) for a, b in zip(found, found[1:])
-                if int(b[3]) - int(a[3]) - 1 > (SCREEN_GIVEN in self.text[a.end():b.start()])]
+        return [(line, int(line[3]), float(line[1]) - float(found[0][1]) - 2 * (int(line[3]) - 1)) for line in found]
+
+    def witness_steady(self):
+        """A new line of the witness; and all lines so far: none missing, one checksum, no stranger, nothing changed; none late since this
+        was asked before. One line may be missing where the screen was another's for a moment."""
+        self.since(self.place(), WITNESS.pattern)
+        lines = self.witness_lines()
+        numbers = [number for _, number, _ in lines]
+        assert numbers == sorted(set(numbers)) and numbers[0] == 1, numbers[-5:]
+        gaps = [(a, b) for (one, a, _), (next_one, b, _) in zip(lines, lines[1:])
+                if b - a - 1 > (SCREEN_GIVEN in self.text[one.end():next_one.start()])]
         assert self.lines_lost or not gaps, gaps
-        assert max(map(abs, delays)) < LATE * PATIENCE, delays
-        assert {line[1] for line in lines} == {"ok"} and len({line[3] for line in lines}) == 1, lines[-5:]
-        assert {line[4:] for line in lines} == {("0", "0")}, lines[-5:]
+        assert {line[2] for line, *_ in lines} == {"ok"} and len({line[4] for line, *_ in lines}) == 1, lines[-5:]
+        assert {(line[5], line[6]) for line, *_ in lines} == {("0", "0")}, lines[-5:]
+        delays = [late for line, _, late in lines if line.start() >= self.judged]
+        self.judged = lines[-1][0].end()
+        if max(map(abs, delays)) >= LATE * PATIENCE:
+            raise Late(delays)
+
+    def witness_in_time(self):
+        """Wait until the witness has caught up, at most ten lines of it."""
+        for _ in range(10):
+            self.since(self.place(), WITNESS.pattern)
+            if abs(self.witness_lines()[-1][2]) < LATE:
+                break
+        self.judged = self.place()
 
     def victim_whole(self):
         self.keys_to("victim")
