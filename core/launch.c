@@ -46,6 +46,8 @@ void launch_banner(void)
 {
     log_line("Bulkhead " VERSION ", %s image: product %s on board %s", plan.release ? "release" : "development", plan.product,
              plan.board_name);
+    if (plan.board->untested)
+        log_line("the board's table was made from documents: nothing has run on this machine yet");
 }
 
 bool launch_verify_payloads(void)

@@ -13,6 +13,7 @@
 #define BOARD_MAX_IOMMUS 4u
 #define BOARD_BARS 6u
 #define BOARD_MAX_VFS 16u
+#define BOARD_MAX_BLANKS 24u
 
 enum virt_vendor {
     VIRT_NONE, /* refused: every board names one */
@@ -107,6 +108,12 @@ struct board_function {
     } vf;                 /* roles: the PF's with ".vf1", ".vf2", ... */
 };
 
+/* A fact that nobody has looked up yet: the field stays 0 (of a list: what is known of it), and no release image is made. */
+struct board_blank {
+    const char *field; /* as a finding names it: "pm_timer_port", "iommu.units", "functions" */
+    const char *how;   /* where on the machine it is found; for people */
+};
+
 struct board {
     const char *name;        /* 1..31 of a-z, 0-9, '-', '_' */
     const char *description; /* one line for people */
@@ -180,7 +187,10 @@ struct board {
     bool no_speculation; /* we vouch: an emulator that executes nothing speculatively; guests are told that they need no defences */
     bool no_page_size_erratum; /* Intel's IA32_ARCH_CAPABILITIES has bit 6 (CVE-2018-12207); else guests execute from small pages */
     bool test_only;            /* an emulator: a release image refuses it */
-    uint8_t attention;         /* console attention key; 0 means Ctrl-] (0x1d) */
+    bool untested;     /* made from documents alone, never run on the machine: said at boot and in the report; no release image */
+    uint8_t attention; /* console attention key; 0 means Ctrl-] (0x1d) */
+
+    struct board_blank blanks[BOARD_MAX_BLANKS]; /* what is not known, up to the first without a field */
 };
 
 extern const struct board board;

@@ -200,6 +200,11 @@ const struct rule rules[] = {
     {"CFG-702", rule_release_switches, "a release image has no test switches"},
     {"CFG-703", rule_linux_clock, "a Linux has a clock it can trust: invariant TSC or PM timer"},
     {"CFG-704", rule_data_size, "the data partition of the disk image has a multiple of 1 MiB, from 8 MiB to 1 TiB"},
+    {"CFG-730", rule_blank_release, "a release image is for a board of which every fact is known"},
+    {"CFG-731", rule_blank_field, "what is not known of a board is a field of its table"},
+    {"CFG-732", rule_blank_gap, "the list of what is not known has no gap"},
+    {"CFG-733", rule_blank_value, "what is not known has no value"},
+    {"CFG-734", rule_untested_release, "a release image is not for a board on which nothing has run yet"},
 
     {"CFG-801", rule_device_role, "a device is a role of a board, with \".vfN\" for a virtual function"},
     {"CFG-802", rule_device_gap, "a partition's list of devices has no gap"},

@@ -283,6 +283,13 @@ RULE(rule_cable_self);
 RULE(rule_cable_mac);
 RULE(rule_cable_mac_unique);
 
+/* rules_blank.c: what is not known of a board */
+RULE(rule_blank_release);
+RULE(rule_blank_field);
+RULE(rule_blank_gap);
+RULE(rule_blank_value);
+RULE(rule_untested_release);
+
 /* rules_release.c: product and board together */
 RULE(rule_release_board);
 RULE(rule_release_switches);

@@ -42,6 +42,7 @@ int main(void)
     printf("PRODUCT_NAME := %s\nBOARD_NAME := %s\nDATA_SIZE := %llu\n", product.name, board.name,
            (unsigned long long)product.data_size);
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
-    printf("NOT_FOR_RELEASE :=%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "");
+    printf("NOT_FOR_RELEASE :=%s%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "",
+           board.untested || board.blanks[0].field ? " unknown-board" : "");
     return 0;
 }

@@ -150,6 +150,16 @@ static void default_images(struct options *options)
     }
 }
 
+/* A development image may be made for a board that is not all known: to look the rest up with it. */
+static void say_blanks(void)
+{
+    for (unsigned i = 0; i < BOARD_MAX_BLANKS && board.blanks[i].field; i++)
+        fprintf(stderr, "board %s: %s is not known%s%s\n", board.name, board.blanks[i].field, board.blanks[i].how ? ": " : "",
+                board.blanks[i].how ? board.blanks[i].how : "");
+    if (board.untested)
+        fprintf(stderr, "board %s: made from documents, nothing has run on it yet\n", board.name);
+}
+
 static bool refused(const struct check *check, const struct options *options)
 {
     check_print(check, stderr, options->product_file, options->board_file);
@@ -296,6 +306,8 @@ int main(int argc, char **argv)
         return 1;
     if (options.plan || options.report || options.images_given)
         status = plan_and_report(&check, &options);
+    if (options.check)
+        say_blanks();
     if (options.check && !status)
         printf("product %s on board %s: %u rules, no findings\n", product.name, board.name, rule_count);
     return status;

@@ -118,6 +118,9 @@ static void table_identity(const struct report *r, struct table *t)
     table_row(t, "product description|%s", r->product->description ? r->product->description : "");
     table_row(t, "board|%s", r->board->name);
     table_row(t, "board description|%s", r->board->description ? r->board->description : "");
+    table_row(t, "run on this board before|%s", r->board->untested ? "NO: its table was made from documents" : "yes");
+    for (unsigned i = 0; i < BOARD_MAX_BLANKS && r->board->blanks[i].field; i++)
+        table_row(t, "not known of the board|%s", r->board->blanks[i].field);
     table_row(t, "image|%s", r->release ? "release" : "development");
     table_row(t, "tick|%s%u Hz, on the first core of %s", r->product->tick_off ? "off; while there is console work " : "",
               product_tick_hz(r->product), r->product->housekeeping);

@@ -250,8 +250,11 @@ static void test_wild_tables(void **state)
             wild(&b, sizeof(b));
             b.name = random_text();
             b.description = random_text();
+            for (unsigned i = 0; i < BOARD_MAX_BLANKS; i++)
+                b.blanks[i] =
+                    (struct board_blank){random_in(0, 3) ? random_in(0, 1) ? "pm_timer_port" : random_text() : 0, random_text()};
             wild_functions(&b);
-            b.invariant_tsc = b.arat = b.no_speculation = b.no_page_size_erratum = b.test_only = random_in(0, 1);
+            b.invariant_tsc = b.arat = b.no_speculation = b.no_page_size_erratum = b.test_only = b.untested = random_in(0, 1);
             for (unsigned i = 0; i < BOARD_MAX_CORES; i++)
                 b.cores[i].reserved = random_in(0, 1);
         }

@@ -40,7 +40,7 @@ unit_recorder := core/recorder_before.c tests/unit/fake_arch.c tests/unit/fake_p
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/events.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_rights.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_health.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c config/check/rules_channels.c \
-	config/check/rules_labels.c config/check/rules_ports.c config/check/rules_slices.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_ports.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
+	config/check/rules_labels.c config/check/rules_ports.c config/check/rules_slices.c config/check/rules_blank.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_ports.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_labels := $(RULES_UNDER_TEST)
