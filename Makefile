@@ -327,6 +327,19 @@ symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FI
 	$(file_given)$(Q)config/tool/symbolize.py $(FILE) bulkhead=$(out)/bulkhead.elf \
 		$(foreach name,$(UNIKERNELS),$(name)=$(call program_elf,$(name))) $(foreach name,$(LINUXES),$(if $(UNPACKED_$(name)),$(name)=$(call linux_kernel,$(name))))
 
+# --- the start of something new -----------------------------------------------------------------------------------------------------
+
+name_given = $(if $(NAME),,$(error NAME= is missing: make $@ NAME=..., a new name, or a path for a folder outside the tree))
+.PHONY: new-product new-partition new-board
+new-product: ## a small product of yours that builds and runs: NAME= in config/, or a path
+	$(name_given)$(Q)config/tool/scaffold.py product '$(NAME)'
+new-partition: ## a program of yours and its row in the table of PRODUCT=: NAME=
+	$(name_given)$(if $(filter file,$(origin PRODUCT)),$(error PRODUCT= is missing: which product gets the partition))
+	$(Q)config/tool/scaffold.py partition '$(NAME)' '$(product_dir)'
+new-board: ## the table of a machine out of what a survey of it printed: NAME= in board/, or a path; FROM= the survey
+	$(name_given)$(if $(FROM),,$(error FROM= is missing: a file with what a survey printed. See docs/howto-new-board.md))
+	$(Q)config/tool/scaffold.py board '$(NAME)' '$(FROM)'
+
 # --- unit tests --------------------------------------------------------------------------------------------------------------------
 
 # unit_<x> := sources under test and fakes; the test itself is tests/unit/test_<x>.c.
