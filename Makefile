@@ -44,8 +44,10 @@ TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
 image_goals := $(filter all run image disk-image flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
-ifeq ($(filter flash,$(goals))-$(DEV),flash-)
-$(error make flash DEV=...: name a whole disk (lsblk lists them), or a file to practise on)
+# Looked at before minutes go into an image for it.
+ifneq ($(filter flash,$(goals)),)
+$(if $(DEV),,$(error make flash DEV=...: name a whole disk (lsblk lists them), or a file to practise on))
+$(if $(shell $(PYTHON) config/tool/flash.py --look '$(DEV)' >&2 && echo fine),,$(error nothing is built: DEV cannot be written to))
 endif
 
 # One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
@@ -324,7 +326,7 @@ decode: ## the persistent record in FILE=, a log of the console or an image of m
 core: ## the supervisor's dump in FILE=, a log of the console, as an ELF core for gdb: OUT= (core); NAME= of several
 	$(file_given)$(Q)config/tool/core.py $(FILE) $(or $(OUT),core) $(NAME)
 symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FILE=, a log of the console of PRODUCT
-	$(file_given)$(Q)config/tool/symbolize.py $(FILE) bulkhead=$(out)/bulkhead.elf \
+	$(file_given)$(Q)config/tool/symbolize.py $(FILE) --of $(PRODUCT_NAME) $(BOARD_NAME) bulkhead=$(out)/bulkhead.elf \
 		$(foreach name,$(UNIKERNELS),$(name)=$(call program_elf,$(name))) $(foreach name,$(LINUXES),$(if $(UNPACKED_$(name)),$(name)=$(call linux_kernel,$(name))))
 
 # --- the start of something new -----------------------------------------------------------------------------------------------------

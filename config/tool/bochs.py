@@ -28,6 +28,7 @@ class Bochs:
     """`command`: the program, then the board's settings, one line of a configuration file each."""
 
     name = "Bochs"
+    farewell = ""  # after stop(): its last words, if it ended by itself and not by a power off
 
     def __init__(self, command, image, extra=()):
         missing = [package for file, package in FILES.items() if not os.path.exists(file)]
@@ -106,6 +107,7 @@ class Bochs:
                     pass
             if not self.running():
                 status = self.status()
+                self.farewell = self.last_words() if status else ""
             self.process.kill()  # a signal that asks is not heard
             self.process.wait()
         if self.serial:

@@ -3,6 +3,7 @@
 """Writes a disk image to a disk, or to a file to practise on, and reads it back.
 
     flash.py IMAGE DEV
+    flash.py --look DEV         only whether it may be written to at all, before an image is built for it
 
 IMAGE.bmap says which blocks to write, and their digests. Nothing is written before the target was shown and its name typed. Refused are disks
 in use, write-protected ones, too small ones, and ones whose sectors are not of 512 bytes. Status 0: what was read back is the image."""
@@ -120,7 +121,7 @@ class Target:
         rows = [f"/dev/{name} ({self.system.model(name)}, {human(self.system.size(name))})" for name in free]
         return "disks not in use: " + (", ".join(rows) or "none") + ". A file to practise on is made by `truncate -s SIZE FILE`"
 
-    def check(self, needed):
+    def check(self, needed=0):
         """Refuse what must not, or cannot, be written to."""
         if self.disk:
             self.check_disk()
@@ -279,14 +280,24 @@ def flash(image, target):
     print(f"{target.path} has the image: written and read back")
 
 
+def look(target):
+    """What can be said without the image: its size is not known yet."""
+    target.check()
+    target.open().close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("image", type=pathlib.Path)
+    parser.add_argument("image", type=pathlib.Path, nargs="?")
     parser.add_argument("device")
+    parser.add_argument("--look", action="store_true", help="write nothing, ask nothing")
     parser.add_argument("--root", default="/", help="where sys, proc and dev are; for tests")
     options = parser.parse_args()
+    if not (options.image or options.look):
+        parser.error("give IMAGE and DEV")
     try:
-        flash(options.image, Target(System(options.root), options.device))
+        target = Target(System(options.root), options.device)
+        look(target) if options.look else flash(options.image, target)
     except Refused as refusal:
         print(f"flash: {refusal}", file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ class Qemu:
     """`command`: words of a QEMU command line without serial port, monitor and image."""
 
     name = "QEMU"
+    farewell = ""  # it says so on our standard error
 
     def __init__(self, command, image, extra=()):
         serial, serial_far = socket.socketpair()

@@ -22,6 +22,7 @@ from messages import Verdict
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 FIRST_PORT = 8080
 GRACE = 10  # seconds that the hypervisor has to power off after the attention key and q
+LAST_LINES = 8  # of an emulator that ended by itself
 REASONS = 1  # seconds for what comes after the first line of a refusal
 
 
@@ -110,6 +111,12 @@ def forward(command, partition):
         print(f"http://127.0.0.1:{port}/ is port 80 of partition {partition} (/status.json, /files/): once it says that it has an address")
 
 
+def farewell(machine):
+    """What the emulator said at its end, where that is not on the terminal already."""
+    text = "\n".join(machine.farewell.splitlines()[-LAST_LINES:])
+    return ". Its last words:\n" + "".join(c if c.isprintable() or c == "\n" else "?" for c in text) if text else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--command", required=True, help="file with the board's emulator and its settings")
@@ -145,8 +152,8 @@ def main():
         status = machine.stop()
     if options.seconds and status == 0 and not verdict.launch_refused:
         print(f"make run: ended after {options.seconds:g} s, as RUN_SECONDS says", file=sys.stderr)
-    problems = verdict.report() + ([f"{machine.name} ended with status {status}"] if status > 0 else [])
-    if options.seconds and verdict.missing and not verdict.launch_refused:
+    problems = verdict.report() + ([f"{machine.name} ended by itself, with status {status}{farewell(machine)}"] if status > 0 else [])
+    if options.seconds and verdict.missing and not verdict.launch_refused and status <= 0:
         problems.append(f"RUN_SECONDS={options.seconds:g} may be too short for this machine: without it the run goes on until the key")
     for problem in problems:
         print(f"make run: {problem}", file=sys.stderr)

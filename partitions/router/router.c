@@ -15,11 +15,6 @@
 
 #define STEP_NS NAT_SECOND
 
-static const char *protocol_name(uint8_t protocol)
-{
-    return protocol == PROTOCOL_TCP ? "tcp" : protocol == PROTOCOL_UDP ? "udp" : protocol == PROTOCOL_ICMP ? "icmp" : "any";
-}
-
 /* --- typed ------------------------------------------------------------------------------------------------------------------------ */
 
 static void show(void)
@@ -59,13 +54,14 @@ static void show_flows(void)
 static void show_rules(void)
 {
     const struct filter *filter = &router.rules.filter;
+    char text[STATEMENT_TEXT];
 
     for (unsigned i = 0; i < filter->rule_count; i++)
-        printf("line %u: %s %s, %llu times\n", filter->rules[i].line, filter->rules[i].allow ? "allow" : "deny",
-               protocol_name(filter->rules[i].protocol), (unsigned long long)filter->rules[i].hits);
+        printf("line %u: %s: %llu times\n", filter->rules[i].line, rule_text(&filter->rules[i], text),
+               (unsigned long long)filter->rules[i].hits);
     for (unsigned i = 0; i < filter->forward_count; i++)
-        printf("line %u: forward %s %u, %llu times\n", filter->forwards[i].line, protocol_name(filter->forwards[i].protocol),
-               filter->forwards[i].port, (unsigned long long)filter->forwards[i].hits);
+        printf("line %u: %s: %llu times\n", filter->forwards[i].line, forward_text(&filter->forwards[i], text),
+               (unsigned long long)filter->forwards[i].hits);
     printf("refused by rules: %llu\n", (unsigned long long)filter->refused);
 }
 

@@ -25,6 +25,44 @@ const char *address_text(uint32_t address, char out[ADDRESS_TEXT])
     return out;
 }
 
+const char *protocol_name(uint8_t protocol)
+{
+    return protocol == PROTOCOL_TCP ? "tcp" : protocol == PROTOCOL_UDP ? "udp" : protocol == PROTOCOL_ICMP ? "icmp" : "any";
+}
+
+/* " to 10.0.2.0/24"; nothing, where any will do. */
+static const char *net_text(const char *word, const struct filter_net *net, char out[32])
+{
+    char address[ADDRESS_TEXT];
+
+    out[0] = 0;
+    if (net->mask)
+        snprintf(out, 32, " %s %s/%d", word, address_text(net->address, address), __builtin_popcount(net->mask));
+    return out;
+}
+
+const char *rule_text(const struct filter_rule *rule, char out[STATEMENT_TEXT])
+{
+    char from[32], to[32], ports[24] = "";
+
+    if (rule->first == rule->last)
+        snprintf(ports, sizeof(ports), " port %u", rule->first);
+    else if (rule->first != 0 || rule->last != 65535)
+        snprintf(ports, sizeof(ports), " port %u-%u", rule->first, rule->last);
+    snprintf(out, STATEMENT_TEXT, "%s %s%s%s%s", rule->allow ? "allow" : "deny", protocol_name(rule->protocol),
+             net_text("from", &rule->from, from), net_text("to", &rule->to, to), ports);
+    return out;
+}
+
+const char *forward_text(const struct filter_forward *forward, char out[STATEMENT_TEXT])
+{
+    char inside[ADDRESS_TEXT], from[32];
+
+    snprintf(out, STATEMENT_TEXT, "forward %s %u to %s port %u%s", protocol_name(forward->protocol), forward->port,
+             address_text(forward->inside, inside), forward->inside_port, net_text("from", &forward->from, from));
+    return out;
+}
+
 /* Decimal, nothing before it; *end: behind it. False: no digit, or above `most`. */
 static bool number_read(const char *text, uint32_t most, uint32_t *value, const char **end)
 {

@@ -25,6 +25,12 @@ struct router_rules {
 /* False: `why` names the line and what is wrong with it. */
 bool rules_parse(struct router_rules *rules, const uint8_t *bytes, size_t size, char *why, size_t why_size);
 
+/* A rule and a forwarded port as the file could have them. */
+#define STATEMENT_TEXT 96u
+const char *rule_text(const struct filter_rule *rule, char out[STATEMENT_TEXT]);
+const char *forward_text(const struct filter_forward *forward, char out[STATEMENT_TEXT]);
+
+const char *protocol_name(uint8_t protocol);
 #define ADDRESS_TEXT 16u
 const char *address_text(uint32_t address, char out[ADDRESS_TEXT]);
 

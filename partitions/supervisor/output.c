@@ -39,14 +39,6 @@ static uint32_t kept(const struct bh_status *s)
     return s->out_produced < BH_OUTPUT_KEPT ? s->out_produced : BH_OUTPUT_KEPT - BH_ANSWER_SIZE;
 }
 
-static bool named(int argc, char **argv, unsigned *n, struct bh_status *s)
-{
-    if (argc >= 2)
-        return find(argv[1], n, s);
-    printf("error: %s NAME: which partition? list shows them\n", argv[0]);
-    return false;
-}
-
 /* Where the last `lines` lines of `size` bytes begin. */
 static size_t tail(const char *bytes, size_t size, unsigned lines)
 {
@@ -64,7 +56,7 @@ void output_log(int argc, char **argv)
     struct bh_status s;
     size_t size = 0;
 
-    if (!named(argc, argv, &n, &s))
+    if (!find(argv[1], &n, &s))
         return;
     if (lines == 0) {
         printf("error: log %s %s: how many lines? a number\n", argv[1], argv[2]);
@@ -118,7 +110,8 @@ void output_console(int argc, char **argv)
     bool leave = false;
     unsigned n;
 
-    if (!named(argc, argv, &n, &s))
+    (void)argc;
+    if (!find(argv[1], &n, &s))
         return;
     printf("%s; Ctrl-\\ leaves\n",
            s.rights & BH_MAY_CONTROL ? "connected" : "to look at only: the table does not let this partition control it");
@@ -228,7 +221,7 @@ void output_trace(int argc, char **argv)
     struct bh_status s;
     unsigned n;
 
-    if (!named(argc, argv, &n, &s))
+    if (!find(argv[1], &n, &s))
         return;
     if (on || strcmp(what, "off") == 0) {
         uint64_t answer = bh_control(n, BH_CONTROL_TRACE, on);

@@ -60,12 +60,15 @@ static const char *kind(const struct bh_status *s)
 
 void show_list(int argc, char **argv)
 {
+    const char *only = argc > 1 && strcmp(argv[1], "--all") != 0 ? argv[1] : 0;
     struct bh_status s;
     char text[32];
+    unsigned first;
 
-    (void)argc, (void)argv;
+    if (only && !find(only, &first, &s))
+        return;
     printf("%-15s %-9s %-9s %5s %7s %9s %5s  %s\n", "NAME", "STATE", "KIND", "CORES", "MiB", "UP", "LIFE", "RIGHTS");
-    for (unsigned n = 0; bh_status(n, &s); n++)
+    for (unsigned n = only ? first : 0; bh_status(n, &s) && (!only || n == first); n++)
         printf("%-15s %-9s %-9s %5u %7lu %9s %5lu  %s\n", s.name, bh_state_name((enum bh_state)s.state), kind(&s), s.cores,
                s.memory >> 20, up(&s, text), s.lives, rights(&s));
 }
@@ -75,9 +78,8 @@ void show_state(int argc, char **argv)
     struct bh_status s;
     unsigned n;
 
-    if (argc != 2)
-        printf("error: %s NAME: which partition? list shows them\n", argv[0]);
-    else if (find(argv[1], &n, &s))
+    (void)argc;
+    if (find(argv[1], &n, &s))
         printf("%s\n", bh_state_name((enum bh_state)s.state));
 }
 
@@ -130,9 +132,8 @@ void show_info(int argc, char **argv)
     struct bh_status s;
     unsigned n;
 
-    if (argc != 2)
-        printf("error: %s NAME: which partition? list shows them\n", argv[0]);
-    else if (find(argv[1], &n, &s))
+    (void)argc;
+    if (find(argv[1], &n, &s))
         show_all(&s);
 }
 

@@ -102,10 +102,7 @@ static void act(int argc, char **argv, enum bh_control what)
     struct bh_status before, now;
     unsigned n;
 
-    if (argc != 2) {
-        printf("error: %s NAME: which partition? list shows them\n", argv[0]);
-        return;
-    }
+    (void)argc;
     if (!find(argv[1], &n, &before))
         return;
     answer = order(n, what);
@@ -154,49 +151,49 @@ static void help(int argc, char **argv);
 static const struct command {
     const char *name;
     void (*run)(int argc, char **argv);
-    bool named;        /* a partition's name follows */
-    const char *usage; /* what follows the name */
+    int least, most;   /* words that follow; where one has to, it is a partition's name */
+    const char *usage; /* what they are */
     const char *what;  /* 0: another name for the one of the same function */
 } commands[] = {
-    {"list", show_list, false, "", "partitions, their states and what this one may do to them"},
-    {"top", show_top, false, "[N]", "live counters, each second until a key; or N times, one below the other"},
-    {"info", show_info, true, "NAME", "all that is known of a partition"},
-    {"state", show_state, true, "NAME", "its state and nothing else"},
-    {"health", show_health, false, "", "stops, restarts, watchdogs and denied accesses"},
-    {"uptime", show_uptime, false, "", "since when everything runs"},
-    {"console", output_console, true, "NAME", "connect: what it prints, and keys to it; Ctrl-\\ leaves"},
-    {"log", output_log, true, "NAME [LINES]", "the end of what it has printed, control characters made visible"},
-    {"dmesg", output_dmesg, false, "", "the hypervisor's own log"},
-    {"start", act_start, true, "NAME", "start it"},
-    {"stop", act_stop, true, "NAME", "stop it at once, without asking it"},
-    {"restart", act_restart, true, "NAME", "stop it and start it anew: memory scrubbed, devices reset"},
-    {"pause", act_pause, true, "NAME", "halt its cores where they are; its devices go on"},
-    {"resume", act_resume, true, "NAME", "let a paused one go on"},
-    {"trace", output_trace, true, "NAME on|off|show", "its exits to the hypervisor, for `make trace`"},
-    {"dump", dump_core, true, "NAME", "memory and registers of one that has stopped, for `make core`"},
-    {"record", dump_record, false, "", "what the boot before left, for `make decode`"},
-    {"audit", output_audit, false, "", "compare all isolation tables with the plan, now"},
-    {"help", help, false, "[COMMAND]", "this list"},
+    {"list", show_list, 0, 1, "[NAME|--all]", "partitions, their states and what this one may do to them"},
+    {"top", show_top, 0, 1, "[N]", "live counters, each second until a key; or N times, one below the other"},
+    {"info", show_info, 1, 1, "NAME", "all that is known of a partition"},
+    {"state", show_state, 1, 1, "NAME", "its state and nothing else"},
+    {"health", show_health, 0, 0, "", "stops, restarts, watchdogs and denied accesses"},
+    {"uptime", show_uptime, 0, 0, "", "since when everything runs"},
+    {"console", output_console, 1, 1, "NAME", "connect: what it prints, and keys to it; Ctrl-\\ leaves"},
+    {"log", output_log, 1, 2, "NAME [LINES]", "the end of what it has printed, control characters made visible"},
+    {"dmesg", output_dmesg, 0, 0, "", "the hypervisor's own log"},
+    {"start", act_start, 1, 1, "NAME", "start it"},
+    {"stop", act_stop, 1, 1, "NAME", "stop it at once, without asking it"},
+    {"restart", act_restart, 1, 1, "NAME", "stop it and start it anew: memory scrubbed, devices reset"},
+    {"pause", act_pause, 1, 1, "NAME", "halt its cores where they are; its devices go on"},
+    {"resume", act_resume, 1, 1, "NAME", "let a paused one go on"},
+    {"trace", output_trace, 1, 2, "NAME on|off|show", "its exits to the hypervisor, for `make trace`"},
+    {"dump", dump_core, 1, 1, "NAME", "memory and registers of one that has stopped, for `make core`"},
+    {"record", dump_record, 0, 0, "", "what the boot before left, for `make decode`"},
+    {"audit", output_audit, 0, 0, "", "compare all isolation tables with the plan, now"},
+    {"help", help, 0, 1, "[COMMAND]", "this list"},
     /* What fingers know from elsewhere. */
-    {"ls", show_list, false, 0, 0},
-    {"vm-list", show_list, false, 0, 0},
-    {"dominfo", show_info, true, 0, 0},
-    {"vcpu-info", show_info, true, 0, 0},
-    {"vcpuinfo", show_info, true, 0, 0},
-    {"vcpu-list", show_info, true, 0, 0},
-    {"domstats", show_info, true, 0, 0},
-    {"domstate", show_state, true, 0, 0},
-    {"create", act_start, true, 0, 0},
-    {"shutdown", act_stop, true, 0, 0},
-    {"destroy", act_stop, true, 0, 0},
-    {"kill", act_stop, true, 0, 0},
-    {"reboot", act_restart, true, 0, 0},
-    {"reset", act_restart, true, 0, 0},
-    {"suspend", act_pause, true, 0, 0},
-    {"unpause", act_resume, true, 0, 0},
-    {"dump-core", dump_core, true, 0, 0},
-    {"coredump", dump_core, true, 0, 0},
-    {"?", help, false, 0, 0},
+    {"ls", show_list, 0, 1, 0, 0},
+    {"vm-list", show_list, 0, 1, 0, 0},
+    {"dominfo", show_info, 1, 1, 0, 0},
+    {"vcpu-info", show_info, 1, 1, 0, 0},
+    {"vcpuinfo", show_info, 1, 1, 0, 0},
+    {"vcpu-list", show_info, 1, 1, 0, 0},
+    {"domstats", show_info, 1, 1, 0, 0},
+    {"domstate", show_state, 1, 1, 0, 0},
+    {"create", act_start, 1, 1, 0, 0},
+    {"shutdown", act_stop, 1, 1, 0, 0},
+    {"destroy", act_stop, 1, 1, 0, 0},
+    {"kill", act_stop, 1, 1, 0, 0},
+    {"reboot", act_restart, 1, 1, 0, 0},
+    {"reset", act_restart, 1, 1, 0, 0},
+    {"suspend", act_pause, 1, 1, 0, 0},
+    {"unpause", act_resume, 1, 1, 0, 0},
+    {"dump-core", dump_core, 1, 1, 0, 0},
+    {"coredump", dump_core, 1, 1, 0, 0},
+    {"?", help, 0, 1, 0, 0},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -224,23 +221,6 @@ static const struct command *command_find(const char *name)
     return 0;
 }
 
-static void help(int argc, char **argv)
-{
-    const struct command *wanted = argc > 1 ? command_find(argv[1]) : 0;
-    char left[40];
-
-    if (argc > 1 && !wanted)
-        printf("error: no command '%s'\n", argv[1]);
-    for (unsigned i = 0; i < COMMANDS; i++) {
-        if (!commands[i].what || (wanted && commands[i].run != wanted->run))
-            continue;
-        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].usage);
-        printf("%-24s %s\n", left, commands[i].what);
-    }
-    if (!wanted)
-        printf("Tab completes, arrows go through the line and the lines before. Ctrl-C leaves a line.\n");
-}
-
 static void unknown(const char *name)
 {
     char padded[EDIT_LINE + 3];
@@ -254,23 +234,71 @@ static void unknown(const char *name)
     printf("error: no command '%s': help lists them\n", name);
 }
 
+static void help(int argc, char **argv)
+{
+    const struct command *wanted = argc > 1 ? command_find(argv[1]) : 0;
+    char left[40];
+
+    if (argc > 1 && !wanted) {
+        unknown(argv[1]);
+        return;
+    }
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        if (!commands[i].what || (wanted && commands[i].run != wanted->run))
+            continue;
+        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].usage);
+        printf("%-24s %s\n", left, commands[i].what);
+    }
+    if (!wanted)
+        printf("Tab completes, arrows go through the line and the lines before. Ctrl-C leaves a line.\n");
+}
+
+/* The name it has here, where the one that was typed is from elsewhere. */
+static const struct command *command_main(const struct command *typed)
+{
+    const struct command *main = commands;
+
+    while (!main->what || main->run != typed->run)
+        main++;
+    return main;
+}
+
+static void command_run(const struct command *command, int argc, char **argv)
+{
+    const struct command *main = command_main(command);
+
+    if (argc - 1 < command->least)
+        printf("error: %s: which partition? %s %s; list shows them\n", argv[0], main->name, main->usage);
+    else if (argc - 1 > command->most)
+        printf("error: %s: '%s' is a word too many: %s %s\n", argv[0], argv[command->most + 1], main->name, main->usage);
+    else
+        command->run(argc, argv);
+}
+
+/* Their commands follow as words of their own. */
+static bool is_tool(const char *word)
+{
+    return strcmp(word, "xl") == 0 || strcmp(word, "xm") == 0 || strcmp(word, "virsh") == 0;
+}
+
 static void run(char *line)
 {
     char *words[WORDS], *rest = 0;
     const struct command *command;
-    int count = 0, first = 0;
+    int count = 0, first;
 
     for (char *word = strtok_r(line, " ", &rest); word && count < WORDS; word = strtok_r(0, " ", &rest))
         words[count++] = word;
-    if (count > 1 && (strcmp(words[0], "xl") == 0 || strcmp(words[0], "xm") == 0 || strcmp(words[0], "virsh") == 0))
-        first = 1;
+    first = count > 1 && is_tool(words[0]);
     if (count == 0)
         return;
     command = command_find(words[first]);
-    if (!command)
-        unknown(words[first]);
+    if (command)
+        command_run(command, count - first, words + first);
+    else if (is_tool(words[first]))
+        printf("error: %s: what is it to do? %s list, say; help lists all\n", words[first], words[first]);
     else
-        command->run(count - first, words + first);
+        unknown(words[first]);
 }
 
 /* --- the line ------------------------------------------------------------------------------------------------------------------- */
@@ -289,7 +317,7 @@ static unsigned second_words(const char *line, size_t start, const char *list[ED
                 list[count++] = commands[i].name;
         return count;
     }
-    if (!command_find(verb) || !command_find(verb)->named || strspn(line + strlen(verb), " ") + strlen(verb) != start)
+    if (!command_find(verb) || command_find(verb)->least == 0 || strspn(line + strlen(verb), " ") + strlen(verb) != start)
         return 0;
     for (; count < EDIT_WORDS && bh_status(count, &status); count++)
         list[count] = strcpy(names[count], status.name);

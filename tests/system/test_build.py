@@ -307,6 +307,21 @@ def test_bochs_that_is_missing_or_broken_is_named(tmp_path, program, told):
     assert run.returncode == 1 and told in run.stderr, run.stderr
 
 
+def test_bochs_that_ends_early_says_why(tmp_path):
+    """Its own words, and not that it had too little time."""
+    command = tmp_path / "run.args"
+    command.write_text(f"{tmp_path}/bochs-bin")
+    stub(tmp_path, "bochs-bin", "exec " + sys.executable + """ - $3 <<'END'
+import pathlib, re, socket, sys
+socket.create_connection(("127.0.0.1", int(re.search(r"dev=127.0.0.1:(\\d+)", pathlib.Path(sys.argv[1]).read_text())[1])))
+sys.exit(">>PANIC<< could not open the hard drive image")
+END""")
+    run = subprocess.run([sys.executable, ROOT / "config/tool/run.py", "--command", command, "--image", "none.iso", "--partition", "hello",
+                          "--seconds", "30"], timeout=60, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert run.returncode == 1 and "partition hello did not start" in run.stderr and "too short" not in run.stderr, run.stderr
+    assert "Bochs ended by itself, with status 1. Its last words:\n>>PANIC<< could not open" in run.stderr, run.stderr
+
+
 def test_run_tells_that_a_partition_is_missing():
     run = run_minimal(0.1, stdin=subprocess.DEVNULL)
     assert run.returncode != 0

@@ -190,6 +190,17 @@ def test_system_disk_and_partitions(image, box):
     refused(run(image, box.root / "dev/sdb1", "sdb1\n", box.root), "is partition 1 of sdb", "name /dev/sdb")
 
 
+def test_looked_at_alone(box, image):
+    """What `make flash` asks before it builds: without an image, a question or a change."""
+    def look(target):
+        done = subprocess.run([sys.executable, TOOL, "--look", target, "--root", box.root], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    assert look(box.target) == (0, "", "") and box.target.read_bytes() == bytes(8 * MIB)
+    refused(look(box.root / "dev/sda"), "is the disk of this system")
+    refused(look(image.parent), "neither a disk nor a file")
+
+
 def test_a_link_names_its_disk(image, box):
     """As those in /dev/disk/by-id: its own name has to be typed."""
     link = box.root / "dev/stick"
@@ -283,6 +294,8 @@ def test_make_flash(tmp_path):
     status, output = make(f"PRODUCT={product}", "flash")
     assert status != 0 and re.fullmatch(r"Makefile:\d+: \*\*\* make flash DEV=\.\.\.: name a whole disk .*\n", output), output
     target = tmp_path / "practise"
+    status, output = make(f"PRODUCT={product}", f"DEV={target}", "flash")
+    assert status != 0 and re.search(r"^flash: .*practise: No such file.*\n.*nothing is built", output) and "CC" not in output, output
     with open(target, "wb") as file:
         file.truncate(256 * MIB)
     build_product(product)

@@ -139,3 +139,15 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, tool):
     for path, reason in (tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory"):
         run = subprocess.run([sys.executable, ROOT / "config/tool" / tool[0], path, *tool[1:]], cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 1 and run.stderr.splitlines() == [f"{path}: {reason}: give the file with the saved log"]
+
+
+def test_symbols_of_another_product_are_told(tmp_path):
+    """The log names its product and board; what a partition printed does not count."""
+    log = tmp_path / "log"
+    log.write_text("[    0.000000] bulkhead| Bulkhead 0.1, development image: product ops on board box\n"
+                   "[    0.100000] pump| [    0.000000] bulkhead| Bulkhead 0.1: product liar on board box\n"
+                   "[    1.000000] bulkhead| partition pump: trap, value 0xe, address 0x10, vcpu 0 at 0x20; action: stop\n")  # fmt: skip
+    for product, warned in ("demo", True), ("ops", False):
+        run = subprocess.run([sys.executable, ROOT / "config/tool/symbolize.py", log, "--of", product, "box"], capture_output=True, text=True)
+        assert run.returncode == 0 and "no symbols of pump" in run.stdout and "liar" not in run.stderr
+        assert ("product ops on board box, the symbols are of demo" in run.stderr and "PRODUCT=ops BOARD=box" in run.stderr) == warned, run.stderr

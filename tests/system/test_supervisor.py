@@ -169,12 +169,24 @@ def test_log_shows_the_end_and_no_control_characters(shell):
 def test_what_is_not_allowed_says_how_to_allow_it(shell):
     shell("stop guarded", r"error: stop guarded: not allowed: name guarded in \.controls of this partition")
     shell("restart nobody", r"error: no partition 'nobody' that this one may observe: list shows them")
-    shell("stop", r"error: stop NAME: which partition\?")
     shell("supervise", r"error: no command 'supervise': help lists them")
 
 
+def test_words_too_few_or_too_many(shell):
+    shell("stop", r"error: stop: which partition\? stop NAME; list shows them")
+    shell("xl create", r"error: create: which partition\? start NAME")
+    shell("stop hello now", r"error: stop: 'now' is a word too many: stop NAME")
+    shell("trace hello on twice", r"error: trace: 'twice' is a word too many: trace NAME on\|off\|show")
+    shell("virsh", r"error: virsh: what is it to do\? virsh list, say")
+    text = shell("help nonsense", r"error: no command 'nonsense': help lists them")
+    assert "which partition" not in text and "start it" not in text
+    shell("help migrate", "error: migrate: there is no such command: a partition has no state")
+    assert shell.state("hello") == "running"
+
+
 def test_names_of_other_tools(shell):
-    shell("xl list", r"\ncontrol +running")
+    shell("virsh list --all", r"\ncontrol +running")
+    assert "control" not in shell("xl list hello", r"\nhello +running")
     shell("virsh suspend hello", r"\nhello: paused")
     shell("xm unpause hello", r"\nhello: running")
     shell("domstate hello", r"\nrunning")

@@ -713,6 +713,30 @@ static void test_file(void **state)
     assert_int_equal(r.rules.sntp, 0x0a000208);
 }
 
+/* What `rules` shows could stand in the file, and says no less than the file did. */
+static void test_statements_as_text(void **state)
+{
+    static const char *const lines[] = {"allow tcp from 10.9.1.0/24 to 10.0.0.0/8 port 80-81",
+                                        "deny udp to 1.2.3.4/32 port 53",
+                                        "allow tcp port 1-65535",
+                                        "deny any from 192.168.7.128/25",
+                                        "allow icmp",
+                                        "deny tcp from 192.168.100.100/30 to 255.255.255.252/30 port 10000-65535"};
+    static const char *const forwards[] = {"forward udp 32767 to 192.168.100.100 port 65535 from 255.255.255.252/30",
+                                           "forward tcp 80 to 192.168.100.100 port 8080"};
+    char text[STATEMENT_TEXT], file[1024] = "inside 192.168.100.1/24\n";
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        strcat(strcat(file, lines[i]), "\n");
+    for (unsigned i = 0; i < ARRAY_SIZE(forwards); i++)
+        strcat(strcat(file, forwards[i]), "\n");
+    rules(file);
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        assert_string_equal(rule_text(&r.rules.filter.rules[i], text), lines[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(forwards); i++)
+        assert_string_equal(forward_text(&r.rules.filter.forwards[i], text), forwards[i]);
+}
+
 /* --- tags --------------------------------------------------------------------------------------------------------------------------- */
 
 static void test_vlan(void **state)
@@ -874,6 +898,7 @@ int main(void)
         cmocka_unit_test_setup(test_hops, start),
         cmocka_unit_test(test_file_errors),
         cmocka_unit_test_setup(test_file, start),
+        cmocka_unit_test_setup(test_statements_as_text, start),
         cmocka_unit_test(test_vlan),
         cmocka_unit_test(test_sntp),
         cmocka_unit_test(test_syslog),
