@@ -281,7 +281,7 @@ build/disk.img: config/tool/disk.py | build/.deps
 	$(call say,DISK,$@)
 	$(Q)config/tool/disk.py $@
 run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
-	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(WEB:%=--web %)
+	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(if $(SERVES),--serves $(SERVES))
 ifneq ($(RUN_SECONDS),)
 ifeq ($(shell echo '$(subst ','"'"',$(RUN_SECONDS))' | grep -xE '[0-9]+(\.[0-9]+)?' | grep '[1-9]'),)
 $(error RUN_SECONDS=$(RUN_SECONDS) is not a positive number of seconds)

@@ -2,6 +2,7 @@
 /* The server of slices: takes requests, checks them, hands them to the disk, answers. */
 #include "slice_server.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bh_pci.h"
@@ -45,6 +46,15 @@ enum bh_slice_status slice_check(const struct bh_slice_request *request, uint32_
 
 /* --- opening ----------------------------------------------------------------------------------------------------------------------------- */
 
+static const char *too_large(const char *name, uint64_t first, uint64_t bytes, uint64_t disk)
+{
+    static char text[120];
+
+    snprintf(text, sizeof(text), "slice %s has %llu MiB from %llu MiB on, the disk has %llu MiB: make the slices smaller", name,
+             (unsigned long long)(bytes >> 20), (unsigned long long)(first >> 20), (unsigned long long)(disk >> 20));
+    return text;
+}
+
 static const char *client_open(struct slice_server *server, const volatile struct bh_channels *channels, unsigned requests)
 {
     const volatile struct bh_channel *channel = &channels->channel[requests];
@@ -58,16 +68,16 @@ static const char *client_open(struct slice_server *server, const volatile struc
                                     .read_only = channel->info[2] != 0};
     if (channel->back >= channels->count || channel->back >= BH_MAX_CHANNELS || !channels->channel[channel->back].writes)
         return "a slice without a channel for answers";
-    record_open(&client->end, record_side(&channels->channel[channel->back]), record_side(channel), channel->back);
-    if (channel->info[0] > server->disk->bytes || channel->info[1] > server->disk->bytes - channel->info[0])
-        return "the disk is smaller than the slices together";
-    if (client->end.out.size < BH_SLICE_MAX * 2 || client->end.in.size < BH_SLICE_MAX * 2)
-        return "rings that cannot hold the largest request";
     for (unsigned i = 0; i + 1 < sizeof(client->name) && channel->name[i]; i++)
         client->name[i] = channel->name[i];
     char *dot = strrchr(client->name, '.'); /* "<slice>.q" */
     if (dot)
         *dot = 0;
+    record_open(&client->end, record_side(&channels->channel[channel->back]), record_side(channel), channel->back);
+    if (channel->info[0] > server->disk->bytes || channel->info[1] > server->disk->bytes - channel->info[0])
+        return too_large(client->name, channel->info[0], channel->info[1], server->disk->bytes);
+    if (client->end.out.size < BH_SLICE_MAX * 2 || client->end.in.size < BH_SLICE_MAX * 2)
+        return "rings that cannot hold the largest request";
     for (unsigned i = 0; i < SLICE_SHARE; i++) {
         uint8_t *memory = bh_dma_memory(PAGE + BH_SLICE_MAX, PAGE);
         if (!memory)

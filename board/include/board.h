@@ -85,8 +85,9 @@ struct board_function {
                                     * and nobody gets it */
     struct board_bar bars[BOARD_BARS];
     struct board_msix msix;
-    bool msi;         /* it has MSI; we use one vector of it, where there is no MSI-X */
-    bool vendor_caps; /* its vendor-specific capabilities may be seen, read-only (virtio) */
+    uint64_t capacity; /* a disk: bytes that slices of it can have, of its largest namespace. 0: not known, seen only at run time */
+    bool msi;          /* it has MSI; we use one vector of it, where there is no MSI-X */
+    bool vendor_caps;  /* its vendor-specific capabilities may be seen, read-only (virtio) */
     struct {
         enum board_reset kind;
         uint8_t bar; /* RESET_REGISTER */

@@ -34,7 +34,7 @@
 #define NVME                                                                                                                       \
     .vendor = 0x1b36, .id = 0x0010, .class_code = 0x010802, .bars = {{BAR_MEMORY64, false, 0x4000}},                               \
     .msix = {.vectors = 5, .table_bar = 0, .pba_bar = 0, .table_offset = 0x2000, .pba_offset = 0x3000},                            \
-    .reset = {.kind = RESET_FLR},                                                                                                  \
+    .reset = {.kind = RESET_FLR}, .capacity = 192u << 20,                                                                          \
     .vf = {.total = 4,                                                                                                             \
            .offset = 1,                                                                                                            \
            .stride = 1,                                                                                                            \

@@ -67,6 +67,12 @@ static void write_where(const struct check *check, const struct partition_spec *
         snprintf(out, size, name[0] ? "partition %.*s (partitions[%u])" : "%.*spartitions[%u]", WHERE_NAME, name, index);
 }
 
+struct place list_place(char field[FIELD_ROOM], const char *list, unsigned index, const char *member)
+{
+    snprintf(field, FIELD_ROOM, "%s[%u].%s", list, index, member);
+    return (struct place){"product", 0, field};
+}
+
 void found(struct check *check, struct place place, const char *reason, const char *hint, const char *value, ...)
 {
     if (check->finding_count == MAX_FINDINGS) {

@@ -106,6 +106,9 @@ struct place {
     const struct partition_spec *partition; /* of the product that is checked, or 0 */
     const char *field;
 };
+/* "list[2].member" of the product; `field` holds the text. */
+#define FIELD_ROOM 40
+struct place list_place(char field[FIELD_ROOM], const char *list, unsigned index, const char *member);
 void found(struct check *check, struct place place, const char *reason, const char *hint, const char *value, ...)
     __attribute__((format(printf, 5, 6)));
 

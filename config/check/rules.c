@@ -26,6 +26,7 @@ const struct rule rules[] = {
     {"CFG-021", rule_controls_never, "nobody controls a partition that never starts again"},
     {"CFG-022", rule_controls_mutual, "no two partitions control one another"},
     {"CFG-023", rule_trace_read, "a partition that is traced from the start is observed by another"},
+    {"CFG-024", rule_serves, "a partition that serves a TCP port has a network card"},
 
     {"CFG-601", rule_board_name, "the board's name is 1 to 31 of a-z, 0-9, '-' and '_'"},
     {"CFG-602", rule_board_vendor, "the board names its CPU's virtualisation: VIRT_SVM or VIRT_VMX"},
@@ -249,6 +250,7 @@ const struct rule rules[] = {
     {"CFG-839", rule_cable_self, "a cable joins two different partitions"},
     {"CFG-840", rule_cable_mac, "an end's MAC address is one station's"},
     {"CFG-841", rule_cable_mac_unique, "no two ends of cables have the same MAC address"},
+    {"CFG-842", rule_cable_word, "a unikernel's words net=cable:NAME and cable=NAME name a cable of which it has an end"},
 
     {"CFG-846", rule_port_place, "there is a place for the registers of virtio ports beside those of devices"},
     {"CFG-856", rule_slice_gap, "the list of slices has no gap"},
@@ -258,6 +260,7 @@ const struct rule rules[] = {
     {"CFG-860", rule_slice_size, "slices are multiples of 1 MiB, at most 16 TiB"},
     {"CFG-861", rule_slice_disk, "who serves a slice owns a disk"},
     {"CFG-862", rule_slice_ring, "a slice's rings hold its largest request"},
+    {"CFG-863", rule_slice_room, "the slices of a server fit its disk, where the board says how large that is"},
 
     {"CFG-870", rule_label_name, "a label is 1 to 15 of a-z, 0-9 and '-'"},
     {"CFG-871", rule_label_gap, "a list of labels has no gap"},

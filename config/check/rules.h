@@ -31,6 +31,7 @@ RULE(rule_rights_unikernel);
 RULE(rule_controls_never);
 RULE(rule_controls_mutual);
 RULE(rule_trace_read);
+RULE(rule_serves);
 
 /* rules_cpu.c */
 RULE(rule_cores_one);
@@ -240,6 +241,7 @@ RULE(rule_device_window);
 RULE(rule_device_ports);
 
 /* rules_ports.c */
+RULE(rule_cable_word);
 RULE(rule_port_place);
 
 /* rules_slices.c */
@@ -250,6 +252,7 @@ RULE(rule_slice_client);
 RULE(rule_slice_size);
 RULE(rule_slice_disk);
 RULE(rule_slice_ring);
+RULE(rule_slice_room);
 
 /* rules_labels.c: labels and conflicts */
 RULE(rule_label_name);

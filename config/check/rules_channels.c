@@ -2,31 +2,10 @@
 /* Rules of channels and cables: names, ends, sizes. SEP-1, SEP-3. */
 #include <string.h>
 
-#include "plan_channels.h"
-#include "rules.h"
+#include "rules_lists.h"
 
-#define FIELD_ROOM 40
 #define DOORBELLS_MAX 100000u
 #define FLOOD_MAX 200000u /* of all that one partition reads */
-
-static struct place place_of(char field[FIELD_ROOM], const char *list, unsigned index, const char *member)
-{
-    snprintf(field, FIELD_ROOM, "%s[%u].%s", list, index, member);
-    return (struct place){"product", 0, field};
-}
-
-#define EACH_CHANNEL(c, check)                                                                                                     \
-    for (const struct channel_spec *c = (check)->product->channels;                                                                \
-         c < (check)->product->channels + product_channels((check)->product); c++)
-#define EACH_CABLE(c, check)                                                                                                       \
-    for (const struct cable_spec *c = (check)->product->cables; c < (check)->product->cables + product_cables((check)->product);   \
-         c++)
-#define EACH_SLICE(s, check)                                                                                                       \
-    for (const struct slice_spec *s = (check)->product->slices; s < (check)->product->slices + product_slices((check)->product);   \
-         s++)
-#define CHANNEL_PLACE(c, member) place_of(field, "channels", (unsigned)((c)-check->product->channels), member)
-#define CABLE_PLACE(c, member) place_of(field, "cables", (unsigned)((c)-check->product->cables), member)
-#define SLICE_PLACE(s, member) place_of(field, "slices", (unsigned)((s)-check->product->slices), member)
 
 static unsigned readers_of(const struct channel_spec *c)
 {
@@ -45,7 +24,7 @@ static void look_for_gap(struct check *check, const char *list, const void *entr
     for (unsigned i = used; i < max; i++) {
         char field[FIELD_ROOM];
         if (memcmp((const char *)entries + i * size, nothing, size) != 0)
-            found(check, place_of(field, list, i, "name"),
+            found(check, list_place(field, list, i, "name"),
                   "the list ends at the first entry without a name, so that this one would be left out silently",
                   "give every entry a name and leave none out", "after %u with a name", used);
     }
@@ -99,9 +78,9 @@ void rule_channel_unique(struct check *check)
             if (strcmp(plan.names[i], plan.names[k]) != 0)
                 continue;
             found(check,
-                  i < plain                ? place_of(field, "channels", i, "name")
-                  : i < plain + 2 * cables ? place_of(field, "cables", (i - plain) / 2, "name")
-                                           : place_of(field, "slices", (i - plain - 2 * cables) / 2, "name"),
+                  i < plain                ? list_place(field, "channels", i, "name")
+                  : i < plain + 2 * cables ? list_place(field, "cables", (i - plain) / 2, "name")
+                                           : list_place(field, "slices", (i - plain - 2 * cables) / 2, "name"),
                   "two channels would have this name, and a program finds only the first", "rename one of them", "%s",
                   plan.names[i]);
         }
@@ -309,4 +288,41 @@ void rule_cable_mac_unique(struct check *check)
                       "two stations with one address: where both are heard, neither gets its frames", "change one, or leave it out",
                       "%s", mac_text(mac));
         }
+}
+
+/* --- words that name a cable --- */
+
+static bool has_end(const struct check *check, const struct partition_spec *p, const char *cable, size_t length)
+{
+    EACH_CABLE(c, check)
+    for (unsigned e = 0; e < 2; e++)
+        if (strlen(c->name) == length && memcmp(c->name, cable, length) == 0 && c->ends[e].partition &&
+            strcmp(c->ends[e].partition, p->name) == 0)
+            return true;
+    return false;
+}
+
+/* The words by which programs of the tree name a cable: net=cable:NAME[,...], and cable=NAME of the router. */
+static const char *cable_word(const char *word)
+{
+    static const char *const words[] = {"net=cable:", "cable="};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        if (strncmp(word, words[i], strlen(words[i])) == 0)
+            return word + strlen(words[i]);
+    return 0;
+}
+
+void rule_cable_word(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    for (const char *word = p->kind == IMAGE_UNIKERNEL && p->args && p->name ? p->args : ""; *word; word += strcspn(word, " ")) {
+        word += strspn(word, " ");
+        const char *name = cable_word(word);
+        size_t length = name ? strcspn(name, ", ") : 0;
+        if (name && !has_end(check, p, name, length))
+            found(check, (struct place){"product", p, "args"}, "no cable with this name has an end at this partition",
+                  "name one that `cables` has for it, or give it an end of this one", "%.*s", (int)(length < 64 ? length : 64),
+                  name);
+    }
 }

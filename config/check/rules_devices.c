@@ -427,3 +427,25 @@ void rule_device_ports(struct check *check)
               "make pci.ports larger, or give fewer functions away", "0x%llx, 0x%llx are needed", HEX(plan.ports_room),
               HEX(plan.ports_needed));
 }
+
+/* --- what they are for --- */
+
+bool owns_class(const struct check *check, const struct partition_spec *p, uint32_t class)
+{
+    EACH_SPEC(s, p)
+    {
+        struct role role;
+        const struct board_function *f = role_read(s->role, &role) ? board_role(check->board, role.name) : 0;
+        if (!f || f->class_code >> 16 == class)
+            return true;
+    }
+    return false;
+}
+
+void rule_serves(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    if (p->serves != 0 && !owns_class(check, p, CLASS_NETWORK))
+        found(check, (struct place){"product", p, "serves"}, "without a network card nobody outside reaches it",
+              "give it one in `devices`, or leave the port out", "%u", p->serves);
+}

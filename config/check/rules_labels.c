@@ -6,8 +6,6 @@
 #include "plan_layout.h"
 #include "rules.h"
 
-#define FIELD_ROOM 40
-
 static struct label_carrier carriers[LABEL_CARRIERS_MAX]; /* of the product that is checked */
 
 static const struct label_carrier *carriers_of(const struct check *check, unsigned *count)
@@ -27,16 +25,10 @@ static struct place carrier_place(char field[FIELD_ROOM], const struct check *ch
     static const char *const lists[] = {"", "channels", "cables", "slices"};
     if (c->kind == CARRIER_PARTITION)
         return (struct place){"product", &check->product->partitions[c->index], "labels"};
-    snprintf(field, FIELD_ROOM, "%s[%u].labels", lists[c->kind], c->index);
-    return (struct place){"product", 0, field};
+    return list_place(field, lists[c->kind], c->index, "labels");
 }
 
-static struct place conflict_place(char field[FIELD_ROOM], const struct check *check, const struct conflict_spec *c,
-                                   const char *member)
-{
-    snprintf(field, FIELD_ROOM, "conflicts[%u].%s", (unsigned)(c - check->product->conflicts), member);
-    return (struct place){"product", 0, field};
-}
+#define CONFLICT_PLACE(c, member) list_place(field, "conflicts", (unsigned)((c)-check->product->conflicts), member)
 
 /* --- the lists --- */
 
@@ -81,7 +73,7 @@ void rule_conflict_gap(struct check *check)
         const struct conflict_spec *c = &check->product->conflicts[i];
         char field[FIELD_ROOM];
         if (c->a || c->b || c->scope)
-            found(check, conflict_place(field, check, c, "a"),
+            found(check, CONFLICT_PLACE(c, "a"),
                   "the list ends at the first entry without label a, so that this conflict would be left out silently",
                   "give every entry two labels and leave none out", "%s",
                   c->a   ? c->a
@@ -96,7 +88,7 @@ void rule_conflict_scope(struct check *check)
     {
         char field[FIELD_ROOM];
         if (c->scope == CONFLICT_NONE || (unsigned)c->scope > CONFLICT_ANY)
-            found(check, conflict_place(field, check, c, "scope"), "it does not say what the two may not share",
+            found(check, CONFLICT_PLACE(c, "scope"), "it does not say what the two may not share",
                   "use CONFLICT_CHANNEL, CONFLICT_CACHE, CONFLICT_DEVICE or CONFLICT_ANY", "%u", (unsigned)c->scope);
     }
 }
@@ -120,7 +112,7 @@ void rule_conflict_unused(struct check *check)
         for (unsigned i = 0; i < ARRAY_SIZE(labels); i++) {
             char field[FIELD_ROOM];
             if (!carried(check, c, labels[i]))
-                found(check, conflict_place(field, check, c, i ? "b" : "a"),
+                found(check, CONFLICT_PLACE(c, i ? "b" : "a"),
                       "nothing that could share this has the label: with a slip in it the conflict would hold for nobody",
                       "write it as a partition's labels have it, for CONFLICT_CHANNEL also a channel's, cable's or slice's", "%s",
                       labels[i] ? labels[i] : "not set");
@@ -139,9 +131,9 @@ void rule_conflict_once(struct check *check)
     for (const struct conflict_spec *other = check->product->conflicts; other < c; other++) {
         char field[FIELD_ROOM];
         if (c->b && other->b && same_pair(c, other) && (conflict_covers(c, other->scope) || conflict_covers(other, c->scope)))
-            found(check, conflict_place(field, check, c, "a"),
-                  "another entry says the same: one of them was to be for other labels", "leave it out, or change labels or scope",
-                  "%s and %s, as conflicts[%u]", c->a, c->b, (unsigned)(other - check->product->conflicts));
+            found(check, CONFLICT_PLACE(c, "a"), "another entry says the same: one of them was to be for other labels",
+                  "leave it out, or change labels or scope", "%s and %s, as conflicts[%u]", c->a, c->b,
+                  (unsigned)(other - check->product->conflicts));
     }
 }
 
@@ -156,7 +148,7 @@ void rule_conflict_one(struct check *check)
         char field[FIELD_ROOM];
         const struct label_carrier *all = carriers_of(check, &count);
         if (conflict_in_one(c, all, count, &at))
-            found(check, conflict_place(field, check, c, "a"), "one that has both labels shares everything with itself",
+            found(check, CONFLICT_PLACE(c, "a"), "one that has both labels shares everything with itself",
                   "take one of the labels away, or make two of it", "%s and %s, both of %s %.15s", c->a, c->b,
                   carrier_word(at.a->kind), at.a->name);
     }
@@ -171,7 +163,7 @@ void rule_conflict_channel(struct check *check)
         char field[FIELD_ROOM];
         const struct label_carrier *all = carriers_of(check, &count);
         if (conflict_covers(c, CONFLICT_CHANNEL) && conflict_in_channel(c, all, count, &at))
-            found(check, conflict_place(field, check, c, "a"), "two that must not talk have a channel, cable or slice in common",
+            found(check, CONFLICT_PLACE(c, "a"), "two that must not talk have a channel, cable or slice in common",
                   "take one of them off, or let a third partition stand between them",
                   "%s and %s: %s %.15s and %s %.15s, by %s %.15s", c->a, c->b, carrier_word(at.a->kind), at.a->name,
                   carrier_word(at.b->kind), at.b->name, carrier_word(at.join->kind), at.join->name);
@@ -195,7 +187,7 @@ void rule_conflict_cache(struct check *check)
         char field[FIELD_ROOM];
         const struct label_carrier *all = carriers_of(check, &count);
         if (conflict_covers(c, CONFLICT_CACHE) && conflict_in_cache(c, all, check->board, owner, &at))
-            found(check, conflict_place(field, check, c, "a"),
+            found(check, CONFLICT_PLACE(c, "a"),
                   "two that must not share a last-level cache have cores on one: each could measure what the other keeps there",
                   "move the partition in the table, as cores are given in its order, leave cores between unused, or use another "
                   "board",
@@ -214,7 +206,7 @@ void rule_conflict_device(struct check *check)
         const struct label_carrier *all = carriers_of(check, &count);
         if (conflict_covers(c, CONFLICT_DEVICE) && conflict_in_device(c, all, check->product, check->board, &at))
             found(
-                check, conflict_place(field, check, c, "a"),
+                check, CONFLICT_PLACE(c, "a"),
                 "two that must not share a device have functions of one: they meet in its queues and in who owns the physical one",
                 "give one of them another device", "%s and %s: partition %.15s and partition %.15s, %.15s", c->a, c->b, at.a->name,
                 at.b->name, at.function->role);

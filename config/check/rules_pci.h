@@ -6,7 +6,6 @@
 #include "plan_devices.h"
 #include "rules.h"
 
-#define FIELD_ROOM 40
 /* .functions[i].member of the board; `field` holds the text. */
 struct place function_place(char field[FIELD_ROOM], uint32_t i, const char *member);
 
@@ -17,6 +16,11 @@ struct place function_place(char field[FIELD_ROOM], uint32_t i, const char *memb
 #define EACH_FUNCTION(f, i, check)                                                                                                 \
     for (uint32_t i = 0; i < board_functions((check)->board); i++)                                                                 \
         for (const struct board_function *f = &(check)->board->functions[i]; f; f = 0)
+
+#define CLASS_DISK 0x01u
+#define CLASS_NETWORK 0x02u
+/* Has a partition such a function? One that the board does not have counts: it is another rule's. */
+bool owns_class(const struct check *check, const struct partition_spec *p, uint32_t class);
 
 /* The hardware watchdog's entry; 0: none is listed. */
 const struct board_function *board_watchdog(const struct board *board);

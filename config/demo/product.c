@@ -39,6 +39,7 @@ const struct product product = {
                 .args = "net=dhcp",
                 .files = "www",
                 .devices = {{.role = "nic0", .optional = true}},
+                .serves = 80,
                 .observes = {"linux", "control", "storage"},
                 .cores = 1,
                 .memory = MIB(32),

@@ -28,6 +28,7 @@ const struct product product = {
                 .args = "net=dhcp net6=off cable=lan",
                 .files = "rules",
                 .devices = {{.role = "nic0", .optional = true}},
+                .serves = 8080, /* forwarded to the Linux, says router.rules */
                 .labels = {"outside"},
                 .cores = 1,
                 .memory = MIB(32),

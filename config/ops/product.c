@@ -14,6 +14,7 @@ const struct product product = {
                 .kind = IMAGE_UNIKERNEL,
                 .args = "net=dhcp",
                 .devices = {{.role = "nic0", .optional = true}},
+                .serves = 80,
                 .cores = 1,
                 .memory = MIB(32),
                 .observes = {"control", "hello", "guarded"},

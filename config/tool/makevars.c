@@ -12,7 +12,7 @@ static const char *text(const char *string)
     return string ? string : "";
 }
 
-/* It has the network card whose port 80 "make run" opens on the host. */
+/* The card that the boards of QEMU have on its user network. */
 static bool has_card(const struct partition_spec *spec)
 {
     for (unsigned i = 0; i < PRODUCT_MAX_DEVICES && spec->devices[i].role; i++)
@@ -23,15 +23,15 @@ static bool has_card(const struct partition_spec *spec)
 
 int main(void)
 {
-    printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\nWEB :=\n");
+    printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\nSERVES :=\n");
     for (unsigned i = 0; i < PRODUCT_MAX_PARTITIONS && product.partitions[i].name; i++) {
         const struct partition_spec *spec = &product.partitions[i];
 
         printf("PARTITIONS += %s\n", spec->name);
         if (!spec->stopped_at_boot)
             printf("STARTED += %s\n", spec->name);
-        if (has_card(spec))
-            printf("WEB := %s\n", spec->name);
+        if (spec->serves != 0 && has_card(spec))
+            printf("SERVES := %s %u\n", spec->name, spec->serves);
         if (spec->kind == IMAGE_UNIKERNEL)
             printf("UNIKERNELS += %s\nPROGRAM_%s := %s\nFILES_%s := %s\n", spec->name, spec->name,
                    text(spec->program ? spec->program : spec->name), spec->name, text(spec->files));

@@ -20,7 +20,7 @@ import emulator
 from messages import Verdict
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-FIRST_PORT = 8080
+FIRST_PORT = 8080  # for port 80
 GRACE = 10  # seconds that the hypervisor has to power off after the attention key and q
 LAST_LINES = 8  # of an emulator that ended by itself
 REASONS = 1  # seconds for what comes after the first line of a refusal
@@ -90,25 +90,26 @@ def key_name(code):
     return f"Ctrl-{chr(code + 64)}" if code < 32 else chr(code)
 
 
-def free_port():
-    """The first from FIRST_PORT on that nobody has."""
-    for port in range(FIRST_PORT, 65536):
+def free_port(port):
+    """The first of this host from there on that nobody has."""
+    for number in range(port, 65536):
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
-                return port
+                probe.bind(("127.0.0.1", number))
+                return number
             except OSError:
                 continue
     raise SystemExit("make run: no free port on 127.0.0.1")
 
 
-def forward(command, partition):
-    """A port of this host that leads to port 80 of the partition, where the board's card is on QEMU's user network."""
+def forward(command, partition, port):
+    """A port of this host that leads to this one of the partition, where the board's card is on QEMU's user network."""
     network = next((index for index, word in enumerate(command) if re.match(r"user,id=\w+$", word)), None)
     if network is not None:
-        port = free_port()
-        command[network] += f",hostfwd=tcp:127.0.0.1:{port}-:80"
-        print(f"http://127.0.0.1:{port}/ is port 80 of partition {partition} (/status.json, /files/): once it says that it has an address")
+        ours = free_port(port if port >= 1024 else FIRST_PORT - 80 + port)
+        command[network] += f",hostfwd=tcp:127.0.0.1:{ours}-:{port}"
+        address = f"http://127.0.0.1:{ours}/" if port == 80 else f"127.0.0.1:{ours}"
+        print(f"{address} is port {port} of partition {partition}, once it says that it has an address")
 
 
 def farewell(machine):
@@ -124,15 +125,15 @@ def main():
     parser.add_argument("--partition", action="append", default=[], help="must start")
     parser.add_argument("--attention", type=int, default=0x1D, help="code of the attention key")
     parser.add_argument("--seconds", type=float, help="end after this time")
-    parser.add_argument("--web", metavar="PARTITION", help="has the network card: its port 80 becomes one of this host")
+    parser.add_argument("--serves", nargs=2, metavar=("PARTITION", "PORT"), help="has the network card: this port becomes one of this host")
     parser.add_argument("--gdb", metavar="ELF", help="wait for a debugger on port 1234")
     options = parser.parse_args()
 
     with open(options.command, encoding="utf-8") as file:
         command = shlex.split(file.read())
     print(f"Leave with {key_name(options.attention)} q. {key_name(options.attention)} ? shows the other keys.")
-    if options.web:
-        forward(command, options.web)
+    if options.serves:
+        forward(command, options.serves[0], int(options.serves[1]))
     if options.gdb:
         print(f"Waiting for a debugger. In another terminal:\n    gdb {options.gdb} -ex 'target remote :1234'")
     sys.stdout.flush()

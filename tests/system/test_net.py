@@ -208,7 +208,7 @@ def test_make_run_says_where_the_pages_are():
             pass  # by somebody else: as good
         build = build_product(WEB, CARD_BOARD)
         run = subprocess.Popen([sys.executable, ROOT / "config/tool/run.py", "--command", build.folder / "run.args", "--image", build.image,
-                                "--partition", "httpd", "--web", "httpd", "--seconds", str(30 * PATIENCE)],
+                                "--partition", "httpd", "--serves", "httpd", "80", "--seconds", str(30 * PATIENCE)],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             port, text = None, ""

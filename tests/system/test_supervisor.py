@@ -186,7 +186,7 @@ def test_words_too_few_or_too_many(shell):
 
 def test_names_of_other_tools(shell):
     shell("virsh list --all", r"\ncontrol +running")
-    assert "control" not in shell("xl list hello", r"\nhello +running")
+    assert "\ncontrol" not in shell("xl list hello", r"\nhello +running")
     shell("virsh suspend hello", r"\nhello: paused")
     shell("xm unpause hello", r"\nhello: running")
     shell("domstate hello", r"\nrunning")
