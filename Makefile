@@ -10,6 +10,8 @@
 PRODUCT ?= demo
 BOARD ?= qemu-q35-vtd
 V ?= 0
+# For practice: `make clean` removes it. The keys of a product lie elsewhere, with a copy.
+KEYS ?= build/keys
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -26,7 +28,7 @@ folders_with = $(patsubst $(1)/%/$(2),%,$(sort $(wildcard $(1)/*/$(2))))
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
 product_dir := $(if $(findstring /,$(PRODUCT)),$(PRODUCT:%/=%),config/$(PRODUCT))
 out := build/$(notdir $(board_dir))/$(notdir $(product_dir))
-$(foreach name,PRODUCT BOARD CURDIR,$(if $(word 2,$($(name))),$(error $(name)="$($(name))" has a space in it: make can work with no such path)))
+$(foreach name,PRODUCT BOARD CURDIR KEYS,$(if $(word 2,$($(name))),$(error $(name)="$($(name))" has a space in it: make can work with no such path)))
 ifeq ($(wildcard $(product_dir)/product.c),)
 $(error no product "$(PRODUCT)": $(product_dir)/product.c does not exist. PRODUCT is a folder of config/ ($(call folders_with,config,product.c)) or a path with a slash)
 endif
@@ -207,8 +209,22 @@ $(filter-out $(out)/%,$(sort $(foreach name,$(UNIKERNELS),$(call files_archive,$
 image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name)) $(addprefix --files $(name)=,$(call files_archive,$(name)))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
-DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py slots.cfg)
+# Disk images are signed where SIGNED=y asks for it, those of a release unless SIGNED=n forbids it.
+signed := $(if $(or $(filter y,$(SIGNED)),$(and $(RELEASE)$(filter image,$(goals)),$(filter-out n,$(or $(SIGNED),y)))),signed/)
+$(if $(filter-out y n,$(SIGNED)),$(error SIGNED=$(SIGNED): give y or n))
+DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py keys.py signing.py slots.cfg signed.cfg)
 INSTALLER_TOOLS := $(DISK_TOOLS) config/tool/installerimage.py config/tool/archive.py $(wildcard config/installer/*)
+KEY_FILES := $(addprefix $(KEYS)/,boot.key boot.pub db.key db.crt)
+$(KEY_FILES):
+	$(error $@ is not there: images are signed with the keys in KEYS=$(KEYS), which `make keys` makes)
+# The disk image of a folder: $(1) that folder, $(2) further planner options, $(3) where it goes, $(4) more for diskimage.py.
+define disk_rule
+$(3)disk.img $(3)disk.img.xz $(3)disk.img.bmap $(3)disk.json &: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS)
+	$$(call say,DISK,$(3)disk.img)
+	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
+	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
+		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2) $(4)
+endef
 # An image in a folder: $(1) the folder, $(2) further planner options.
 define image_rules
 $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
@@ -229,14 +245,12 @@ $(1)/sizes.txt: $(1)/bulkhead.elf $(1)/plan.c config/tool/sizes.py
 $(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) config/tool/mkimage.sh
 	$$(call say,ISO,$$@)
 	$$(Q)config/tool/mkimage.sh $(1) $$@
-$(1)/disk.img $(1)/disk.img.xz $(1)/disk.img.bmap $(1)/disk.json &: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS)
-	$$(call say,DISK,$(1)/disk.img)
-	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
-	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
-		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2)
-$(1)/installer.img: $(1)/disk.img $(1)/grub.cfg build/linux/kernel $(INSTALLER_TOOLS)
+$(call disk_rule,$(1),$(2),$(1)/)
+$(call disk_rule,$(1),$(2),$(1)/signed/,--keys '$(KEYS)')
+$(1)/signed/disk.img: $(KEY_FILES)
+$(1)/$(signed)installer.img: $(1)/$(signed)disk.img $(1)/grub.cfg build/linux/kernel $(INSTALLER_TOOLS)
 	$$(call say,STICK,$$@)
-	$$(Q)config/tool/installerimage.py --image $(1)/disk.img --linux build/linux --grub $(1)/grub.cfg --product $(PRODUCT_NAME) --board $(BOARD_NAME) --output $$@
+	$$(Q)config/tool/installerimage.py --image $$< --linux build/linux --grub $(1)/grub.cfg --product $(PRODUCT_NAME) --board $(BOARD_NAME) --output $$@
 endef
 $(eval $(call image_rules,$(out)))
 $(eval $(call image_rules,$(out)/release,--release))
@@ -247,16 +261,20 @@ report: $(out)/planner $(image_files) ## memory, cores, who can reach whom, dige
 	@echo 'report: $(out)/report/report.html, report.txt, memory.svg, reach.svg'
 
 .PHONY: disk-image
-disk-image: $(out)/disk.img ## the same for a disk: GPT, BIOS and UEFI, two slots; .xz, .bmap and a manifest beside it
-	@echo 'disk image: $(out)/disk.img, .xz, .bmap, manifest $(out)/disk.json'
+disk-image: $(out)/$(signed)disk.img ## the same for a disk: GPT, BIOS and UEFI, two slots; .xz, .bmap and a manifest beside it; SIGNED=y: signed with KEYS=
+	@echo 'disk image: $(<D)/disk.img, .xz, .bmap, manifest $(<D)/disk.json'
+
+.PHONY: keys
+keys: | build/.deps ## keys that sign disk images, in KEYS= (build/keys); none is overwritten
+	$(Q)$(PYTHON) config/tool/keys.py '$(KEYS)'
 
 # Writing waits for an answer: the claim is given up.
 .PHONY: flash
-flash: $(out)/$(if $(RELEASE),release/)disk.img ## write the disk image to DEV=/dev/... or a file; RELEASE=y: the release one. Asks first, reads back
+flash: $(out)/$(if $(RELEASE),release/)$(signed)disk.img ## write the disk image to DEV=/dev/... or a file; SIGNED=y, RELEASE=y: that one. Asks first, reads back
 	$(Q)rm -f build/.claim; $(PYTHON) config/tool/flash.py $< '$(DEV)'
 
 .PHONY: image-installer
-image-installer: $(out)/$(if $(RELEASE),release/)installer.img ## a stick that installs the disk image on a box; RELEASE=y: the release one
+image-installer: $(out)/$(if $(RELEASE),release/)$(signed)installer.img ## a stick that installs the disk image on a box; SIGNED=y, RELEASE=y: that one
 	@echo 'installer: $<; write it to a stick with: config/tool/flash.py $< /dev/...'
 
 .PHONY: image
@@ -264,9 +282,9 @@ ifneq ($(NOT_FOR_RELEASE),)
 image: # nothing is compiled for it
 	$(Q)$(planner) --check --release
 else
-image: $(out)/release/bulkhead.iso $(out)/release/disk.img $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image; refused on test boards
+image: $(out)/release/bulkhead.iso $(out)/release/$(signed)disk.img $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image, its disk signed with KEYS= unless SIGNED=n; refused on test boards
 	@cat $(out)/release/sizes.txt
-	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick), $(out)/release/disk.img (disk)'
+	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick), $(out)/release/$(signed)disk.img (disk)'
 endif
 
 # --- running -----------------------------------------------------------------------------------------------------------------------

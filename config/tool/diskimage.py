@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk image of what the build left in a folder, with GRUB for BIOS and UEFI; needs no root and no loop device.
 
-    diskimage.py --folder FOLDER --product NAME --board NAME --data BYTES --report FILE [--kernel FILE] [--release]
+    diskimage.py --folder FOLDER --product NAME --board NAME --data BYTES --report FILE [--kernel FILE] [--release] [--keys FOLDER]
 
-FOLDER has bulkhead.elf, grub.cfg and payloads/. Beside them come disk.img, disk.img.xz, disk.img.bmap and disk.json, the manifest. Partitions:
+FOLDER has bulkhead.elf, grub.cfg and payloads/. Beside them come disk.img, disk.img.xz, disk.img.bmap and disk.json, the manifest; with --keys
+they are signed and come to FOLDER/signed. Partitions:
 
     1 bios      GRUB's core, started by the boot sector
     2 esp       GRUB for UEFI; grub/grub.cfg, which picks the slot, and grub/grubenv, its memory
     3 slot-a    bulkhead.elf, payloads, their grub.cfg and digests
     4 slot-b    the same
     5 data      an empty ext4, of the size that the product says
+
+A signed image's GRUB has the public key in it and reads nothing without a signature, but for grubenv: a .sig lies beside each file.
 
 The same inputs make the same bytes, wherever and whenever: identifiers come from names, all times are SOURCE_DATE_EPOCH."""
 import argparse
@@ -28,6 +31,8 @@ import uuid
 
 import bmap
 import gpt
+import keys
+import signing
 
 MIB = 1 << 20
 EPOCH = "1000000000"  # unless SOURCE_DATE_EPOCH says something else
@@ -36,6 +41,7 @@ ESP_SIZE, SLOT_STEP = 64 * MIB, 16 * MIB
 GRUB = pathlib.Path("/usr/lib/grub")
 MODULES = ["part_gpt", "fat", "normal", "configfile", "loadenv", "echo", "test", "regexp", "hashsum", "gcry_sha256", "multiboot2", "serial",
            "terminal", "sleep", "reboot"]  # fmt: skip
+PLATFORM_MODULES = {"i386-pc": ["biosdisk"], "x86_64-efi": ["tpm"]}  # GRUB measures what it reads and does if the machine has a TPM
 PREFIX = "(,gpt2)/grub"  # on the disk that GRUB itself came from
 ENVIRONMENT = ["ORDER=A B", "A_OK=1", "A_TRY=0", "B_OK=1", "B_TRY=0"]
 PACKAGES = ["gcc", "binutils", "newlib-source", "grub-pc-bin", "grub-efi-amd64-bin", "grub-common", "mtools", "e2fsprogs", "busybox-static", "xz-utils"]
@@ -96,27 +102,36 @@ def make_fat(image, partition, serial, fat32=False):
          *(["-F", "-c", 1] if fat32 else []), "-N", serial, "-v", partition.name.upper(), "::")  # fmt: skip
 
 
-def grub_core(platform, folder, modules):
+def script(name, lines, strip=False):
+    """One of ours, with a board's lines for its terminal; without comments if it is for the interpreter that knows none."""
+    text = (HERE / name).read_text().replace("@TERMINAL@", lines)
+    return re.sub(r"^#.*\n", "", text, flags=re.M) if strip else text
+
+
+def grub_core(platform, folder, modules, signer=None, lines=""):
     core = folder / f"core-{platform}"
-    # An empty start file: GRUB goes on to grub.cfg at its prefix.
-    tool("grub-mkimage", "-d", GRUB / platform, "-O", platform, "-p", PREFIX, "-o", core, *modules)
+    signed = []  # no start file: GRUB goes on to grub.cfg at its prefix
+    if signer:
+        (folder / "start.cfg").write_text(script("signed.cfg", lines, strip=True))
+        signed = ["--pubkey", signer.public, "--disable-shim-lock", "--config", folder / "start.cfg", *signing.MODULES]
+    tool("grub-mkimage", "-d", GRUB / platform, "-O", platform, "-p", PREFIX, "-o", core, *signed, *PLATFORM_MODULES[platform], *modules)
     return core
 
 
-def bios_boot(folder, start, extra=()):
+def bios_boot(folder, start, extra=(), signer=None, lines=""):
     """(boot sector's code, core) that start from the partition at byte `start`. Both learn the sector they read next, as
     grub-bios-setup would tell them, and the boot sector to trust the drive number that the BIOS gives only if it is a disk's."""
     sector = start // gpt.SECTOR
     code = bytearray((GRUB / "i386-pc/boot.img").read_bytes())
     struct.pack_into("<Q", code, 0x5C, sector)
     code[0x66:0x68] = b"\x90\x90"
-    core = bytearray(grub_core("i386-pc", folder, ["biosdisk", *MODULES, *extra]).read_bytes())
+    core = bytearray(grub_core("i386-pc", folder, [*MODULES, *extra], signer, lines).read_bytes())
     struct.pack_into("<Q", core, 0x1F4, sector + 1)
     return bytes(code[:440]), bytes(core)
 
 
-def slot_tree(folder, tree):
-    """What a slot has; returns the digests of its files."""
+def slot_tree(folder, tree, signer):
+    """What a slot has; returns the digests of its files. Signatures are of the slot, so that an update brings its own."""
     boot = tree / "boot"
     (boot / "grub").mkdir(parents=True)
     shutil.copyfile(folder / "grub.cfg", boot / "grub/grub.cfg")
@@ -125,6 +140,8 @@ def slot_tree(folder, tree):
         shutil.copyfile(payload, boot / payload.name)
     sums = {str(path.relative_to(boot)): sha256(path) for path in sorted(boot.rglob("*")) if path.is_file()}
     (boot / "SHA256SUMS").write_text("".join(f"{value}  {name}\n" for name, value in sums.items()))
+    if signer:
+        signer.sign_tree(boot)
     return sums
 
 
@@ -135,12 +152,18 @@ def environment_block(path):
         fail("the environment block's variables do not fit one sector: a write of it could be torn between them")
 
 
-def esp_tree(folder, tree):
+def esp_tree(folder, tree, signer):
+    """What the ESP has; returns the digests of the files in it that do not change."""
     (tree / "EFI/BOOT").mkdir(parents=True)
     (tree / "grub").mkdir()
-    shutil.copyfile(grub_core("x86_64-efi", tree.parent, MODULES), tree / "EFI/BOOT/BOOTX64.EFI")
-    (tree / "grub/grub.cfg").write_text((HERE / "slots.cfg").read_text().replace("@TERMINAL@", terminal(folder / "grub.cfg")))
+    lines, program, config = terminal(folder / "grub.cfg"), tree / "EFI/BOOT/BOOTX64.EFI", tree / "grub/grub.cfg"
+    shutil.copyfile(grub_core("x86_64-efi", tree.parent, MODULES, signer, lines), program)
+    config.write_text(script("slots.cfg", lines))
+    if signer:
+        signer.sign_efi(program)
+        signer.sign_tree(tree / "grub")
     environment_block(tree / "grub/grubenv")
+    return {str(path.relative_to(tree)): sha256(path) for path in (program, config)}
 
 
 def used_blocks(image, partition):
@@ -203,22 +226,24 @@ def versions(kernel):
     return dict(line.split(" ", 1) for line in lines)
 
 
-def manifest(options, image, partitions, sums, release):
+def manifest(options, image, partitions, sums, esp):
     names = [image.name, f"{image.name}.xz", f"{image.name}.bmap"]
     version = re.search(r'#define VERSION "(.*)"', (ROOT / "core/launch.c").read_text())
     return {
-        "product": options.product, "board": options.board, "kind": "release" if release else "development",
+        "product": options.product, "board": options.board, "kind": "release" if options.release else "development",
+        "signed": bool(options.keys),
         "version": version[1] if version else "",
         "files": {name: {"size": (image.parent / name).stat().st_size, "sha256": sha256(image.parent / name)} for name in names},
         "partitions": [{"name": p.name, "guid": str(p.guid), "start": p.start, "size": p.size} for p in partitions],
-        "slot": sums, "packages": versions(options.kernel), "report": pathlib.Path(options.report).read_text(),
+        "slot": sums, "esp": esp, "packages": versions(options.kernel), "report": pathlib.Path(options.report).read_text(),
     }  # fmt: skip
 
 
 def build(options, image, work):
-    """The image; returns its partitions, its blocks to write and the digests of a slot's files."""
+    """The image; returns its partitions, its blocks to write and the digests of the files of a slot and of the ESP."""
     folder, names = pathlib.Path(options.folder), Names(options.board, options.product)
-    sums = slot_tree(folder, work / "slot")
+    signer = signing.Signer(options.keys) if options.keys else None
+    sums = slot_tree(folder, work / "slot", signer)
     content = sum(path.stat().st_size for path in (work / "slot").rglob("*") if path.is_file())
     slot = -(-2 * content // SLOT_STEP) * SLOT_STEP  # what comes by an update may be larger
     rows = [("bios", gpt.BIOS_BOOT, MIB), ("esp", gpt.ESP, ESP_SIZE), ("slot-a", gpt.BASIC_DATA, slot), ("slot-b", gpt.BASIC_DATA, slot)]
@@ -226,10 +251,10 @@ def build(options, image, work):
     bios, esp, *slots = partitions
     with open(image, "wb") as file:
         file.truncate(size)
-    code, core = bios_boot(work, bios.start)
+    code, core = bios_boot(work, bios.start, signer=signer, lines=terminal(folder / "grub.cfg"))
     write_tables(image, names, partitions, size, code)
     write_at(image, bios.start, core)
-    esp_tree(folder, work / "esp")
+    esp_sums = esp_tree(folder, work / "esp", signer)
     make_fat(image, esp, names.serial("esp"), fat32=True)
     copy_tree(image, esp.start, work / "esp")
     for partition in slots[:2]:
@@ -239,7 +264,7 @@ def build(options, image, work):
     used = make_data(image, data, names) if data else []
     fixed = (data or gpt.Partition("", None, None, size - MIB, 0)).start // bmap.BLOCK
     blocks = [(0, fixed - 1), *used, ((size - MIB) // bmap.BLOCK, size // bmap.BLOCK - 1)]
-    return partitions, size, blocks, sums
+    return partitions, size, blocks, sums, esp_sums
 
 
 def main():
@@ -249,17 +274,22 @@ def main():
     parser.add_argument("--data", type=int, default=0)
     parser.add_argument("--kernel", metavar="FILE", help="has the package and version of the Linux in it")
     parser.add_argument("--release", action="store_true")
+    parser.add_argument("--keys", metavar="FOLDER", help="sign with these")
     options = parser.parse_args()
-    folder = pathlib.Path(options.folder)
+    folder = pathlib.Path(options.folder, "signed" if options.keys else "")
+    folder.mkdir(exist_ok=True)
     image, new = folder / "disk.img", folder / "disk.img.new"
     with tempfile.TemporaryDirectory() as work:
-        partitions, size, blocks, sums = build(options, new, pathlib.Path(work))
+        try:
+            partitions, size, blocks, sums, esp = build(options, new, pathlib.Path(work))
+        except keys.Failed as error:
+            fail(error)
     with open(new, "rb") as file:
         text = bmap.make(file, size, blocks)
     new.replace(image)
     image.with_name("disk.img.bmap").write_text(text)
     compress(image)
-    image.with_name("disk.json").write_text(json.dumps(manifest(options, image, partitions, sums, options.release), indent=2, sort_keys=True) + "\n")
+    image.with_name("disk.json").write_text(json.dumps(manifest(options, image, partitions, sums, esp), indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

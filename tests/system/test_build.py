@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The build as a user meets it: missing packages, wrong names, a product outside the tree, the release image, `make run`."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -200,8 +201,13 @@ def test_release_image_of_a_real_board(tmp_path):
     shutil.copytree(ROOT / "board" / like, board)
     source = board / "board.c"
     source.write_text(source.read_text().replace("    .test_only = true,\n", "").replace("    .no_speculation = true,\n", "").replace(f'"{like}"', '"real"'))
-    status, output = make("PRODUCT=minimal", f"BOARD={board}", "image")
+    keys = f"KEYS={tmp_path / 'keys'}"
+    status, output = make("PRODUCT=minimal", f"BOARD={board}", keys, "image")
+    assert status != 0 and "is not there: images are signed with the keys in KEYS=" in output, output
+    assert make(keys, "keys")[0] == 0
+    status, output = make("PRODUCT=minimal", f"BOARD={board}", keys, "image")
     assert status == 0, output
+    assert json.loads((ROOT / "build/real/minimal/release/signed/disk.json").read_text())["signed"]
     image = ROOT / "build/real/minimal/release/bulkhead.iso"
     assert image.exists()
     with Machine("minimal", like, image=image) as machine:
