@@ -81,7 +81,9 @@ CPU_OBJS := desc.o trap.S.o trap.o machine_check.o smp.o fpu.o
 MM_OBJS := hostmap.o nested.o
 IRQ_OBJS := lapic.o guest_apic.o guest_ioapic.o icr.o
 PCI_OBJS := config.o enumerate.o program.o reset.o
-DEV_OBJS := uart.o screen.o reset.o clock.o pit.o rtc.o ioapic.o wdt_i6300esb.o
+DEV_OBJS := uart.o screen.o reset.o clock.o pit.o rtc.o ioapic.o
+# One board watchdog's; the board's table says which.
+WATCHDOG_FILES := none i6300esb itco sp5100
 VIRT_OBJS := audit.o audit_devices.o cpuid_policy.o msr_policy.o cr_policy.o xcr_policy.o decode.o guest_mmio.o guest_walk.o
 # One CPU vendor's back end; the board says which.
 VIRT_svm_OBJS := svm.o svm_enter.S.o svm_nested.o svm_audit.o
@@ -95,6 +97,7 @@ ARCH_OBJS := $(addprefix boot/,$(BOOT_OBJS)) $(addprefix cpu/,$(CPU_OBJS)) $(add
 	$(addprefix dev/,$(DEV_OBJS)) $(addprefix pci/,$(PCI_OBJS)) $(addprefix iommu/,$(IOMMU_$(IOMMU)_OBJS)) \
 	$(addprefix virt/,$(VIRT_OBJS) $(VIRT_$(VIRT)_OBJS))
 HYPERVISOR_OBJS := $(addprefix build/obj/core/,$(CORE_OBJS)) $(addprefix build/obj/arch/x86/,$(ARCH_OBJS))
+watchdog_objs := $(WATCHDOG_FILES:%=build/obj/arch/x86/dev/wdt_%.o)
 FONT_OBJ := build/obj/screen_font.o
 LDS := arch/x86/boot/bulkhead.lds
 
@@ -234,7 +237,7 @@ $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner 
 $(1)/plan.o: $(1)/plan.c
 	$$(call say,CC,$$<)
 	$$(compile)
-$(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(FONT_OBJ) $(1)/plan.o $(out)/board.o $(LDS)
+$(1)/bulkhead.elf: $(HYPERVISOR_OBJS) $(WATCHDOG_FILE:%=build/obj/arch/x86/dev/wdt_%.o) $(FONT_OBJ) $(1)/plan.o $(out)/board.o $(LDS)
 	$$(call say,LD,$$@)
 	$$(Q)gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=$$$$(sed -n 's/.*hypervisor = {\(0x[0-9a-f]*\)}.*/\1/p' $(1)/plan.c) -Wl,--defsym=mb_frame=$$$$(sed -n 's/.*mb_frame = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,--defsym=hv_room=$$$$(sed -n 's/.*hypervisor_room = \(0x[0-9a-f]*\).*/\1/p' $(1)/plan.c) -Wl,-Map=$(1)/bulkhead.map -o $$@ $$(filter %.o,$$^)
 $(1)/bulkhead.lst: $(1)/bulkhead.elf
@@ -430,26 +433,27 @@ $(TIERS): | build/.deps
 # Every source of the tree's hypervisor that the lists above name, whichever board: check-fast compares this with the folders.
 .PHONY: sources
 sources:
-	@printf '%s\n' $(patsubst %.S.c,%.S,$(patsubst build/obj/%.o,%.c,$(HYPERVISOR_OBJS)) \
+	@printf '%s\n' $(patsubst %.S.c,%.S,$(patsubst build/obj/%.o,%.c,$(HYPERVISOR_OBJS) $(watchdog_objs)) \
 		$(patsubst %.o,arch/x86/virt/%.c,$(foreach vendor,svm vmx,$(VIRT_$(vendor)_OBJS))) \
 		$(patsubst %.o,arch/x86/iommu/%.c,$(foreach kind,amdvi vtd none,$(IOMMU_$(kind)_OBJS)))) | sort -u
-HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJS)))
+HYPERVISOR_C := $(patsubst build/obj/%.o,%.c,$(filter-out %.S.o,$(HYPERVISOR_OBJS) $(watchdog_objs)))
 # Linker symbols are bounds of one object; cppcheck does not see that refusals do not return.
 CPPCHECK_IGNORES := --suppress=comparePointers --suppress=nullPointerRedundantCheck
 .PHONY: lines tidy compdb format clean help
 vendor_objs = $(addprefix build/obj/arch/x86/virt/,$(VIRT_$(1)_OBJS))
 iommu_objs = $(addprefix build/obj/arch/x86/iommu/,$(IOMMU_$(1)_OBJS))
 back_end_objs := $(foreach vendor,svm vmx,$(call vendor_objs,$(vendor))) $(foreach kind,amdvi vtd none,$(call iommu_objs,$(kind)))
-lines: $(HYPERVISOR_OBJS) $(back_end_objs) ## privileged source lines, common and each vendor's, against their budget
+lines: $(HYPERVISOR_OBJS) $(back_end_objs) $(watchdog_objs) ## privileged source lines, common and each vendor's, against their budget
 	$(Q)$(PYTHON) config/tool/lines.py --common $(patsubst %.o,%.d,$(filter-out $(back_end_objs),$(HYPERVISOR_OBJS))) $(LDS) \
 		$(foreach vendor,svm vmx,--$(vendor) $(patsubst %.o,%.d,$(call vendor_objs,$(vendor)))) \
-		$(foreach kind,amdvi vtd,--$(kind) $(patsubst %.o,%.d,$(call iommu_objs,$(kind))))
+		$(foreach kind,amdvi vtd,--$(kind) $(patsubst %.o,%.d,$(call iommu_objs,$(kind)))) \
+		$(foreach name,sp5100 itco,--$(name) $(filter %_$(name).d,$(watchdog_objs:.o=.d)))
 tidy: | build/.deps ## gcc's analyzer, clang-tidy and cppcheck on what is in the image
 	$(Q)set -e; for file in $(HYPERVISOR_C); do gcc $(filter-out -flto%,$(TARGET_CFLAGS)) -fanalyzer -c -o /dev/null $$file; done
 	$(Q)clang-tidy --quiet $(HYPERVISOR_C) -- $(filter-out -flto%,$(filter -std% -f% -I% -D%,$(TARGET_CFLAGS)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability $(CPPCHECK_IGNORES) $(INCLUDES) $(HYPERVISOR_C)
 compdb: ## compile_commands.json for editors
-	$(Q)$(PYTHON) config/tool/compdb.py '$(TARGET_CFLAGS)' $(HYPERVISOR_OBJS) >compile_commands.json
+	$(Q)$(PYTHON) config/tool/compdb.py '$(TARGET_CFLAGS)' $(HYPERVISOR_OBJS) $(watchdog_objs) >compile_commands.json
 format: | build/.deps ## clang-format on every C file
 	$(Q)clang-format -i $$(config/tool/sources.sh)
 clean: ## remove build/

@@ -22,8 +22,13 @@ enum virt_vendor {
 };
 
 enum board_watchdog {
-    WATCHDOG_NONE,     /* the board has none that we know */
-    WATCHDOG_I6300ESB, /* Intel 6300ESB, also QEMU's */
+    WATCHDOG_NONE,       /* the board has none that we know */
+    WATCHDOG_I6300ESB,   /* Intel 6300ESB, also QEMU's */
+    WATCHDOG_ITCO,       /* Intel's TCO timer from ICH9 to the 9 Series: the function is the LPC bridge, 00:1f.0. In two stages */
+    WATCHDOG_ITCO_SMBUS, /* the same from the 300 Series on: the function is the SMBus controller, 00:1f.4 */
+    WATCHDOG_SP5100,     /* AMD's SP5100 and SB7x0: the function is the SMBus controller, 00:14.0, as for the next two */
+    WATCHDOG_SB800,      /* AMD's SB8x0, SB9x0 and Hudson */
+    WATCHDOG_FCH,        /* AMD's FCH in the processor, from family 16h on */
 };
 
 enum board_iommu {
@@ -159,8 +164,8 @@ struct board {
 
     struct {
         enum board_watchdog kind;      /* the one we feed while all cores answer */
-        uint8_t bus, device, function; /* of the PCI function */
-        uint32_t timeout_ms;           /* from the last feed to the reset; 2,000..600,000 */
+        uint8_t bus, device, function; /* of the PCI function that it belongs to */
+        uint32_t timeout_ms;           /* from the last feed to the reset; 2,000..600,000, of a TCO timer from 4,800 on */
     } watchdog;
 
     struct {

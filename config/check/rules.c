@@ -60,6 +60,7 @@ const struct rule rules[] = {
     {"CFG-643", rule_board_speculation, "only an emulator's board says that nothing is executed speculatively"},
     {"CFG-644", rule_board_page_size, "only an Intel board says that its processor has no page-size erratum"},
     {"CFG-645", rule_board_vmx_reset, "an Intel board resets the whole machine, not its processors alone"},
+    {"CFG-648", rule_board_watchdog_tco, "a TCO timer's timeout is at least 4.8 seconds"},
 
     {"CFG-650", rule_pci_count, "the board lists at most 64 PCI functions"},
     {"CFG-651", rule_pci_address, "a function's device is below 32 and its number below 8"},
@@ -72,6 +73,7 @@ const struct rule rules[] = {
     {"CFG-658", rule_pci_reachable, "every function is on bus 0 or right behind a listed bridge"},
     {"CFG-659", rule_bridge_unused, "fields of a bridge are not set in other functions"},
     {"CFG-660", rule_pci_watchdog, "the hardware watchdog is among the functions, if any are listed"},
+    {"CFG-649", rule_board_watchdog_chipset, "the hardware watchdog's function is one of a chipset that has this kind"},
     {"CFG-661", rule_role_name, "a role is 1 to 15 of a-z, 0-9 and '-'"},
     {"CFG-662", rule_role_unique, "no two functions have the same role"},
     {"CFG-663", rule_role_watchdog, "the hardware watchdog is given to nobody"},

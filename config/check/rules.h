@@ -152,6 +152,8 @@ RULE(rule_board_port_overlap);
 RULE(rule_board_watchdog_kind);
 RULE(rule_board_watchdog_address);
 RULE(rule_board_watchdog_timeout);
+RULE(rule_board_watchdog_tco);
+RULE(rule_board_watchdog_chipset);
 RULE(rule_board_speculation);
 RULE(rule_board_page_size);
 RULE(rule_board_vmx_reset);

@@ -306,9 +306,9 @@ void rule_board_port_overlap(struct check *check)
 
 void rule_board_watchdog_kind(struct check *check)
 {
-    if ((unsigned)check->board->watchdog.kind > WATCHDOG_I6300ESB)
+    if ((unsigned)check->board->watchdog.kind > WATCHDOG_FCH)
         found(check, (struct place){"board", 0, "watchdog.kind"}, "not a value of enum board_watchdog",
-              "use WATCHDOG_I6300ESB, or WATCHDOG_NONE", "%u", (unsigned)check->board->watchdog.kind);
+              "use one of those, or WATCHDOG_NONE", "%u", (unsigned)check->board->watchdog.kind);
 }
 
 static bool watchdog_named(const struct board *board)
@@ -332,6 +332,17 @@ void rule_board_watchdog_timeout(struct check *check)
             check, (struct place){"board", 0, "watchdog.timeout_ms"},
             "the watchdog is fed once all cores have answered, which is looked for each second; its counter ends near ten minutes",
             "use 2,000 to 600,000", "%u", ms);
+}
+
+/* Its counter is loaded with at least 4 ticks of 0.6 s for each of two stages. */
+void rule_board_watchdog_tco(struct check *check)
+{
+    const struct board *b = check->board;
+    bool tco = b->watchdog.kind == WATCHDOG_ITCO || b->watchdog.kind == WATCHDOG_ITCO_SMBUS;
+    if (tco && b->watchdog.timeout_ms < 4800 && !check_has(check, "CFG-642"))
+        found(check, (struct place){"board", 0, "watchdog.timeout_ms"},
+              "a TCO timer takes no fewer than 4 ticks of 600 ms for each of its two stages", "use 4,800 to 600,000", "%u",
+              b->watchdog.timeout_ms);
 }
 
 void rule_board_speculation(struct check *check)

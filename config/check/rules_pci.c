@@ -174,6 +174,39 @@ void rule_pci_watchdog(struct check *check)
               b->watchdog.device, b->watchdog.function);
 }
 
+/* What the function must be, for each kind. The chipset is not told by its id where a family has one for each model. */
+static bool watchdog_fits(enum board_watchdog kind, const struct board_function *f)
+{
+    uint32_t id = (uint32_t)f->vendor << 16 | f->id;
+
+    switch (kind) {
+    case WATCHDOG_I6300ESB:
+        return id == 0x808625ab;
+    case WATCHDOG_ITCO:
+        return f->vendor == 0x8086 && f->class_code == 0x060100;
+    case WATCHDOG_ITCO_SMBUS:
+        return f->vendor == 0x8086 && f->class_code == 0x0c0500;
+    case WATCHDOG_SP5100:
+        return id == 0x10024385;
+    case WATCHDOG_SB800:
+        return id == 0x10024385 || id == 0x1022780b;
+    case WATCHDOG_FCH:
+        return id == 0x1022780b || id == 0x1022790b;
+    default:
+        return true;
+    }
+}
+
+void rule_board_watchdog_chipset(struct check *check)
+{
+    const struct board_function *f = board_watchdog(check->board);
+    if (f && !watchdog_fits(check->board->watchdog.kind, f))
+        found(check, (struct place){"board", 0, "watchdog.kind"}, "this function's chipset has no such watchdog",
+              "choose the kind by lspci -nn, as docs/howto-board.md says, or WATCHDOG_NONE",
+              "%u, and %02x:%02x.%x is %04x:%04x, class %06x", (unsigned)check->board->watchdog.kind, f->bus, f->device,
+              f->function, f->vendor, f->id, f->class_code);
+}
+
 void rule_role_watchdog(struct check *check)
 {
     EACH_FUNCTION(f, i, check)

@@ -4,10 +4,11 @@
 IOMMU, then what is common to all images and what only some have, each vendor's image against the budget, and how much of it issue 4's
 devices take.
 
-    lines.py --common FILE... --svm FILE... --vmx FILE... --amdvi FILE... --vtd FILE...
+    lines.py --common FILE... --svm FILE... --vmx FILE... --amdvi FILE... --vtd FILE... --sp5100 FILE... --itco FILE...
 
-The files are the objects' dependency files, which name sources and headers, and further sources. A board without IOMMU links a third,
-iommu/none.c, which is in neither image here."""
+The files are the objects' dependency files, which name sources and headers, and further sources. Each vendor's image is counted with that
+vendor's watchdog. What boards without IOMMU or with another watchdog or none link instead, iommu/none.c, dev/wdt_none.c and
+dev/wdt_i6300esb.c, is in neither image here."""
 import argparse
 import collections
 import os
@@ -16,8 +17,8 @@ import sys
 
 BUDGET = 7000  # what we want of an image; docs/numbers.md says why it is missed
 CEILINGS = {"AMD": 13664, "Intel": 14637}  # what we have: more fails, so that it only ever shrinks
-IMAGES = {"AMD": ("svm", "amdvi"), "Intel": ("vmx", "vtd")}
-PARTS = ("common", "svm", "vmx", "amdvi", "vtd")
+IMAGES = {"AMD": ("svm", "amdvi", "sp5100"), "Intel": ("vmx", "vtd", "itco")}
+PARTS = ("common", "svm", "vmx", "amdvi", "vtd", "sp5100", "itco")
 FOLDERS = ("core/", "arch/x86/")
 # Files that devices alone need; what they need in other files is not counted apart.
 DEVICES = re.compile(r"arch/x86/(pci|iommu)/.*|arch/x86/virt/audit_devices\.c|arch/x86/include/(pci_bus|pci_parts|io_table|amdvi|vtd)\.h"
@@ -73,7 +74,7 @@ def main():
     print(f"{total(common):7,}  common to both images")
     for name, image in images.items():
         iommu = {path for path in image - common if "/iommu/" in path or DEVICES.fullmatch(path)}
-        print(f"{total(image - common - iommu):7,}  {name}'s processors only\n{total(iommu):7,}  {name}'s IOMMU only")
+        print(f"{total(image - common - iommu):7,}  {name}'s processors and watchdog only\n{total(iommu):7,}  {name}'s IOMMU only")
     for name, image in images.items():
         count, devices = total(image), total(path for path in image if DEVICES.fullmatch(path))
         verdict = "" if count <= BUDGET else f": MISSED; more than {CEILINGS[name]:,} fails the check"

@@ -21,6 +21,24 @@ static bool has_card(const struct partition_spec *spec)
     return false;
 }
 
+/* Of the WATCHDOG_FILES, the one that drives the board's. */
+static const char *watchdog_file(void)
+{
+    switch (board.watchdog.kind) {
+    case WATCHDOG_I6300ESB:
+        return "i6300esb";
+    case WATCHDOG_ITCO:
+    case WATCHDOG_ITCO_SMBUS:
+        return "itco";
+    case WATCHDOG_SP5100:
+    case WATCHDOG_SB800:
+    case WATCHDOG_FCH:
+        return "sp5100";
+    default:
+        return "none";
+    }
+}
+
 int main(void)
 {
     printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\nSERVES :=\n");
@@ -41,6 +59,7 @@ int main(void)
     }
     printf("PRODUCT_NAME := %s\nBOARD_NAME := %s\nDATA_SIZE := %llu\n", product.name, board.name,
            (unsigned long long)product.data_size);
+    printf("WATCHDOG_FILE := %s\n", watchdog_file());
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
     printf("NOT_FOR_RELEASE :=%s%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "",
            board.untested || board.blanks[0].field ? " unknown-board" : "");

@@ -387,11 +387,15 @@ static void table_health(const struct report *r, struct table *t)
 
 static void table_watchdogs(const struct report *r, struct table *t)
 {
+    static const char *const kinds[] = {
+        [WATCHDOG_I6300ESB] = "i6300esb", [WATCHDOG_ITCO] = "iTCO",   [WATCHDOG_ITCO_SMBUS] = "iTCO",
+        [WATCHDOG_SP5100] = "SP5100",     [WATCHDOG_SB800] = "SB800", [WATCHDOG_FCH] = "FCH"};
+
     table_start(t, "Watchdogs", "A partition without one may hang for ever; its neighbours do not notice.");
     table_row(t, "of|period|first sign of life within|when it expires|may be stopped");
-    if (r->board->watchdog.kind == WATCHDOG_I6300ESB)
-        table_row(t, "the board (i6300esb at %02x:%02x.%x)|%u ms|-|reset board|no", r->board->watchdog.bus,
-                  r->board->watchdog.device, r->board->watchdog.function, r->board->watchdog.timeout_ms);
+    if (r->board->watchdog.kind != WATCHDOG_NONE)
+        table_row(t, "the board (%s at %02x:%02x.%x)|%u ms|-|reset board|no", kinds[r->board->watchdog.kind],
+                  r->board->watchdog.bus, r->board->watchdog.device, r->board->watchdog.function, r->board->watchdog.timeout_ms);
     else
         table_row(t, "the board|none|-|-|-");
     for (uint32_t i = 0; i < r->layout->partition_count; i++) {

@@ -81,6 +81,19 @@ def short_watchdog(folder):
     return board
 
 
+def tco_watchdog(folder):
+    """The board with the TCO timer of its chipset for a watchdog, of 6 s."""
+    source = ROOT / "board" / DEFAULT_BOARD
+    board = folder / "tco"
+    board.mkdir()
+    (board / "board.mk").write_text((source / "board.mk").read_text() + "QEMU_FLAGS += -global ICH9-LPC.noreboot=false\n")
+    table = ".watchdog = {.kind = WATCHDOG_ITCO, .device = 0x1f, .timeout_ms = 6000}"
+    text, count = re.subn(r"\.watchdog = \{.kind = WATCHDOG_I6300ESB.*\}", table, (source / "board.c").read_text())
+    assert count == 1
+    (board / "board.c").write_text(text)
+    return board
+
+
 @pytest.mark.qemu
 def test_sep8_board_watchdog_resets_the_board_when_a_core_hangs(tmp_path):
     """First the core of loop hangs in the hypervisor while the housekeeping core goes on, then the housekeeping core."""

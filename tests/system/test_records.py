@@ -7,7 +7,7 @@ import pytest
 
 from faults import HANG
 from lib import DEFAULT_BOARD, ROOT, Machine, build_product, make
-from test_faults import faulty_image, short_watchdog, watchdog_fired
+from test_faults import faulty_image, short_watchdog, tco_watchdog, watchdog_fired
 
 RECORDS = "tests/system/products/records"
 FIRST_LINE = "image: product records on board"
@@ -100,13 +100,17 @@ def test_ac45_record_survives_a_reset_is_printed_and_decoded(tmp_path):
 
 
 @pytest.mark.qemu
-def test_record_survives_the_watchdog_of_the_board(tmp_path):
-    """The core of keeper, which is the housekeeping core, hangs in the hypervisor: nobody can write anything any more."""
-    board = short_watchdog(tmp_path)
+@pytest.mark.parametrize("watchdog", [short_watchdog, tco_watchdog], ids=["i6300esb", "tco"])
+def test_record_survives_the_watchdog_of_the_board(watchdog, tmp_path):
+    """The core of keeper, which is the housekeeping core, hangs in the hypervisor: nobody can write anything any more. Before it the
+    watchdog is fed for longer than its time, and does nothing."""
+    board = watchdog(tmp_path)
     build = build_product(RECORDS, board)
     with Machine(RECORDS, board, image=faulty_image(build, tmp_path, HANG)) as machine:
         machine.running()
+        assert ("board watchdog: TCO timer at port 0x660" in machine.text) == (watchdog is tco_watchdog)
         machine.keyboard("keeper")
+        machine.drain(7)
         machine.type("before the end\r", "you said: before the end")
         assert not watchdog_fired(machine)
         place = machine.place()

@@ -18,7 +18,7 @@
 #define RELOAD_NOW 0x100u
 #define RELOAD_TIMED_OUT 0x200u /* write one to clear */
 
-static volatile uint8_t *registers; /* set once at boot; 0: no watchdog */
+static volatile uint8_t *registers; /* set by watchdog_probe() */
 
 static uint16_t requester(void)
 {
@@ -46,8 +46,6 @@ static void reload_write(uint16_t value)
 
 const char *watchdog_find(void)
 {
-    if (plan.board->watchdog.kind != WATCHDOG_I6300ESB)
-        return 0;
     if (arch_pci_read(requester(), PCI_ID, 4) != ID_I6300ESB)
         return "there is no i6300esb (8086:25ab) at the PCI address of the board table";
     if ((arch_pci_read(requester(), PCI_BARS, 4) & ~0xfu) == 0)
@@ -60,7 +58,7 @@ const char *watchdog_probe(void)
     const char *why = watchdog_find();
     uint32_t bar;
 
-    if (why != 0 || plan.board->watchdog.kind == WATCHDOG_NONE)
+    if (why != 0)
         return why;
     bar = arch_pci_read(requester(), PCI_BARS, 4) & ~0xfu;
     arch_pci_write(requester(), PCI_COMMAND, 2, arch_pci_read(requester(), PCI_COMMAND, 2) | COMMAND_MEMORY);
@@ -72,8 +70,6 @@ void arch_watchdog_start(void)
 {
     uint32_t stage = plan.board->watchdog.timeout_ms / 2;
 
-    if (registers == 0)
-        return;
     stage = stage == 0 ? 1 : stage > TIMER_MAX ? TIMER_MAX : stage;
     arch_pci_write(requester(), CONFIG_MODE, 2, MODE_NO_STAGE1_INTERRUPT);
     timer_write(TIMER1, stage);
@@ -84,6 +80,5 @@ void arch_watchdog_start(void)
 
 void arch_watchdog_feed(void)
 {
-    if (registers != 0)
-        reload_write(RELOAD_NOW);
+    reload_write(RELOAD_NOW);
 }

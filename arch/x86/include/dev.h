@@ -49,9 +49,11 @@ uint64_t rtc_epoch(void);
  * at the hypervisor's entry. Returns 0, or why there is no usable clock. */
 const char *clock_calibrate(uint64_t boot_ticks);
 
-/* Is the board's hardware watchdog where its table says? 0, or what is wrong. Reads PCI configuration space only. */
+/* The board's hardware watchdog: of the wdt_*.c the Makefile links the one that the board's table names. Each also supplies
+ * arch_watchdog_start() and arch_watchdog_feed(), which come after watchdog_probe().
+ * Is it where the table says? 0, or what is wrong. Changes nothing. */
 const char *watchdog_find(void);
-/* The same, then make it ready for arch_watchdog_start(): maps its registers. */
+/* The same, then make it ready for arch_watchdog_start(): maps its registers, and sees that it could reset the board. */
 const char *watchdog_probe(void);
 
 #endif
