@@ -57,7 +57,7 @@ unilib_sources := \
 lwip_sources := $(addprefix $(LWIP)/src/,$(addprefix core/,def.c dns.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c stats.c tcp.c tcp_in.c \
 	tcp_out.c timeouts.c udp.c) $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c ip4.c ip4_addr.c) \
 	$(addprefix core/ipv6/,ethip6.c icmp6.c ip6.c ip6_addr.c mld6.c nd6.c) netif/ethernet.c)
-net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_cable.c net_e1000e.c net_entropy.c net_random.c net_reuse.c)
+net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_cable.c net_card.c net_e1000e.c net_entropy.c net_random.c net_reuse.c)
 
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c

@@ -7,7 +7,7 @@ In README.md and docs/howto-*.md
     <Ctrl-] 1> <stats Enter>   is typed when all lines before it have come
     other lines          must come, in this order; `...` stands for anything, and so do digits in times, dates and in numbers of
                          three or more digits
-A command fails exactly when its last expected line ends in "Error 1" or "Error 2"."""
+A command fails exactly when its last expected line ends in "Error 1" or "Error 2", or is make's own "*** ... Stop."."""
 import os
 import pathlib
 import re
@@ -97,7 +97,7 @@ def run(command, expected, home):
         pytest.fail(f"$ {command}\nno line like: {line if expected else 'its end'}\nlast output:\n{(child.before or '')[-3000:]}")
     finally:
         child.close(force=True)
-    refused = bool(expected) and re.search(r"Error \d$", expected[-1]) is not None
+    refused = bool(expected) and re.search(r"Error \d$|\*\*\* .* Stop\.$", expected[-1]) is not None
     assert (child.exitstatus != 0) == refused, f"$ {command}: status {child.exitstatus}"
 
 

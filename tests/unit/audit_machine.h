@@ -378,6 +378,17 @@ static void assert_finding(const char *words)
         fail_msg("no \"%s\" in: %s", words, log_text);
 }
 
+/* One bit of a map of ports or MSRs is one finding. */
+static inline void flip_map_bit(uint8_t *map, uint32_t bit)
+{
+    struct audit_result result;
+
+    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
+    if (audit(&result) != 1)
+        fail_msg("map bit %x: %u findings: %s", bit, result.findings, log_text);
+    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
+}
+
 /* The table that entry i of this one leads to. */
 static uint64_t *below(const uint64_t *table, unsigned i)
 {

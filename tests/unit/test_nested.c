@@ -15,32 +15,10 @@
 /* --- fakes ----------------------------------------------------------------------------------------------------------------- */
 
 #define POOL 4096u
-static uint8_t pool[POOL][PAGE_SIZE] __attribute__((aligned(4096)));
-static unsigned pool_next;
+#include "table_pool.h"
+
 static jmp_buf on_crash;
 static const char *crash_text;
-
-void *pool_take(unsigned count)
-{
-    void *pages = pool[pool_next];
-
-    assert_true(pool_next + count <= POOL);
-    memset(pages, 0, (size_t)count * PAGE_SIZE);
-    pool_next += count;
-    return pages;
-}
-
-#define POOL_HPA 0x200000u
-hpa_t arch_hpa(const void *memory)
-{
-    return HPA(POOL_HPA + (uint64_t)((const uint8_t *)memory - pool[0]));
-}
-
-void *arch_ptr(hpa_t hpa)
-{
-    assert_true(range_inside(hpa.v, PAGE_SIZE, POOL_HPA, (uint64_t)pool_next * PAGE_SIZE));
-    return pool[0] + (hpa.v - POOL_HPA);
-}
 
 void crash_here(const char *text)
 {
@@ -131,7 +109,7 @@ static void check_page(hpa_t root, const struct nested_region *regions, unsigned
 /* The root, or 0 and crash_text. */
 static hpa_t build(const struct nested_region *regions, unsigned count)
 {
-    pool_next = 0;
+    taken = 0;
     crash_text = NULL;
     if (setjmp(on_crash) != 0)
         return HPA(0);
@@ -167,7 +145,7 @@ static void test_one_page(void **state)
 
     (void)state;
     check_table(&r, 1);
-    assert_int_equal(pool_next, 4);
+    assert_int_equal(taken, 4);
 }
 
 static void test_large_leaves_only(void **state)
@@ -176,7 +154,7 @@ static void test_large_leaves_only(void **state)
 
     (void)state;
     check_table(&r, 1);
-    assert_int_equal(pool_next, 3);
+    assert_int_equal(taken, 3);
 }
 
 static void test_partition_with_abi(void **state)
@@ -188,7 +166,7 @@ static void test_partition_with_abi(void **state)
 
     (void)state;
     check_table(r, 4);
-    assert_int_equal(pool_next, 5);
+    assert_int_equal(taken, 5);
 }
 
 static void test_edges_of_every_level(void **state)

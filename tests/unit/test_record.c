@@ -10,15 +10,8 @@
 
 #include "bh.h"
 #include "record.h"
+#include "two_ends.h"
 
-#define RING 4096u
-
-static struct {
-    struct bh_ring_head head;
-    uint8_t rest[RECORD_RING_AT - sizeof(struct bh_ring_head)], ring[RING];
-    uint8_t behind[64]; /* nobody's */
-} memory[2];
-static uint32_t epoch[2];
 static struct record_end a, b;
 static unsigned rung[2];
 static uint64_t answer;
@@ -31,16 +24,10 @@ uint64_t bh_call(uint64_t number, uint64_t channel, uint64_t y, uint64_t z)
     return answer;
 }
 
-static struct record_side side(unsigned i)
-{
-    return (struct record_side){&memory[i].head, RING, &epoch[i]};
-}
-
 /* What the hypervisor does when a writer starts. */
 static void start(unsigned i)
 {
-    memset(&memory[i], 0, RECORD_RING_AT + RING);
-    epoch[i]++;
+    wipe(i);
     record_open(i == 0 ? &a : &b, side(i), side(1 - i), i);
 }
 
@@ -58,15 +45,6 @@ static int setup(void **state)
     assert_false(record_renewed(&a));
     record_flush(&a), record_flush(&b);
     rung[0] = rung[1] = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < 2; i++)
-        for (size_t k = 0; k < sizeof(memory[i].behind); k++)
-            assert_int_equal(memory[i].behind[k], 0x5a);
     return 0;
 }
 

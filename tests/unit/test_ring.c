@@ -15,16 +15,10 @@
 #include "crc32c.h"
 #include "ring.h"
 #include "stream.h"
+#include "two_ends.h"
 
-#define RING 4096u
 #define FRAME 72u /* in the ring, of a message of 56 bytes: record, head, bytes */
 
-static struct {
-    struct bh_ring_head head;
-    uint8_t rest[RECORD_RING_AT - sizeof(struct bh_ring_head)], ring[RING];
-    uint8_t behind[64]; /* nobody's */
-} memory[2];
-static uint32_t epoch[2];
 static struct ring a, b;
 static struct stream sa, sb;
 static uint8_t text[RING_MESSAGE_MAX];
@@ -35,17 +29,6 @@ uint64_t bh_call(uint64_t number, uint64_t channel, uint64_t y, uint64_t z)
     (void)channel, (void)y, (void)z;
     assert_int_equal(number, BH_CALL_DOORBELL);
     return 0;
-}
-
-static struct record_side side(unsigned i)
-{
-    return (struct record_side){&memory[i].head, RING, &epoch[i]};
-}
-
-static void wipe(unsigned i)
-{
-    memset(&memory[i], 0, RECORD_RING_AT + RING);
-    epoch[i]++;
 }
 
 /* What the hypervisor does when a writer starts, and then the writer. */
@@ -73,15 +56,6 @@ static int setup(void **state)
     assert_int_equal(take(), RING_RENEWED);
     assert_int_equal(ring_receive(&a, text, sizeof(text), &size), RING_RENEWED);
     assert_int_equal(take(), RING_NONE);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < 2; i++)
-        for (size_t k = 0; k < sizeof(memory[i].behind); k++)
-            assert_int_equal(memory[i].behind[k], 0x5a);
     return 0;
 }
 

@@ -265,16 +265,6 @@ static void test_wild_tables(void **state)
 
 /* --- permission maps --------------------------------------------------------------------------------------------------------------------- */
 
-static void flip_map_bit(uint8_t *map, uint32_t bit)
-{
-    struct audit_result result;
-
-    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
-    if (audit(&result) != 1)
-        fail_msg("map bit %x: %u findings: %s", bit, result.findings, log_text);
-    map[bit / 8] = (uint8_t)(map[bit / 8] ^ 1u << bit % 8);
-}
-
 static void test_flipped_port_bits(void **state)
 {
     (void)state;

@@ -98,6 +98,6 @@ unit_router := $(addprefix partitions/router/,packet.c nat.c filter.c rules_file
 unit_http := $(addprefix partitions/httpd/,http.c page.c text.c) tests/fuzz/fuzz_http.c
 unit_server := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 unit_router_link := $(lwip_sources) $(addprefix partitions/port/lwip/,net_random.c net_reuse.c) $(addprefix partitions/router/,link.c packet.c nat.c filter.c rules_file.c forward.c vlan.c)
-unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c net_e1000e.c)
+unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c net_card.c net_e1000e.c)
 unit_pins := arch/x86/dev/ioapic.c
 unit_edit := partitions/supervisor/edit.c partitions/supervisor/visible.c

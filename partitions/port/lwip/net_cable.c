@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <lwip/etharp.h>
-#include <lwip/ethip6.h>
 #include <lwip/pbuf.h>
 
 #include "bh.h"
@@ -128,8 +126,7 @@ static void cable_check(void)
         counters.restarts++;
         up = false; /* for once: lwIP says again who it is */
     }
-    if (up != (bool)netif_is_link_up(interface))
-        (up ? netif_set_link_up : netif_set_link_down)(interface);
+    card_link(interface, up);
 }
 
 /* While we look ourselves the peer need not ring. */
@@ -154,17 +151,11 @@ static bool cable_arm(void)
     return record_arm(&end, BH_WANTS_DATA, 0) && record_connected(&end) == (bool)netif_is_link_up(interface);
 }
 
-static void mac_set(struct netif *netif, uint64_t mac)
-{
-    netif->hwaddr_len = 6;
-    for (unsigned i = 0; i < 6; i++)
-        netif->hwaddr[i] = (uint8_t)(mac >> 8 * i);
-}
-
 static err_t cable_open(struct netif *netif)
 {
     unsigned out = channel_find();
     const volatile struct bh_channel *channel = &channels()->channel[out % BH_MAX_CHANNELS];
+    uint8_t mac[6];
 
     interface = netif;
     if (out == BH_MAX_CHANNELS) {
@@ -176,14 +167,9 @@ static err_t cable_open(struct netif *netif)
     record_open(&end, record_side(channel), record_side(&channels()->channel[channel->back]), out);
     bh_irq_handler(VECTOR, on_doorbell);
     bh_call(BH_CALL_VECTOR, BH_SOURCE_CHANNEL + channel->back, VECTOR, bh_core());
-    netif->name[0] = 'c';
-    netif->name[1] = 'a';
-    netif->mtu = 1500;
-    mac_set(netif, channel->info[0]);
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
-    netif->output = etharp_output;
-    netif->output_ip6 = ethip6_output;
-    netif->linkoutput = send_frame;
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)(channel->info[0] >> 8 * i);
+    card_describe(netif, "ca", mac, send_frame);
     return ERR_OK;
 }
 

@@ -24,6 +24,11 @@ struct net_card {
 };
 extern const struct net_card net_e1000e, net_cable;
 
+/* Ethernet frames of 1500 bytes by this card, as lwIP wants it described in open(). */
+void card_describe(struct netif *netif, const char letters[2], const uint8_t mac[6], netif_linkoutput_fn send);
+/* The link is as lwIP has it, or lwIP is told. */
+void card_link(struct netif *netif, bool up);
+
 /* The name of the cable, before net_cable is opened. */
 void net_cable_name(const char *name);
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <lwip/etharp.h>
-#include <lwip/ethip6.h>
 #include <lwip/pbuf.h>
 
 #include "bh.h"
@@ -201,15 +199,7 @@ static err_t card_open(struct netif *netif)
     if (problem)
         return ERR_IF;
     ring_fill();
-    netif->name[0] = 'e';
-    netif->name[1] = 'n';
-    netif->mtu = 1500;
-    netif->hwaddr_len = 6;
-    memcpy(netif->hwaddr, nic.mac, 6);
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
-    netif->output = etharp_output;
-    netif->output_ip6 = ethip6_output;
-    netif->linkoutput = send_frame;
+    card_describe(netif, "en", nic.mac, send_frame);
     netif_set_mld_mac_filter(netif, group_filter);
     e1000e_group_join(&nic, all_nodes); /* lwIP takes it for granted: routers announce themselves there */
     card_check();
@@ -260,8 +250,7 @@ static void card_check(void)
 {
     if (!e1000e_check(&nic))
         reopen();
-    if (nic.link != (bool)netif_is_link_up(interface))
-        (nic.link ? netif_set_link_up : netif_set_link_down)(interface);
+    card_link(interface, nic.link);
 }
 
 static void card_counters(struct bh_net_counters *to)
