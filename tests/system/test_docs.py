@@ -152,6 +152,26 @@ def named(text, kind):
     return {name for part in lists for name in re.findall(r"`([\w-]+)`", part)}
 
 
+def words_after(kind, text):
+    """`a`, `b` and `c` behind such a word."""
+    lists = re.findall(rf"\b{kind} ((?:`[\w*-]+`(?: \(\d+\))?(?:, | and )?)+)", text)
+    return {name for names in lists for name in re.findall(r"`([\w*-]+)`", names)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_named_tests_exist(document):
+    """Unit tests, fuzzers and mutants by their kind and name, the others by file and perhaps function; * stands for any."""
+    text = document.read_text()
+    missing = []
+    for kind, place in ("units?", "tests/unit/test_{}.c"), ("fuzz", "tests/fuzz/fuzz_{}.c"), ("mutants?", "tests/mutants/{}.patch"):
+        missing += [name for name in words_after(kind, text) if not list(ROOT.glob(place.format(name)))]
+    for path, name in re.findall(r"`(?:tests/(?:system|hostile)/)?(test_\w+\.py)(?:::(\w+\*?))?`", text):
+        files = [file for folder in ("system", "hostile") if (file := ROOT / "tests" / folder / path).exists()]
+        if not any(re.search(rf"def {name.replace('*', chr(92) + 'w*')}\b" if name else "", file.read_text()) for file in files):
+            missing.append(f"{path} {name}")
+    assert not missing, f"{document.name}: {missing}"
+
+
 def test_threats_name_what_is_there():
     text = (ROOT / "docs/threats.md").read_text().split("## CPU state", 1)[1]
     attacks = set(re.findall(r'^    \{"([\w-]+)", attack_', (ROOT / "partitions/attacker/attacker.c").read_text(), re.M))
