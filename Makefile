@@ -350,6 +350,32 @@ symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FI
 	$(file_given)$(Q)config/tool/symbolize.py $(FILE) --of $(PRODUCT_NAME) $(BOARD_NAME) bulkhead=$(out)/bulkhead.elf \
 		$(foreach name,$(UNIKERNELS),$(name)=$(call program_elf,$(name))) $(foreach name,$(LINUXES),$(if $(UNPACKED_$(name)),$(name)=$(call linux_kernel,$(name))))
 
+# --- the board survey -------------------------------------------------------------------------------------------------------------------
+
+# Two programs that say what a machine is: one boots, one runs under Linux. None of it is in a product's image.
+SURVEY_SOURCES := $(addprefix survey/,cpu.c tables.c pci.c spaces.c print.c text.c) arch/x86/boot/acpi.c arch/x86/virt/vmx_controls.c
+SURVEY_OBJS := $(patsubst %.c,build/obj/%.o,$(SURVEY_SOURCES) survey/image.c arch/x86/boot/bootinfo.c arch/x86/dev/screen.c core/memory.c) \
+	build/obj/arch/x86/boot/start.S.o $(FONT_OBJ)
+SURVEY_LINUX_OBJS := $(patsubst %.c,build/host/%.o,$(SURVEY_SOURCES) survey/linux.c)
+build/obj/survey/%.o: TARGET_CFLAGS += -Isurvey -Iarch/x86/virt
+$(SURVEY_LINUX_OBJS): HOST_CFLAGS += -Isurvey -Iarch/x86/virt -Wno-address-of-packed-member
+# The framebuffer's tag, or one that no loader knows: some machines end when the mode is set.
+build/survey/survey.elf: mb_frame := 5
+build/survey/serial.elf: mb_frame := 0x7fff
+build/survey/survey.elf build/survey/serial.elf: $(SURVEY_OBJS) $(LDS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=0x4000000,--defsym=hv_room=0x200000,--defsym=mb_frame=$(mb_frame) \
+		-o $@ $(filter %.o,$^)
+build/survey/survey.iso: build/survey/survey.elf build/survey/serial.elf survey/grub.cfg survey/mkimage.sh
+	$(call say,ISO,$@)
+	$(Q)survey/mkimage.sh build/survey $@
+build/survey/survey-linux: $(SURVEY_LINUX_OBJS)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && gcc -static -o $@ $^
+.PHONY: survey
+survey: build/survey/survey.iso build/survey/survey-linux ## what prints a machine's board table: an image (CD or stick), and a program for a Linux on it
+	@echo 'survey: build/survey/survey.iso (CD or USB stick), build/survey/survey-linux (run it as root); then make new-board FROM=what it printed'
+
 # --- the start of something new -----------------------------------------------------------------------------------------------------
 
 name_given = $(if $(NAME),,$(error NAME= is missing: make $@ NAME=..., a new name, or a path for a folder outside the tree))
