@@ -5,7 +5,7 @@
 #include "survey.h"
 
 #define USABLE 1u
-#define RAM_LEAST KIB(64)  /* smaller pieces are left out */
+#define RAM_LEAST MIB(16)  /* smaller pieces above 1 MiB are left out: a UEFI firmware has others at each start */
 #define LOAD_ROOM MIB(128) /* hypervisor, payloads and the loader's own */
 #define LOAD_END GIB(2)
 #define APICS 0xfec00000ull /* nothing of ours from here to 4 GiB */
@@ -51,7 +51,7 @@ static void ram_add(struct board *b, uint64_t base, uint64_t size)
             last->size = base + size - last->base;
         return;
     }
-    if (size < RAM_LEAST)
+    if (base >= MIB(1) && size < RAM_LEAST)
         return;
     if (b->ram_count == BOARD_MAX_RAM) {
         out = smallest(b);

@@ -12,6 +12,7 @@ MAY = {
     "partitions": ["core/abi", "partitions/lib", "partitions/port/lwip", "pvdrivers"],
     "pvdrivers": ["core/abi", "partitions/lib", "pvdrivers"],
     "board": ["board/include"],
+    "survey": ["core/include", "config/include", "board/include", "arch/x86/include", "arch/x86/virt"],
     "config": ["core/abi", "core/include", "config/include", "board/include", "config/check", "config/tool", "partitions/lib"],
 }
 CONFIG_NOT_PLANNER = ["config/include", "board/include", "core/include"]  # product tables
