@@ -3,7 +3,7 @@
 #   build/obj/               the hypervisor's objects, alike for every product and board
 #   build/host/              the planner's objects
 #   build/unit/              unit tests
-#   build/newlib/ build/lwip/ build/linux/ build/programs/   what partitions are made of
+#   build/newlib/ build/lwip/ build/sodium/ build/linux/ build/programs/   what partitions are made of
 #   build/<board>/<product>/ what belongs to one image
 # A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
@@ -43,7 +43,7 @@ $(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.m
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
-image_goals := $(filter all run image disk-image flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
+image_goals := $(filter all run image disk-image update-bundle flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
 # Looked at before minutes go into an image for it.
@@ -134,7 +134,7 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
 RULES_OBJS := check.o events.o image.o rules.o rules_product.o rules_rights.o rules_cpu.o rules_memory.o rules_life.o rules_health.o rules_console.o rules_image.o \
-	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_channels.o rules_labels.o rules_ports.o rules_slices.o rules_blank.o rules_release.o
+	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_channels.o rules_labels.o rules_ports.o rules_slices.o rules_update.o rules_blank.o rules_release.o
 PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o roles.o labels.o plan_devices.o plan_channels.o plan_ports.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
 	report.o report_devices.o report_channels.o report_slices.o report_labels.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o partitions/lib/cpio.o
@@ -182,7 +182,7 @@ ifneq ($(file <$(out)/programs.list),$(PROGRAMS_THERE))
 $(file >$(out)/programs.list,$(PROGRAMS_THERE))
 endif
 endif
-build/newlib/stamp build/lwip/stamp: | build/.deps
+build/newlib/stamp build/lwip/stamp build/sodium/stamp: | build/.deps
 program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 
 build/linux/kernel build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
@@ -200,9 +200,18 @@ linux_kernel = $(if $(UNPACKED_$(1)),$(out)/vmlinux/$(1),$(linux_file))
 linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
 # A unikernel's files: an archive as it is, a folder as an archive, looked at in every build and written when it changes.
 files_path = $(call product_path,$(FILES_$(1)))
-files_archive = $(if $(FILES_$(1)),$(if $(wildcard $(files_path)/.),$(out)/files/$(1).cpio,$(files_path)))
-$(out)/files/%.cpio: always config/tool/archive.py
-	$(Q)config/tool/archive.py $(call files_path,$*) $@
+files_archive = $(if $(call owns_updates,$(1)),$(out)/files/$(1).cpio,$(if $(FILES_$(1)),$(if $(wildcard $(files_path)/.),$(out)/files/$(1).cpio,$(files_path))))
+$(out)/files/%.cpio: always config/tool/archive.py $$(if $$(call owns_updates,$$*),$(out)/update/update.trust)
+	$(Q)config/tool/archive.py $(if $(FILES_$*),$(call files_path,$*)) $(if $(call owns_updates,$*),$(out)/update) $@
+# Who takes updates knows the key, names and version in a file of its own.
+owns_updates = $(filter $(1),$(UPDATE_OWNER))
+$(out)/update/update.trust: $(out)/product.mk $(KEYS)/update.pub config/tool/trust.py config/tool/keys.py
+	$(Q)config/tool/trust.py --keys $(KEYS) --product $(PRODUCT_NAME) --board $(BOARD_NAME) $(UPDATE_FACTS) $@
+$(KEYS)/update.pub: | build/.deps
+	$(Q)config/tool/keys.py $(KEYS) update
+ifneq ($(and $(UPDATE_OWNER),$(filter image,$(goals)),$(filter build/keys,$(KEYS))),)
+$(error a release that takes updates needs keys of its own: make keys KEYS=a folder outside the tree, then make image KEYS=the same)
+endif
 .PHONY: always
 image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name)) $(call files_archive,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
@@ -228,6 +237,13 @@ $(3)disk.img $(3)disk.img.xz $(3)disk.img.bmap $(3)disk.json &: $(1)/bulkhead.el
 	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
 		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2) $(4)
 endef
+# Its update bundle: $(1) the folder, $(2) where it goes, $(3) further options.
+define bundle_rule
+$(2)update.bundle: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS) config/tool/bundle.py
+	$$(call say,BUNDLE,$$@)
+	$$(Q)mkdir -p $$(@D) && config/tool/bundle.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --version $(UPDATE_VERSION) \
+		--keys $(KEYS) $(3) --output $$@
+endef
 # An image in a folder: $(1) the folder, $(2) further planner options.
 define image_rules
 $(1)/plan.c $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) &: $(out)/planner $(image_files)
@@ -251,6 +267,9 @@ $(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/
 $(call disk_rule,$(1),$(2),$(1)/)
 $(call disk_rule,$(1),$(2),$(1)/signed/,--keys '$(KEYS)')
 $(1)/signed/disk.img: $(KEY_FILES)
+$(call bundle_rule,$(1),$(1)/)
+$(call bundle_rule,$(1),$(1)/signed/,--signed)
+$(1)/signed/update.bundle: $(KEY_FILES)
 $(1)/$(signed)installer.img: $(1)/$(signed)disk.img $(1)/grub.cfg build/linux/kernel $(INSTALLER_TOOLS)
 	$$(call say,STICK,$$@)
 	$$(Q)config/tool/installerimage.py --image $$< --linux build/linux --grub $(1)/grub.cfg --product $(PRODUCT_NAME) --board $(BOARD_NAME) --output $$@
@@ -268,8 +287,18 @@ disk-image: $(out)/$(signed)disk.img ## the same for a disk: GPT, BIOS and UEFI,
 	@echo 'disk image: $(<D)/disk.img, .xz, .bmap, manifest $(<D)/disk.json'
 
 .PHONY: keys
-keys: | build/.deps ## keys that sign disk images, in KEYS= (build/keys); none is overwritten
+keys: | build/.deps ## keys that sign disk images and update bundles, in KEYS= (build/keys); none is overwritten
 	$(Q)$(PYTHON) config/tool/keys.py '$(KEYS)'
+
+.PHONY: update-bundle
+ifeq ($(UPDATE_VERSION),)
+update-bundle: # nothing is compiled for it
+	@echo 'product $(PRODUCT) has no .update.version: docs/howto-update.md says what its table needs' >&2; exit 1
+else
+update-bundle: $(out)/$(if $(RELEASE),release/)$(signed)update.bundle ## what boxes of an older version are updated with, signed with KEYS=; SIGNED=y, RELEASE=y: for boxes with that image
+	$(Q)config/tool/bundle.py --show $< --keys $(KEYS)
+	@echo 'update bundle: $<'
+endif
 
 # Writing waits for an answer: the claim is given up.
 .PHONY: flash
@@ -396,17 +425,20 @@ include tests/unit/units.mk
 UNITS := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 UNIT_CFLAGS := -std=gnu11 -Ulinux -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
 	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib -Ipvdrivers \
-	-Ipartitions/port/lwip -Ipartitions/httpd -Ipartitions/router -isystem $(LWIP)/src/include
+	-Ipartitions/port/lwip -Ipartitions/httpd -Ipartitions/router -isystem $(LWIP)/src/include -Ipartitions/update
 unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
 
 build/unit/obj/%.o: %.c | build/.deps
 	$(call say,CC-UNIT,$<)
-	$(Q)mkdir -p $(@D) && gcc $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D) && gcc $(UNIT_CFLAGS) $(if $(filter $(SODIUM)/%,$<),-w -O2 -fno-sanitize=all) -MMD -MP -c -o $@ $<
 $(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objs,$$*)
 	$(call say,LINK,$@)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ -lcmocka
 lwip_units := $(foreach u,$(UNITS),$(if $(filter $(LWIP)/%,$(unit_$(u))),$(u)))
 $(foreach u,$(lwip_units),$(call unit_objs,$(u))): | $(LWIP)/stamp
+sodium_units := $(foreach u,$(UNITS),$(if $(filter $(SODIUM)/%,$(unit_$(u))),$(u)))
+$(foreach u,$(sodium_units),$(call unit_objs,$(u))): UNIT_CFLAGS += $(SODIUM_CFLAGS)
+$(foreach u,$(sodium_units),$(call unit_objs,$(u))): | $(SODIUM)/stamp
 .PHONY: units $(UNITS:%=unit-%)
 units: $(UNITS:%=build/unit/%)
 $(UNITS:%=unit-%): unit-%: build/unit/%

@@ -7,12 +7,14 @@
 
 NEWLIB := build/newlib
 LWIP := build/lwip
+SODIUM := build/sodium
 UNIKERNEL_CC := gcc
+SODIUM_CFLAGS := $(foreach folder,/ /sodium,-isystem $(SODIUM)/src/libsodium/include$(folder:/=)) -DHAVE_TI_MODE -DCONFIGURED=1
 UNIKERNEL_CFLAGS := -std=gnu11 -O2 -g -m64 -march=x86-64 -fno-pic -no-pie -mno-red-zone -mcmodel=small -fno-stack-protector \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)/= -U__linux__ -U__linux -Ulinux -U__unix__ -U__unix -Uunix -D_READ_WRITE_RETURN_TYPE=_ssize_t \
 	-nostdinc -isystem $(NEWLIB)/include -isystem $(shell gcc -print-file-name=include 2>/dev/null) -Icore/abi -Ipartitions/lib -Ipvdrivers \
-	-Ipartitions/port/lwip -isystem $(LWIP)/src/include \
+	-Ipartitions/port/lwip -isystem $(LWIP)/src/include -Ipartitions/update $(SODIUM_CFLAGS) \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 UNIKERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--gc-sections -Wl,-T,partitions/lib/unikernel.lds
@@ -59,6 +61,11 @@ lwip_sources := $(addprefix $(LWIP)/src/,$(addprefix core/,def.c dns.c inet_chks
 	$(addprefix core/ipv6/,ethip6.c icmp6.c ip6.c ip6_addr.c mld6.c nd6.c) netif/ethernet.c)
 net_sources := $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_cable.c net_card.c net_e1000e.c net_entropy.c net_random.c net_reuse.c)
 
+# Updates: ours, and of libsodium SHA-256 and the check of Ed25519.
+sodium_sources := $(addprefix $(SODIUM)/src/libsodium/,crypto_sign/ed25519/ref10/open.c crypto_sign/ed25519/ref10/sign.c crypto_core/ed25519/ref10/ed25519_ref10.c \
+	crypto_hash/sha256/cp/hash_sha256_cp.c crypto_hash/sha512/cp/hash_sha512_cp.c crypto_verify/sodium/verify.c)
+update_sources := $(addprefix partitions/update/,update.c bundle.c environment.c layout.c digest.c)
+
 # Sources of each of our programs. One without such a line, in the product's folder: all its .c and .S files.
 program_hello := partitions/hello/hello.c
 program_control := partitions/control/control.c partitions/control/jitter.c
@@ -73,7 +80,7 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
 program_pair := partitions/bench/pair.c
-program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c)
+program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c updates.c) $(update_sources) $(sodium_sources)
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
@@ -92,6 +99,7 @@ own_sources = $(or $(if $(PRODUCT_DIR),$(call product_sources,$(1))),$(program_$
 net_programs := $(foreach p,$(UNIKERNEL_PROGRAMS),$(if $(shell grep -ls '"bh_net.h"' $(call own_sources,$(p))),$(p)))
 program_sources = $(call own_sources,$(1)) $(if $(filter $(1),$(net_programs)),$(net_sources) $(lwip_sources))
 net_needed := $(sort $(net_sources) $(lwip_sources) $(foreach p,$(net_programs),$(call own_sources,$(p))))
+sodium_needed := $(sodium_sources) partitions/update/digest.c
 # All that have sources, for the rule that refuses others (CFG-509).
 PROGRAMS_THERE := $(sort $(if $(PRODUCT_DIR),$(notdir $(patsubst %/,%,$(dir $(call product_sources,*))))) $(OUR_PROGRAMS))
 # Object of a source; a path outside the tree keeps its shape below outside/.
@@ -101,16 +109,19 @@ unilib_objects := $(foreach s,$(unilib_sources),$(call unikernel_object,$(s)))
 $(NEWLIB)/stamp: partitions/port/newlib/build.sh
 	$(Q)$< $(NEWLIB)
 
-$(LWIP)/stamp: partitions/port/lwip/build.sh
+$(LWIP)/stamp: partitions/port/lwip/build.sh partitions/port/debian_source.sh
 	$(Q)$< $(LWIP)
+$(SODIUM)/stamp: partitions/port/sodium/build.sh partitions/port/debian_source.sh
+	$(Q)$< $(SODIUM)
+$(SODIUM)/src/%.c: | $(SODIUM)/stamp ;
 # Not newer than the stamp for ever: `make -q` would take what is made of them for old.
 $(LWIP)/src/%.c: | $(LWIP)/stamp ;
 
 define unikernel_compile
-$(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk $(if $(filter $(1),$(net_needed)),$(LWIP)/stamp)
+$(call unikernel_object,$(1)): $(1) $(NEWLIB)/stamp partitions/unikernel.mk $(if $(filter $(1),$(net_needed)),$(LWIP)/stamp) $(if $(filter $(1),$(sodium_needed)),$(SODIUM)/stamp)
 	@mkdir -p $$(@D)
 	@echo "  CC      $(1)"
-	$(Q)$(UNIKERNEL_CC) $(UNIKERNEL_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$(Q)$(UNIKERNEL_CC) $(UNIKERNEL_CFLAGS) $(if $(filter $(SODIUM)/%,$(1)),-w) -MMD -MP -c -o $$@ $$<
 -include $(patsubst %.o,%.d,$(call unikernel_object,$(1)))
 endef
 

@@ -301,4 +301,14 @@ RULE(rule_release_switches);
 RULE(rule_linux_clock);
 RULE(rule_data_size);
 
+/* rules_update.c */
+RULE(rule_update_version);
+RULE(rule_update_oldest);
+RULE(rule_update_owner);
+RULE(rule_update_observes);
+RULE(rule_update_confirm);
+RULE(rule_update_restarts);
+RULE(rule_update_staging);
+RULE(rule_update_data);
+
 #endif

@@ -180,6 +180,17 @@ struct partition_spec {
     bool stopped_at_boot;         /* not started until the console says so */
 };
 
+/* Updates of the disk that the box starts from. */
+struct update_spec {
+    uint32_t version;    /* of this product, 1..999999999: a box takes only what is newer than what runs. 0: it has no updates */
+    uint32_t oldest;     /* once this version is confirmed, the box runs none older than that one any more; 0: it may run any */
+    const char *owner;   /* the unikernel, of the program storage, that owns the disk */
+    const char *staging; /* name of the slice, served by the owner, that bundles come in; 0: none, nothing applies them */
+    uint32_t confirm_seconds; /* so long all partitions must run, without one starting again, until a version is confirmed */
+    uint32_t give_up_seconds; /* if it is not confirmed so long after its start, the box starts again; 0: never */
+    bool restarts;            /* the box starts again at once when a new version stands in its slot */
+};
+
 struct product {
     uint32_t abi;                                             /* PRODUCT_ABI */
     const char *name;                                         /* 1..31 of a-z, 0-9, '-', '_' */
@@ -190,6 +201,7 @@ struct product {
     enum all_stopped all_stopped;                             /* when no partition runs any more */
     bool test_switches;                                       /* may be used only by development images */
     uint64_t data_size;                                       /* bytes of the data partition of its disk image; 0: none */
+    struct update_spec update;                                /* of its disk image */
     struct partition_spec partitions[PRODUCT_MAX_PARTITIONS]; /* ends at the first without name */
     struct channel_spec channels[PRODUCT_MAX_CHANNELS];       /* shared memory; ends at the first without name */
     struct cable_spec cables[PRODUCT_MAX_CABLES];             /* networks between two; ends at the first without name */

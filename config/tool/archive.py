@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""archive.py FOLDER FILE: a folder's files as a cpio archive (newc) whose bytes depend on names and contents alone.
+"""archive.py FOLDER... FILE: folders' files as a cpio archive (newc) whose bytes depend on names and contents alone.
 
 FILE is written only if it changes, so that make builds nothing again for a folder that is as it was."""
 import os
@@ -33,10 +33,13 @@ def names(folder):
     return sorted(str(path) for path in found)
 
 
-def archive(folder):
-    parts = []
-    for number, name in enumerate(names(folder), 1):
+def archive(*folders):
+    parts, seen = [], set()
+    for number, (folder, name) in enumerate([(folder, name) for folder in folders for name in names(folder)], 1):
         path = folder / name
+        if name in seen:
+            refuse(path, "another folder has that name too")
+        seen.add(name)
         mode = path.lstat().st_mode
         if not NAME.fullmatch(name) or len(name) > NAME_MAX:
             refuse(repr(name), f"a name must be printable ASCII, at most {NAME_MAX} bytes with its folders")
@@ -50,11 +53,11 @@ def archive(folder):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         raise SystemExit(__doc__)
-    target = pathlib.Path(sys.argv[2])
+    target = pathlib.Path(sys.argv[-1])
     try:
-        data = archive(pathlib.Path(sys.argv[1]))
+        data = archive(*map(pathlib.Path, sys.argv[1:-1]))
         if target.exists() and target.read_bytes() == data:
             return
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import sys
 MAY = {
     "core": ["core/abi", "core/include", "config/include", "board/include"],
     "arch": ["core/abi", "core/include", "config/include", "board/include", "arch/x86/include"],
-    "partitions": ["core/abi", "partitions/lib", "partitions/port/lwip", "pvdrivers"],
+    "partitions": ["core/abi", "partitions/lib", "partitions/port/lwip", "partitions/update", "pvdrivers"],
     "pvdrivers": ["core/abi", "partitions/lib", "pvdrivers"],
     "board": ["board/include"],
     "survey": ["core/include", "config/include", "board/include", "arch/x86/include", "arch/x86/virt"],

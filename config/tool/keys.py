@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the keys of a product that are not there yet; none is ever overwritten.
 
-    keys.py FOLDER
+    keys.py FOLDER [update]      all, or the one that is named
 
 Secret, without a pass phrase, readable for you alone: whoever has them can sign in your name.
     boot.key                   OpenPGP: signs each file that GRUB reads
+    update.key                 Ed25519: signs update bundles
     PK.key KEK.key db.key      UEFI Secure Boot: who owns the machine, who may change its lists, who may sign what it starts
 To be given away:
     boot.pub                   built into GRUB
+    update.pub                 built into the partition that takes updates
     PK.* KEK.* db.*            .crt certificate (PEM), .cer the same (DER), .esl a list with it, .auth the list signed for enrolment:
                                db first, then KEK, then PK, which closes the door"""
 import datetime
@@ -73,7 +75,24 @@ def make_uefi_keys(folder):
         tool("sign-efi-sig-list", "-g", OWNER, "-t", now, "-k", f"{signer}.key", "-c", f"{signer}.crt", name, folder / f"{name}.esl", folder / f"{name}.auth")
 
 
+def make_update_key(folder):
+    tool("openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "update.key")
+    tool("openssl", "pkey", "-in", folder / "update.key", "-pubout", "-out", folder / "update.pub")
+
+
+def update_bytes(folder):
+    """The 32 bytes of the update key's public half."""
+    with tempfile.TemporaryDirectory() as work:
+        tool("openssl", "pkey", "-pubin", "-in", pathlib.Path(folder) / "update.pub", "-outform", "DER", "-out", f"{work}/der")
+        der = pathlib.Path(work, "der").read_bytes()
+    head = bytes.fromhex("302a300506032b6570032100")  # what DER puts before an Ed25519 key
+    if len(der) != len(head) + 32 or not der.startswith(head):
+        raise Failed(f"{folder}/update.pub is no Ed25519 key")
+    return der[len(head):]
+
+
 KINDS = [
+    ("update", ["update.key", "update.pub"], make_update_key),
     ("GRUB's", BOOT_KEY, make_boot_key),
     ("UEFI", [f"{name}.{ending}" for name in SIGNER for ending in UEFI_FILES], make_uefi_keys),
 ]
@@ -96,7 +115,7 @@ def make(folder, what, files, maker):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
     os.umask(0o077)
@@ -104,7 +123,8 @@ def main():
     folder.chmod(0o700)
     try:
         for kind in KINDS:
-            make(folder, *kind)
+            if len(sys.argv) == 2 or kind[0] == sys.argv[2]:
+                make(folder, *kind)
     except Failed as error:
         sys.exit(f"keys: {error}")
     print(f"{folder}: keep *.key secret and safe. Who has them can sign for your boxes; without them nothing new can be signed for boxes in the field")

@@ -60,6 +60,11 @@ int main(void)
     printf("PRODUCT_NAME := %s\nBOARD_NAME := %s\nDATA_SIZE := %llu\n", product.name, board.name,
            (unsigned long long)product.data_size);
     printf("WATCHDOG_FILE := %s\n", watchdog_file());
+    const struct update_spec *update = &product.update;
+    printf("UPDATE_VERSION := %.*u\nUPDATE_OWNER := %s\n", update->version ? 1 : 0, update->version,
+           update->version ? text(update->owner) : "");
+    printf("UPDATE_FACTS := --version %u --oldest %u --confirm %u --give-up %u --restarts %u --staging '%s'\n", update->version,
+           update->oldest, update->confirm_seconds, update->give_up_seconds, update->restarts, text(update->staging));
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);
     printf("NOT_FOR_RELEASE :=%s%s%s\n", board.test_only ? " test-board" : "", product.test_switches ? " test-switches" : "",
            board.untested || board.blanks[0].field ? " unknown-board" : "");

@@ -7,7 +7,9 @@ import subprocess
 
 
 def boot_from(image):
-    """Words for a CD, or for a disk image: that is the first disk of the machine, and is written to."""
+    """Words for a CD, or for a disk image: that is the first disk of the machine, and is written to. "none": the command has its own."""
+    if str(image) == "none":
+        return []
     if str(image).endswith(".img"):
         return ["-boot", "c", "-drive", f"file={image},format=raw,if=ide,index=0"]
     return ["-boot", "d", "-cdrom", image]

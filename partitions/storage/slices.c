@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bh.h"
 #include "slice_server.h"
@@ -15,13 +16,14 @@ static struct slice_server server;
 static struct slice_disk under;
 static struct nvme *disk;
 static struct nvme_namespace space;
+static uint64_t base; /* sector of the namespace that is the server's first */
 
 static bool start(void *context, enum bh_slice_type type, uint64_t sector, uint32_t sectors, void *memory, void *token)
 {
     enum nvme_operation operation = type == BH_SLICE_READ ? NVME_READ : type == BH_SLICE_WRITE ? NVME_WRITE : NVME_FLUSH;
 
     (void)context;
-    return nvme_start(disk, QUEUE, operation, &space, sector, sectors, memory, token) == 0;
+    return nvme_start(disk, QUEUE, operation, &space, base + sector, sectors, memory, token) == 0;
 }
 
 /* What a controller that has failed leaves undone is not answered: this partition ends, and its next life is asked again. */
@@ -51,7 +53,7 @@ static bool bells_open(void)
     return vector != 0;
 }
 
-const char *slices_open(struct nvme *nvme, uint32_t id, unsigned *count)
+const char *slices_open(struct nvme *nvme, uint32_t id, uint64_t first, uint64_t sectors, unsigned *count)
 {
     const volatile struct bh_channels *channels = (const volatile struct bh_channels *)(uintptr_t)BH_CHANNELS_INFO_GPA;
 
@@ -67,7 +69,10 @@ const char *slices_open(struct nvme *nvme, uint32_t id, unsigned *count)
         return "the namespace has no blocks of 512 bytes";
     if (nvme->transfer_max < BH_SLICE_MAX || nvme->queues == 0)
         return "the controller takes no 64 KiB in one command";
-    under = (struct slice_disk){0, space.blocks * space.block_size, start, done};
+    if (first > space.blocks || sectors > space.blocks - first)
+        return "their place is not on the namespace";
+    base = first;
+    under = (struct slice_disk){0, (sectors ? sectors : space.blocks - first) * BH_SLICE_SECTOR, start, done};
     const char *wrong = slice_server_open(&server, &under, channels);
     return wrong ? wrong : bells_open() ? 0 : "no vector for the clients' doorbells";
 }
@@ -90,6 +95,17 @@ void slices_wait(uint64_t deadline)
     bh_irq_restore(were_on);
 }
 
+bool slices_find(const char *name, uint64_t *first, uint64_t *sectors)
+{
+    for (unsigned i = 0; i < server.count; i++)
+        if (strcmp(server.clients[i].name, name) == 0) {
+            *first = base + server.clients[i].first;
+            *sectors = server.clients[i].sectors;
+            return true;
+        }
+    return false;
+}
+
 void slices_list(void)
 {
     if (server.count == 0)
@@ -98,7 +114,7 @@ void slices_list(void)
         const struct slice_served *c = &server.clients[i];
         const struct slice_statistics *s = &c->statistics;
         printf("slice %s: namespace %" PRIu32 " sector %" PRIu64 ", %" PRIu64 " MiB%s, client met %" PRIu64 " times\n", c->name,
-               space.id, c->first, c->sectors / (1048576 / BH_SLICE_SECTOR), c->read_only ? ", read only" : "", s->lives);
+               space.id, base + c->first, c->sectors / (1048576 / BH_SLICE_SECTOR), c->read_only ? ", read only" : "", s->lives);
         printf("  %" PRIu64 " reads %" PRIu64 " KiB, %" PRIu64 " writes %" PRIu64 " KiB, %" PRIu64 " flushes, %" PRIu64
                " refused, %" PRIu64 " failed, %" PRIu64 " times the ring made no sense\n",
                s->reads, s->bytes_read >> 10, s->writes, s->bytes_written >> 10, s->flushes, s->refused, s->failed,

@@ -14,6 +14,7 @@
 #include "nvme.h"
 #include "settings.h"
 #include "slices.h"
+#include "updates.h"
 
 #define MAX_WORDS 4
 #define MAX_CONTROLLERS 32u
@@ -112,15 +113,19 @@ static void vf_down(unsigned function)
 static bool slices_start(void)
 {
     uint32_t id = settings.own.count > 0 ? settings.own.ids[0] : 0;
+    uint64_t first = 0, sectors = 0;
     unsigned there = 1;
 
     if (id == 0 && (nvme_namespaces(&disk, false, &id, 1, &there) != 0 || there == 0))
         id = 0;
-    const char *wrong = slices_open(&disk, id, &slice_count);
+    if (updates_open(&disk, id, &first, &sectors) == UPDATES_REFUSED)
+        return true; /* it stays, so that an operator can ask it */
+    const char *wrong = slices_open(&disk, id, first, sectors, &slice_count);
     if (wrong)
         printf("error: slices on namespace %" PRIu32 ": %s\n", id, wrong);
     else if (slice_count > 0)
         printf("storage: serves %u slices on namespace %" PRIu32 "\n", slice_count, id);
+    updates_staging();
     return !wrong;
 }
 
@@ -155,8 +160,8 @@ static void self_test(void)
     unsigned count;
     struct nvme_namespace space;
 
-    if (slice_count > 0) {
-        printf("storage: no test, the namespace is the clients'\n");
+    if (slice_count > 0 || updates_there()) {
+        printf("storage: no test, the namespace is not free\n");
         return;
     }
     if (!ok("namespaces", 0, nvme_namespaces(&disk, false, ids, 1, &count)))
@@ -250,6 +255,8 @@ static void command(char *line)
         slices_list();
     } else if (strcmp(words[0], "test") == 0) {
         self_test();
+    } else if (strcmp(words[0], "update") == 0) {
+        updates_show();
     } else if (strcmp(words[0], "exit") == 0) {
         nvme_close(&disk);
         exit(function);
@@ -263,6 +270,7 @@ static void command(char *line)
             "status     the controller and its queues\n"
             "slices     what is served to whom, and what they asked for\n"
             "test       write and read back the end of the first namespace of its own; puts back what was there; not with slices\n"
+            "update     which version runs, whether it is confirmed, and what became of the last new one\n"
             "online N   give virtual function N what the arguments say, and bring it online\n"
             "offline N  take it offline, whatever its owner does\n"
             "exit N     shut the controller down and end with status N\n");
@@ -277,7 +285,7 @@ static bool start(void)
         printf("error: no NVMe function %u\n", settings.disk);
         return false;
     }
-    const char *wrong = nvme_open(&disk, &pci, 1, 1);
+    const char *wrong = nvme_open(&disk, &pci, 2, 1); /* slices, updates */
     if (wrong) {
         printf("error: NVMe function %02x.%x: %s\n", pci.bdf >> 3, pci.bdf & 7u, wrong);
         return false;
@@ -306,10 +314,12 @@ int main(int argc, char **argv)
     self_test();
     printf("storage: ready; type help\n");
     while (!disk.failed) {
+        bool more = updates_step();
+
         bh_watchdog_pet();
         if (slice_count == 0)
-            bh_console_wait(bh_now_ns() + LOOK_NS);
-        else if (!slices_step())
+            bh_console_wait(more ? 0 : bh_now_ns() + LOOK_NS);
+        else if (!slices_step() && !more)
             slices_wait(bh_now_ns() + LOOK_NS);
         while (bh_getline(line, sizeof(line)))
             command(line);

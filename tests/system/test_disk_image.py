@@ -175,7 +175,7 @@ def test_counter_and_fallback(image, tmp_path):
         box = Box(machine, disk)
         box.starts("slot A: start 1 of 3")
         machine.running("hello")
-        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1"}
+        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1", "STARTED": "A"}
         box.again()
         box.starts("slot A: start 2 of 3")
         box.again(lambda: disk.set(tmp_path, A_TRY=0))
@@ -187,9 +187,9 @@ def test_counter_and_fallback(image, tmp_path):
             if number == 1:
                 machine.ours("development image", BOOT)
             box.again()
-        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "3", "B_TRY": "3"}
+        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "3", "B_TRY": "3", "STARTED": "B"}
         box.starts("slot A: not confirmed", "slot B: not confirmed", "no slot has a start left: counting anew", "slot A: start 1 of 3")
-        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1"}
+        assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1", "STARTED": "A"}
 
 
 @pytest.mark.qemu
@@ -227,7 +227,7 @@ def test_starts_by_uefi(tmp_path):
     with Machine(PRODUCT, board, image=disk.path) as machine:
         machine.expect("slot A: start 1 of 3", BOOT)
         machine.running("hello")
-    assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1"}
+    assert disk.environment() == {**ENVIRONMENT, "A_TRY": "1", "STARTED": "A"}
 
 
 @pytest.mark.qemu

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The owner's side of an update: takes requests from the slice that the product table names, applies them piece by piece between the rounds
+ * of its other clients, confirms what runs once all is well, and starts the box again where the table says so. */
+#include "updates.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bh.h"
+#include "slices.h"
+#include "staging.h"
+#include "update.h"
+
+#define QUEUE 1u
+#define LOOK_NS 500000000ull
+
+static struct nvme *nvme;
+static struct nvme_namespace space;
+static struct update_trust trust;
+static struct update update;
+static struct update_disk disk;
+static enum update_standing standing;
+static uint64_t staging_first, staging_sectors; /* of the namespace */
+static uint64_t next_look, begun;
+static bool works;
+static struct staging_note request;
+static struct {
+    uint64_t since, starts; /* all well since then, with so many starts of all that is watched */
+} well;
+
+/* --- the disk ---------------------------------------------------------------------------------------------------------------------------- */
+
+static bool disk_read(void *context, uint64_t sector, uint32_t sectors, void *memory)
+{
+    (void)context;
+    return nvme_io(nvme, QUEUE, NVME_READ, &space, sector, sectors, memory) == 0;
+}
+
+static bool disk_write(void *context, uint64_t sector, uint32_t sectors, const void *memory)
+{
+    (void)context;
+    return nvme_io(nvme, QUEUE, NVME_WRITE, &space, sector, sectors, (void *)memory) == 0;
+}
+
+static bool disk_flush(void *context)
+{
+    (void)context;
+    return nvme_io(nvme, QUEUE, NVME_FLUSH, &space, 0, 0, 0) == 0;
+}
+
+/* The bundle, within its slice: nothing that a bundle says makes this read outside of it. */
+static bool staging_read(void *context, uint64_t sector, uint32_t sectors, void *memory)
+{
+    uint64_t room = staging_sectors - STAGING_BUNDLE;
+
+    return sector < room && sectors <= room - sector &&
+           disk_read(context, staging_first + STAGING_BUNDLE + sector, sectors, memory);
+}
+
+/* --- start --------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool trust_read(void)
+{
+    struct bh_file file;
+
+    if (!bh_file_open("update.trust", &file) || file.size != sizeof(trust))
+        return false;
+    memcpy(&trust, file.bytes, sizeof(trust));
+    return true;
+}
+
+static const char *disk_open(uint32_t id)
+{
+    if (nvme->queues <= QUEUE)
+        return "the controller has no second queue";
+    if (id == 0 || nvme_namespace(nvme, id, &space) != 0 || space.blocks == 0)
+        return "there is no namespace of its own";
+    if (space.block_size != SECTOR || nvme->transfer_max < CHUNK)
+        return "the namespace has no blocks of 512 bytes, or the controller takes no 64 KiB";
+    disk = (struct update_disk){0, space.blocks, disk_read, disk_write, disk_flush, bh_dma_memory(CHUNK, NVME_PAGE)};
+    return disk.memory ? update_open(&update, &disk, &trust, &standing) : "there is no memory";
+}
+
+enum updates_state updates_open(struct nvme *controller, uint32_t id, uint64_t *first, uint64_t *sectors)
+{
+    static const char *const words[] = {"unknown: the next start says it", "confirmed", "not confirmed yet", "too old"};
+
+    if (!trust_read())
+        return UPDATES_NONE;
+    nvme = controller;
+    const char *wrong = disk_open(id);
+    if (wrong) {
+        printf("error: no updates on namespace %" PRIu32 ", and nothing is served from it: %s\n", id, wrong);
+        return UPDATES_REFUSED;
+    }
+    char letter = update_started(&update);
+    printf("update: version %" PRIu32 " runs, slot %c, %s\n", trust.version, letter ? letter : '?', words[standing]);
+    if (standing == STANDING_TOO_OLD) {
+        printf("error: version %" PRIu32 " is older than the oldest that this box takes: nothing is served\n", trust.version);
+        return UPDATES_REFUSED;
+    }
+    *first = update.layout.data.first;
+    *sectors = update.layout.data.sectors;
+    begun = bh_now_ns();
+    works = true;
+    return UPDATES_WORK;
+}
+
+void updates_staging(void)
+{
+    uint64_t first, sectors;
+
+    if (!works || trust.staging[0] == 0)
+        return;
+    if (!slices_find(trust.staging, &first, &sectors) || sectors <= STAGING_BUNDLE) {
+        printf("error: updates are to come in slice %.16s, which is not served\n", trust.staging);
+        return;
+    }
+    staging_first = first;
+    staging_sectors = sectors;
+}
+
+/* --- requests -------------------------------------------------------------------------------------------------------------------------------- */
+
+static void answer(enum staging_outcome outcome, const char *text)
+{
+    struct staging_note note = {.number = request.number, .outcome = outcome};
+
+    memcpy(note.magic, STAGING_ANSWER_MAGIC, sizeof(note.magic));
+    snprintf(note.text, sizeof(note.text), "%s", text);
+    memcpy(disk.memory, &note, sizeof(note));
+    if (!disk_write(0, staging_first + STAGING_ANSWER, 1, disk.memory) || !disk_flush(0))
+        printf("error: the answer to update request %" PRIu64 " cannot be written\n", request.number);
+}
+
+static void begin(void)
+{
+    struct update_source source = {0, staging_sectors - STAGING_BUNDLE, staging_read};
+    const char *wrong = update_begin(&update, &source);
+
+    begun = bh_now_ns();
+    if (!wrong) {
+        printf("update: version %" PRIu32 ", %" PRIu64 " KiB, for slot %c\n", update.bundle.version, update.bundle.size >> 10,
+               'A' + (int)update.target);
+        return;
+    }
+    printf("error: update refused: %s\n", wrong);
+    answer(STAGING_REFUSED, wrong);
+}
+
+/* Is there one that has not been answered? */
+static void request_look(void)
+{
+    struct staging_note answered;
+
+    if (!disk_read(0, staging_first + STAGING_REQUEST, 2, disk.memory))
+        return;
+    memcpy(&request, disk.memory, sizeof(request));
+    memcpy(&answered, disk.memory + SECTOR, sizeof(answered));
+    if (memcmp(request.magic, STAGING_REQUEST_MAGIC, sizeof(request.magic)) != 0)
+        return;
+    if (memcmp(answered.magic, STAGING_ANSWER_MAGIC, sizeof(answered.magic)) != 0 || answered.number != request.number)
+        begin();
+}
+
+static void start_again(void)
+{
+    nvme_close(nvme);
+    bh_end(BH_END_REBOOT, 0, 0);
+}
+
+static void ended(void)
+{
+    if (update.stage == UPDATE_FAILED) {
+        printf("error: update failed: %s\n", update.why);
+        answer(STAGING_REFUSED, update.why);
+        return;
+    }
+    printf("update: version %" PRIu32 " is in slot %c and starts next: %" PRIu64 " bytes written, %" PRIu64 " ms\n",
+           update.bundle.version, 'A' + (int)update.target, update.written, (bh_now_ns() - begun) / 1000000);
+    answer(STAGING_APPLIED, "in its slot");
+    if (trust.restarts)
+        start_again();
+}
+
+/* --- confirmation ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Everything that this partition may see runs. *starts: of all of it together. */
+static bool all_run(uint64_t *starts)
+{
+    struct bh_health health;
+
+    *starts = 0;
+    for (unsigned n = 0; bh_observe(n, &health); n++) {
+        if (health.state != BH_STATE_RUNNING)
+            return false;
+        *starts += health.starts;
+    }
+    return true;
+}
+
+static void confirm_look(uint64_t now)
+{
+    uint64_t starts;
+    bool good = all_run(&starts);
+
+    if (!good || starts != well.starts || well.since == 0) {
+        well.since = good ? now : 0;
+        well.starts = starts;
+    }
+    if (good && now - well.since >= trust.confirm_seconds * 1000000000ull) {
+        const char *wrong = update_confirm(&update);
+        if (wrong)
+            printf("error: what runs cannot be confirmed: %s\n", wrong);
+        else
+            printf("update: slot %c is confirmed\n", update_started(&update));
+        standing = wrong ? STANDING_UNKNOWN : STANDING_CONFIRMED;
+    } else if (trust.give_up_seconds && now >= trust.give_up_seconds * 1000000000ull) {
+        printf("error: not all was well for %" PRIu32 " s within %" PRIu32 " s: the box starts again\n", trust.confirm_seconds,
+               trust.give_up_seconds);
+        start_again();
+    }
+}
+
+bool updates_step(void)
+{
+    uint64_t now = bh_now_ns();
+
+    if (!works)
+        return false;
+    if (update.stage != UPDATE_IDLE && update.stage < UPDATE_DONE) {
+        if (update_step(&update))
+            return true;
+        ended();
+        return false;
+    }
+    if (now < next_look)
+        return false;
+    next_look = now + LOOK_NS;
+    if (standing == STANDING_OPEN)
+        confirm_look(now);
+    else if (staging_sectors)
+        request_look();
+    return update.stage == UPDATE_CHECK;
+}
+
+bool updates_there(void)
+{
+    return nvme != 0;
+}
+
+void updates_show(void)
+{
+    static const char *const stages[] = {"none under way", "is checked",       "is marked",      "is copied",
+                                         "is read back",   "is made the next", "is in its slot", "failed"};
+
+    if (!works) {
+        printf("this product has no updates, or not on this disk\n");
+        return;
+    }
+    char letter = update_started(&update);
+    printf("update: version %" PRIu32 " in slot %c, %s; new version: %s%s%s\n", trust.version, letter ? letter : '?',
+           standing == STANDING_CONFIRMED ? "confirmed" : "not confirmed", stages[update.stage], update.why ? ": " : "",
+           update.why ? update.why : "");
+}

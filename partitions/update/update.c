@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of an update's writes. The environment block is read anew before each change: GRUB's part of it is never guessed. */
+#include "update.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STARTS 3u /* as in config/tool/slots.cfg: a slot that was started so often without being confirmed is passed over */
+
+static const char cannot_read[] = "the disk cannot be read", cannot_write[] = "the disk cannot be written";
+
+static bool environment_load(const struct update *update, struct environment *environment)
+{
+    const struct update_disk *disk = update->disk;
+
+    if (!disk->read(disk->context, update->layout.environment, 1, disk->memory))
+        return false;
+    memcpy(environment, disk->memory, sizeof(*environment));
+    return true;
+}
+
+/* What was written before it is stable before it, and it is before anything after it. */
+static bool environment_store(struct update *update, const struct environment *environment)
+{
+    const struct update_disk *disk = update->disk;
+
+    if (!disk->flush(disk->context))
+        return false;
+    memcpy(disk->memory, environment, sizeof(*environment));
+    update->written += SECTOR;
+    return disk->write(disk->context, update->layout.environment, 1, disk->memory) && disk->flush(disk->context);
+}
+
+/* A slot's own variable: "A_OK". */
+static const char *variable(char name[ENVIRONMENT_VALUE], unsigned slot, const char *what)
+{
+    snprintf(name, ENVIRONMENT_VALUE, "%c_%s", 'A' + (int)slot, what);
+    return name;
+}
+
+static uint32_t slot_number(const struct environment *environment, unsigned slot, const char *what)
+{
+    char name[ENVIRONMENT_VALUE];
+
+    return environment_number(environment, variable(name, slot, what));
+}
+
+static bool slot_set(struct environment *environment, unsigned slot, const char *what, uint32_t number)
+{
+    char name[ENVIRONMENT_VALUE];
+
+    return environment_set_number(environment, variable(name, slot, what), number);
+}
+
+/* The slot that has started; 2: unknown. */
+static unsigned started(const struct environment *environment)
+{
+    char value[ENVIRONMENT_VALUE];
+
+    if (!environment_good(environment))
+        return 2;
+    environment_get(environment, "STARTED", value);
+    return strcmp(value, "A") == 0 ? 0 : strcmp(value, "B") == 0 ? 1 : 2;
+}
+
+static const char *standing_find(struct update *update, struct environment *environment, enum update_standing *standing)
+{
+    unsigned slot = started(environment);
+
+    *standing = STANDING_UNKNOWN;
+    if (!environment_good(environment)) {
+        environment_new(environment);
+        return environment_store(update, environment) ? 0 : cannot_write;
+    }
+    if (slot > 1)
+        return 0;
+    *standing = slot_number(environment, slot, "TRY") > 0 ? STANDING_OPEN : STANDING_CONFIRMED;
+    if (update->trust->version >= environment_number(environment, "MIN_VERSION"))
+        return 0;
+    *standing = STANDING_TOO_OLD;
+    /* Only where another slot is left to start: a box that starts nothing can take no update either. */
+    if (slot_number(environment, !slot, "OK") == 1 && slot_set(environment, slot, "OK", 0) &&
+        !environment_store(update, environment))
+        return cannot_write;
+    return 0;
+}
+
+const char *update_open(struct update *update, const struct update_disk *disk, const struct update_trust *trust,
+                        enum update_standing *standing)
+{
+    struct environment environment;
+
+    *update = (struct update){.disk = disk, .trust = trust};
+    const char *wrong = layout_find(&update->layout, disk);
+    if (wrong)
+        return wrong;
+    return environment_load(update, &environment) ? standing_find(update, &environment, standing) : cannot_read;
+}
+
+char update_started(const struct update *update)
+{
+    struct environment environment;
+
+    return environment_load(update, &environment) && started(&environment) < 2 ? (char)('A' + (int)started(&environment)) : 0;
+}
+
+/* May the slot that does not run be written over with this version? */
+static const char *target_check(const struct update *update, const struct environment *environment, unsigned running)
+{
+    const struct bundle *bundle = &update->bundle;
+
+    if (running > 1)
+        return "the environment block does not say which slot started: start the box again first";
+    if (slot_number(environment, running, "TRY") > 0)
+        return "what runs is not confirmed yet, and the other slot is what the box falls back to";
+    if (bundle->version < environment_number(environment, "MIN_VERSION"))
+        return "the bundle is older than the oldest version that this box takes";
+    if (slot_number(environment, !running, "VERSION") == bundle->version && slot_number(environment, !running, "TRY") >= STARTS)
+        return "this version has been tried, and was never confirmed";
+    if (bundle->size / SECTOR > update->layout.slots[!running].sectors)
+        return "the bundle is larger than the slot";
+    return 0;
+}
+
+const char *update_begin(struct update *update, const struct update_source *source)
+{
+    struct environment environment;
+
+    if (update->stage != UPDATE_IDLE && update->stage < UPDATE_DONE)
+        return "an update is under way";
+    update->stage = UPDATE_IDLE;
+    update->written = 0;
+    update->why = 0;
+    if (source->sectors == 0 || !source->read(source->context, 0, 1, update->disk->memory))
+        return "the bundle cannot be read";
+    memcpy(&update->bundle, update->disk->memory, sizeof(update->bundle));
+    const char *wrong = bundle_check(&update->bundle, update->trust);
+    if (wrong)
+        return wrong;
+    if (!environment_load(update, &environment))
+        return cannot_read;
+    unsigned running = started(&environment);
+    wrong = target_check(update, &environment, running);
+    if (wrong)
+        return wrong;
+    if (update->bundle.size / SECTOR > source->sectors - 1)
+        return "the bundle is truncated";
+    update->source = *source;
+    update->target = !running;
+    update->stage = UPDATE_CHECK;
+    update->at = 0;
+    digest_begin(&update->digest);
+    return 0;
+}
+
+static bool fail(struct update *update, const char *why)
+{
+    update->stage = UPDATE_FAILED;
+    update->why = why;
+    return false;
+}
+
+static bool next(struct update *update, enum update_stage stage)
+{
+    update->stage = stage;
+    update->at = 0;
+    digest_begin(&update->digest);
+    return true;
+}
+
+static uint32_t piece(const struct update *update)
+{
+    uint64_t left = update->bundle.size / SECTOR - update->at;
+
+    return left < CHUNK_SECTORS ? (uint32_t)left : CHUNK_SECTORS;
+}
+
+/* Adds what has just been read. At the end of the image: is it the one that was signed? */
+static bool digest_step(struct update *update, uint32_t sectors, enum update_stage then, const char *wrong)
+{
+    uint8_t value[DIGEST_BYTES];
+
+    digest_add(&update->digest, update->disk->memory, sectors * SECTOR);
+    update->at += sectors;
+    if (update->at < update->bundle.size / SECTOR)
+        return true;
+    digest_end(&update->digest, value);
+    return memcmp(value, update->bundle.digest, DIGEST_BYTES) == 0 ? next(update, then) : fail(update, wrong);
+}
+
+/* The one sector that decides what starts: before the slot is touched, and once it is right. */
+static bool mark(struct update *update, bool good)
+{
+    struct environment environment;
+    unsigned slot = update->target;
+
+    if (!environment_load(update, &environment))
+        return fail(update, cannot_read);
+    if (started(&environment) != !slot)
+        return fail(update, "the environment block has changed meanwhile");
+    bool fits = slot_set(&environment, slot, "OK", good);
+    if (good)
+        fits = fits && slot_set(&environment, slot, "TRY", 0) && slot_set(&environment, slot, "VERSION", update->bundle.version) &&
+               environment_set(&environment, "ORDER", slot == 0 ? "A B" : "B A");
+    if (!fits)
+        return fail(update, "the environment block has no room");
+    if (!environment_store(update, &environment))
+        return fail(update, cannot_write);
+    if (!good)
+        return next(update, UPDATE_COPY);
+    update->stage = UPDATE_DONE;
+    return false;
+}
+
+static bool copy_step(struct update *update)
+{
+    const struct update_disk *disk = update->disk;
+    uint32_t sectors = piece(update);
+
+    if (!update->source.read(update->source.context, 1 + update->at, sectors, disk->memory))
+        return fail(update, "the bundle cannot be read");
+    if (!disk->write(disk->context, update->layout.slots[update->target].first + update->at, sectors, disk->memory))
+        return fail(update, cannot_write);
+    update->at += sectors;
+    update->written += sectors * SECTOR;
+    if (update->at < update->bundle.size / SECTOR)
+        return true;
+    return disk->flush(disk->context) ? next(update, UPDATE_READ_BACK) : fail(update, cannot_write);
+}
+
+bool update_step(struct update *update)
+{
+    const struct update_disk *disk = update->disk;
+
+    switch (update->stage) {
+    case UPDATE_CHECK:
+        if (!update->source.read(update->source.context, 1 + update->at, piece(update), disk->memory))
+            return fail(update, "the bundle cannot be read");
+        return digest_step(update, piece(update), UPDATE_MARK,
+                           "the bundle is damaged: its image has not the digest that was signed");
+    case UPDATE_MARK:
+        return mark(update, false);
+    case UPDATE_COPY:
+        return copy_step(update);
+    case UPDATE_READ_BACK:
+        if (!disk->read(disk->context, update->layout.slots[update->target].first + update->at, piece(update), disk->memory))
+            return fail(update, cannot_read);
+        return digest_step(update, piece(update), UPDATE_SWITCH, "the slot does not read back as it was written");
+    case UPDATE_SWITCH:
+        return mark(update, true);
+    default:
+        return false;
+    }
+}
+
+const char *update_confirm(struct update *update)
+{
+    struct environment environment;
+
+    if (!environment_load(update, &environment))
+        return cannot_read;
+    unsigned slot = started(&environment);
+    if (slot > 1)
+        return "the environment block does not say which slot started";
+    bool fits = slot_set(&environment, slot, "TRY", 0) && slot_set(&environment, slot, "OK", 1) &&
+                slot_set(&environment, slot, "VERSION", update->trust->version);
+    if (environment_number(&environment, "MIN_VERSION") < update->trust->oldest)
+        fits = fits && environment_set_number(&environment, "MIN_VERSION", update->trust->oldest);
+    if (!fits)
+        return "the environment block has no room";
+    return environment_store(update, &environment) ? 0 : cannot_write;
+}

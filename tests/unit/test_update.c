@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Updates of a disk with two slots: what is refused, what is written in which order, and what a power cut after every write leaves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_slots.h"
+
+#define TEXT_LONG "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static struct update update;
+
+static enum update_standing opened(void)
+{
+    enum update_standing standing;
+
+    assert_null(update_open(&update, &fake_update_disk, &fake_trust, &standing));
+    return standing;
+}
+
+static void fresh(uint32_t version)
+{
+    fake_disk_new();
+    fake_bundle_new(version);
+    assert_int_equal(opened(), STANDING_CONFIRMED);
+}
+
+static void run(void)
+{
+    while (update_step(&update))
+        ;
+}
+
+static void is_refused(const char *why)
+{
+    static uint8_t before[sizeof(fake.seen)];
+
+    memcpy(before, fake.seen, sizeof(before));
+    const char *said = update_begin(&update, &fake_source);
+    if (!said) {
+        run();
+        assert_int_equal(update.stage, UPDATE_FAILED);
+        said = update.why;
+    }
+    assert_string_equal(said, why);
+    assert_memory_equal(before, fake.seen, sizeof(before));
+}
+
+/* --- the whole way -------------------------------------------------------------------------------------------------------------------- */
+
+static void is_applied_started_confirmed(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(update.stage, UPDATE_DONE);
+    assert_int_equal(update.written, IMAGE_SECTORS * SECTOR + 2 * SECTOR);
+    assert_int_equal(fake_slot_version(0), 1);
+    assert_int_equal(fake_slot_version(1), 2);
+    assert_string_equal(fake_variable("ORDER"), "B A");
+    assert_string_equal(fake_variable("B_VERSION"), "2");
+    assert_int_equal(fake_grub(), 'B');
+    fake_trust.version = 2;
+    fake_trust.oldest = 2;
+    assert_int_equal(opened(), STANDING_OPEN);
+    assert_int_equal(update_started(&update), 'B');
+    assert_null(update_confirm(&update));
+    assert_string_equal(fake_variable("B_TRY"), "0");
+    assert_string_equal(fake_variable("MIN_VERSION"), "2");
+    assert_int_equal(opened(), STANDING_CONFIRMED);
+    for (unsigned i = 0; i < 8; i++)
+        assert_null(update_confirm(&update));
+    assert_int_equal(fake_grub(), 'B');
+}
+
+static void goes_to_and_fro(void **state)
+{
+    (void)state;
+    fresh(2);
+    for (uint32_t version = 2; version < 9; version++) {
+        fake_bundle_new(version);
+        assert_null(update_begin(&update, &fake_source));
+        run();
+        assert_int_equal(update.stage, UPDATE_DONE);
+        assert_int_equal(fake_grub(), version % 2 ? 'A' : 'B');
+        assert_int_equal(fake_slot_version(version % 2 ? 0 : 1), version);
+        fake_trust.version = version;
+        assert_int_equal(opened(), STANDING_OPEN);
+        assert_null(update_confirm(&update));
+    }
+}
+
+static void falls_back_and_does_not_try_again(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(fake_grub(), 'B');
+    assert_int_equal(fake_grub(), 'A');
+    assert_int_equal(opened(), STANDING_OPEN);
+    is_refused("what runs is not confirmed yet, and the other slot is what the box falls back to");
+    assert_null(update_confirm(&update));
+    is_refused("this version has been tried, and was never confirmed");
+    fake_bundle_new(3);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(fake_grub(), 'B');
+}
+
+/* --- bad bundles -------------------------------------------------------------------------------------------------------------------------- */
+
+static void bad_bundles_touch_nothing(void **state)
+{
+    struct bundle *bundle = (struct bundle *)fake_bundle.bytes;
+
+    (void)state;
+    fresh(2);
+    bundle->magic[0] = 'b';
+    is_refused("this is no bundle");
+    fake_bundle_new(2);
+    bundle->version = 3;
+    is_refused("the signature is not by this product's update key");
+    for (unsigned bit = 64; bit < SECTOR * 8; bit += 61) {
+        fake_bundle_new(2);
+        fake_bundle.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        is_refused("the signature is not by this product's update key");
+    }
+    fake_bundle_new(2);
+    bundle->format = 2;
+    fake_bundle_sign();
+    is_refused("the bundle has a form that this version does not know");
+    fake_bundle_new(2);
+    bundle->product[3] = 'x';
+    fake_bundle_sign();
+    is_refused("the bundle is for another product");
+    fake_bundle_new(2);
+    bundle->board[0] = 'S';
+    fake_bundle_sign();
+    is_refused("the bundle is for another board");
+    fake_bundle_new(2);
+    fake_trust.key[0] ^= 1;
+    is_refused("the signature is not by this product's update key");
+}
+
+static void bad_contents_touch_nothing(void **state)
+{
+    struct bundle *bundle = (struct bundle *)fake_bundle.bytes;
+
+    (void)state;
+    fresh(2);
+    fake_bundle.bytes[sizeof(fake_bundle.bytes) - 1] ^= 1;
+    is_refused("the bundle is damaged: its image has not the digest that was signed");
+    fake_bundle_new(2);
+    fake_source.sectors--;
+    is_refused("the bundle is truncated");
+    fake_source.sectors = 0;
+    is_refused("the bundle cannot be read");
+    for (unsigned i = 0; i < 3; i++) {
+        fake_bundle_new(2);
+        bundle->size = (const uint64_t[]){0, 513, ~511ull}[i];
+        fake_bundle_sign();
+        is_refused(i < 2 ? "the bundle's facts make no sense" : "the bundle is larger than the slot");
+    }
+    fake_bundle_new(BUNDLE_VERSION_MAX + 1);
+    is_refused("the bundle's facts make no sense");
+}
+
+static void old_versions_are_refused(void **state)
+{
+    (void)state;
+    fresh(1);
+    is_refused("this version runs already");
+    fake_trust.version = 5;
+    is_refused("the bundle is older than what runs");
+    fake_bundle_new(7);
+    fake_set("MIN_VERSION", "8");
+    is_refused("the bundle is older than the oldest version that this box takes");
+    fake_set("MIN_VERSION", "7");
+    assert_null(update_begin(&update, &fake_source));
+}
+
+/* Whoever brings it may change it after it has been checked. */
+static void changed_while_it_is_copied(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    fake_bundle.change_after = 3; /* pieces that the check reads */
+    run();
+    assert_int_equal(update.stage, UPDATE_FAILED);
+    assert_string_equal(update.why, "the slot does not read back as it was written");
+    assert_string_equal(fake_variable("B_OK"), "0");
+    assert_int_equal(fake_grub(), 'A');
+    assert_null(update_confirm(&update));
+    fake_bundle_new(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(fake_grub(), 'B');
+}
+
+/* --- the box remembers -------------------------------------------------------------------------------------------------------------------- */
+
+static void too_old_gives_way(void **state)
+{
+    (void)state;
+    fresh(2);
+    fake_set("MIN_VERSION", "2");
+    assert_int_equal(opened(), STANDING_TOO_OLD);
+    assert_string_equal(fake_variable("A_OK"), "0");
+    assert_int_equal(fake_grub(), 'B');
+    fake_set("STARTED", "B");
+    assert_int_equal(opened(), STANDING_TOO_OLD);
+    assert_string_equal(fake_variable("B_OK"), "1"); /* the last one stays */
+    fake_trust.version = 2;
+    assert_int_equal(opened(), STANDING_OPEN);
+    assert_null(update_confirm(&update));
+    assert_string_equal(fake_variable("MIN_VERSION"), "2"); /* never smaller */
+}
+
+static void a_block_that_is_none(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        fresh(2);
+        if (i == 0)
+            memset(fake.seen + ENVIRONMENT * SECTOR, 0, SECTOR);
+        if (i == 1)
+            fake.seen[ENVIRONMENT * SECTOR + SECTOR - 1] = 'x';
+        if (i == 2)
+            memset(fake.seen + ENVIRONMENT * SECTOR + 25, '\n', SECTOR - 25);
+        if (i == 3)
+            memset(fake.seen + ENVIRONMENT * SECTOR + 25, '#', SECTOR - 25), fake.seen[ENVIRONMENT * SECTOR + 24] = 'x';
+        assert_int_equal(opened(), STANDING_UNKNOWN);
+        is_refused("the environment block does not say which slot started: start the box again first");
+        assert_non_null(update_confirm(&update));
+        assert_int_equal(fake_grub(), 'A');
+        assert_int_equal(opened(), STANDING_OPEN);
+    }
+}
+
+/* --- the disk is another's ------------------------------------------------------------------------------------------------------------ */
+
+static void is_no_disk_of_ours(const char *why)
+{
+    enum update_standing standing;
+    static uint8_t before[sizeof(fake.seen)];
+
+    memcpy(before, fake.seen, sizeof(before));
+    assert_string_equal(update_open(&update, &fake_update_disk, &fake_trust, &standing), why);
+    assert_memory_equal(before, fake.seen, sizeof(before));
+}
+
+static void set64(unsigned at, uint64_t value)
+{
+    memcpy(fake.seen + at, &value, 8);
+    fake_tables_sign();
+}
+
+static void other_tables_are_refused(void **state)
+{
+    const char *damaged = "the disk's partition table is damaged",
+               *lacks = "the disk has no esp, slot-a and slot-b of its own each";
+    const unsigned entries = 2 * SECTOR, a = entries + 2 * 128, b = entries + 3 * 128;
+
+    (void)state;
+    for (unsigned at = SECTOR; at < SECTOR + 92; at += 3) {
+        fresh(2);
+        fake.seen[at] ^= 0x10;
+        is_no_disk_of_ours(damaged);
+    }
+    fresh(2);
+    fake.seen[entries + 127 * 128] ^= 1;
+    is_no_disk_of_ours(damaged);
+    fresh(2);
+    set64(SECTOR + 72, DISK_SECTORS - 31); /* the list of partitions does not end on the disk */
+    is_no_disk_of_ours(damaged);
+    fresh(2);
+    set64(SECTOR + 72, ~0ull);
+    is_no_disk_of_ours(damaged);
+    fresh(2);
+    set64(b + 32, SLOT_A + SLOT_SECTORS - 1); /* A and B overlap */
+    is_no_disk_of_ours(lacks);
+    fresh(2);
+    set64(a + 40, DISK_SECTORS);
+    is_no_disk_of_ours(lacks);
+    fresh(2);
+    set64(a + 40, ~0ull);
+    is_no_disk_of_ours(lacks);
+    fresh(2);
+    set64(a + 32, ESP_FIRST + 1);
+    is_no_disk_of_ours(lacks);
+    fresh(2);
+    memcpy(fake.seen + entries + 5 * 128, fake.seen + a, 128); /* two of one name */
+    fake_tables_sign();
+    is_no_disk_of_ours(lacks);
+    fresh(2);
+    set64(entries + 4 * 128 + 32, SLOT_B + 1); /* data over a slot */
+    is_no_disk_of_ours(lacks);
+}
+
+static void other_file_systems_are_refused(void **state)
+{
+    const char *why = "the disk's ESP has no grub/grubenv of 1024 bytes";
+    const struct {
+        unsigned at;
+        uint32_t value;
+        unsigned bytes;
+    } wrong[] = {{ESP_FIRST * SECTOR + 11, 1024, 2},
+                 {ESP_FIRST * SECTOR + 13, 0, 1},
+                 {ESP_FIRST * SECTOR + 14, 0xffff, 2},
+                 {ESP_FIRST * SECTOR + 36, 0xffffffff, 4},
+                 {ESP_FIRST * SECTOR + 36, 0, 4},
+                 {ESP_FIRST * SECTOR + 44, 0, 4},
+                 {ESP_FIRST * SECTOR + 44, 0x0fffffff, 4},
+                 {CLUSTERS * SECTOR + 64, 'X', 1},
+                 {CLUSTERS * SECTOR + 64 + 11, 0x20, 1},
+                 {CLUSTERS * SECTOR + 64 + 26, 0xffff, 2},
+                 {(CLUSTERS + 3) * SECTOR + 32 + 28, 1023, 4},
+                 {(CLUSTERS + 3) * SECTOR + 32 + 26, 1, 2},
+                 {(CLUSTERS + 3) * SECTOR + 32 + 26, ESP_SECTORS, 2},
+                 {(ESP_FIRST + FAT_RESERVED) * SECTOR + 12, 0x0fffffff, 4},
+                 {(ESP_FIRST + FAT_RESERVED) * SECTOR + 12, 3, 4}}; /* a folder that goes on in itself */
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        fresh(2);
+        memcpy(fake.seen + wrong[i].at, &wrong[i].value, wrong[i].bytes);
+        is_no_disk_of_ours(why);
+    }
+}
+
+/* --- power ----------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Whatever is on the disk now: something whole starts, and an update from there comes to its end. */
+static void box_goes_on(void)
+{
+    char slot = fake_grub();
+
+    assert_true(slot == 'A' || slot == 'B');
+    uint32_t version = fake_slot_version(slot == 'B');
+    assert_true(version == (slot == 'A' ? 1 : 2));
+    fake_trust.version = version;
+    assert_int_equal(opened(), STANDING_OPEN);
+    assert_null(update_confirm(&update));
+    fake_bundle_new(version + 1);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(update.stage, UPDATE_DONE);
+    assert_int_equal(fake_slot_version(slot == 'A'), version + 1);
+    assert_int_equal(fake_grub(), slot == 'A' ? 'B' : 'A');
+}
+
+static uint64_t operations_of_an_update(void)
+{
+    fresh(2);
+    fake.operations = 0;
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    return fake.operations;
+}
+
+/* The power goes at every sector that is written and at every flush; of what was not flushed nothing, all, or anything is kept. */
+static void power_cut_anywhere_leaves_a_slot(void **state)
+{
+    uint64_t all = operations_of_an_update();
+
+    (void)state;
+    assert_true(all > IMAGE_SECTORS + 4);
+    for (uint64_t at = 1; at <= all; at++)
+        for (unsigned how = 0; how < 4; how++) {
+            fresh(2);
+            fake.operations = 0;
+            fake.fail_at = at;
+            fake.cut = true;
+            assert_null(update_begin(&update, &fake_source));
+            run();
+            assert_int_equal(update.stage, UPDATE_FAILED);
+            srand((unsigned)at * 8 + how);
+            fake_power_cut(how);
+            fake.cut = false;
+            box_goes_on();
+        }
+}
+
+/* One write or flush fails, the box goes on: the update says so, and the next one works. */
+static void a_failing_disk_is_said(void **state)
+{
+    uint64_t all = operations_of_an_update();
+
+    (void)state;
+    for (uint64_t at = 1; at <= all; at++) {
+        fresh(2);
+        fake.operations = 0;
+        fake.fail_at = at;
+        assert_null(update_begin(&update, &fake_source));
+        run();
+        assert_int_equal(update.stage, UPDATE_FAILED);
+        assert_string_equal(update.why, "the disk cannot be written");
+        box_goes_on();
+    }
+}
+
+/* GRUB writes both sectors of the block, we one: any mixture of before and after is one of them, since the second one never changes. */
+static void block_torn_between_its_sectors(void **state)
+{
+    uint8_t before[2][SECTOR];
+
+    (void)state;
+    fresh(2);
+    memcpy(before[0], fake.seen + ENVIRONMENT * SECTOR, SECTOR);
+    memcpy(before[1], fake.seen + ENVIRONMENT_REST * SECTOR, SECTOR);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    fake_set("MIN_VERSION", "999999999");
+    fake_set("A_VERSION", "999999999");
+    assert_memory_equal(fake.seen + ENVIRONMENT_REST * SECTOR, before[1], SECTOR);
+    memcpy(fake.seen + ENVIRONMENT_REST * SECTOR, before[1], SECTOR);
+    assert_int_equal(fake_grub(), 'B');
+    memcpy(fake.seen + ENVIRONMENT * SECTOR, before[0], SECTOR);
+    assert_int_equal(fake_grub(), 'A');
+}
+
+static void cut_while_confirming(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at <= 3; at++)
+        for (unsigned how = 0; how < 2; how++) {
+            fresh(2);
+            fake_set("A_TRY", "1");
+            fake_trust.oldest = 1;
+            fake.operations = 0;
+            fake.fail_at = at;
+            fake.cut = true;
+            assert_non_null(update_confirm(&update));
+            fake_power_cut(how);
+            fake.cut = false;
+            box_goes_on();
+        }
+}
+
+/* --- the environment block ------------------------------------------------------------------------------------------------------------------ */
+
+static void variables_fit_or_are_refused(void **state)
+{
+    struct environment block, copy;
+    char name[16], value[ENVIRONMENT_VALUE];
+
+    (void)state;
+    environment_new(&block);
+    assert_true(environment_good(&block));
+    unsigned count = 0;
+    do {
+        copy = block;
+        snprintf(name, sizeof(name), "V%u", count++);
+    } while (environment_set(&block, name, "0123456789abcde"));
+    assert_memory_equal(&copy, &block, sizeof(block));
+    assert_true(environment_good(&block) && count > 15 && count < 30);
+    for (unsigned i = 0; i + 1 < count; i++) {
+        snprintf(name, sizeof(name), "V%u", i);
+        environment_get(&block, name, value);
+        assert_string_equal(value, "0123456789abcde");
+        assert_true(environment_set(&block, name, i % 2 ? "x" : ""));
+        environment_get(&block, name, value);
+        assert_string_equal(value, i % 2 ? "x" : "");
+    }
+    environment_get(&block, "ORDER", value);
+    assert_string_equal(value, "A B");
+    assert_true(environment_set(&block, "N", "4294967296"));
+    assert_int_equal(environment_number(&block, "N"), 0);
+    assert_true(environment_set(&block, "N", "12a"));
+    assert_int_equal(environment_number(&block, "N"), 0);
+    assert_true(environment_set(&block, "N", "999999999"));
+    assert_int_equal(environment_number(&block, "N"), 999999999);
+    assert_int_equal(environment_number(&block, "ABSENT"), 0);
+    assert_false(environment_set(&block, "LONG", TEXT_LONG));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_applied_started_confirmed),
+        cmocka_unit_test(goes_to_and_fro),
+        cmocka_unit_test(falls_back_and_does_not_try_again),
+        cmocka_unit_test(bad_bundles_touch_nothing),
+        cmocka_unit_test(bad_contents_touch_nothing),
+        cmocka_unit_test(old_versions_are_refused),
+        cmocka_unit_test(changed_while_it_is_copied),
+        cmocka_unit_test(too_old_gives_way),
+        cmocka_unit_test(a_block_that_is_none),
+        cmocka_unit_test(other_tables_are_refused),
+        cmocka_unit_test(other_file_systems_are_refused),
+        cmocka_unit_test(power_cut_anywhere_leaves_a_slot),
+        cmocka_unit_test(a_failing_disk_is_said),
+        cmocka_unit_test(block_torn_between_its_sectors),
+        cmocka_unit_test(cut_while_confirming),
+        cmocka_unit_test(variables_fit_or_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, 0, 0);
+}
