@@ -43,7 +43,7 @@ $(if $(filter svm vmx,$(VIRT)),,$(error VIRT = "$(VIRT)" in $(board_dir)/board.m
 # The IOMMU's code that is linked in. A board without one may leave it out; the environment is not asked.
 IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
-image_goals := $(filter all run image disk-image update-bundle flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
+image_goals := $(filter all run image pxe disk-image update-bundle flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
 
 # Looked at before minutes go into an image for it.
@@ -53,7 +53,7 @@ $(if $(shell $(PYTHON) config/tool/flash.py --look '$(DEV)' >&2 && echo fine),,$
 endif
 
 # One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
-ifeq ($(BUILD_CLAIM)$(filter help $(TIERS),$(goals)),)
+ifeq ($(BUILD_CLAIM)$(filter help hil $(TIERS),$(goals)),)
 export BUILD_CLAIM := $(shell config/tool/claim.sh $$PPID)
 endif
 
@@ -485,6 +485,15 @@ check-long: ## full sweeps and 1,000 restarts
 fuzz: ## libFuzzer on all that parses what a partition, the firmware or a device says; FUZZ_SECONDS=n each (300), FUZZ="name ..."
 $(TIERS): | build/.deps
 	@$(PYTHON) tests/tier.py $@ $(UNITS)
+
+# The very system tests on a board that labgrid switches and listens to; without TESTS all that need no emulator.
+.PHONY: hil
+hil: | build/.deps ## the system tests on a real BOARD by labgrid, LG_ENV=environment.yaml; TESTS=... only these. See docs/howto-hil.md
+	@$(PYTHON) tests/tier.py hil '$(BOARD)' '$(LG_ENV)' $(TESTS)
+.PHONY: pxe
+pxe: $(out)/bulkhead.elf $(out)/grub.cfg $(PARTITIONS:%=$(out)/payloads/%.img) config/tool/pxe.py ## a folder for a TFTP server: network boot by BIOS and UEFI
+	$(Q)$(PYTHON) config/tool/pxe.py $(out) $(out)/pxe $(TFTP_PATH:%=--path %)
+	@echo 'network boot: $(out)/pxe; start bulkhead.0 (BIOS) or bulkhead.efi (UEFI)'
 
 # --- looking at the code -------------------------------------------------------------------------------------------------------------
 

@@ -12,27 +12,48 @@ import lib  # noqa: E402
 LIMIT = 300  # seconds for one test, unless it is marked limit(seconds)
 
 
+MARKS = {
+    "long": "full sweeps and many repetitions, run by make check-long",
+    "boards": "needs another board than the default, run by make check-boards",
+    "limit(seconds)": "how long this test may take",
+    "qemu": "needs QEMU itself: its monitor, its devices, other settings of its machine",
+    "emulator": "about how an emulator is run",
+    "x2apic": "needs an emulator whose processors can have an x2APIC",
+    "shutdown": "a guest's triple fault must exit",
+    "shadow": "an entry must load the interrupt shadow",
+    "vmx": "needs Intel's processors",
+    "vtd": "needs Intel's IOMMU",
+    "amdvi": "needs AMD's IOMMU",
+}
+# Files whose tests a real board can run; the others are about the build, tools and documents, or about devices that QEMU plays.
+LABORATORY = {f"test_{name}.py" for name in (
+    "boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry", "channels", "health", "records", "trace", "linux",
+    "attacks", "boot_inputs", "channel_attacks", "console_attacks", "ends", "rights_attacks", "xapic")}
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "long: full sweeps and many repetitions, run by make check-long")
-    config.addinivalue_line("markers", "boards: needs another board than the default, run by make check-boards")
-    config.addinivalue_line("markers", "limit(seconds): how long this test may take")
-    config.addinivalue_line("markers", "qemu: needs QEMU itself: its monitor, its devices, other settings of its machine")
-    config.addinivalue_line("markers", "x2apic: needs an emulator whose processors can have an x2APIC")
-    config.addinivalue_line("markers", "shutdown: a guest's triple fault must exit")
-    config.addinivalue_line("markers", "shadow: an entry must load the interrupt shadow")
-    config.addinivalue_line("markers", "vmx: needs Intel's processors")
-    config.addinivalue_line("markers", "vtd: needs Intel's IOMMU")
-    config.addinivalue_line("markers", "amdvi: needs AMD's IOMMU")
+    for mark, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{mark}: {meaning}")
+
+
+def why_not(item, absent):
+    """Why this board does not run a test; None if it does."""
+    if lib.LG_ENV and item.path.name not in LABORATORY:
+        return "about the build, tools or documents, or about devices that QEMU plays"
+    return next((MARKS[mark] for mark in absent if item.get_closest_marker(mark)), None)
 
 
 def pytest_collection_modifyitems(config, items):
-    """What the board cannot show is not there: neither passed nor skipped."""
-    absent = {mark for mark, there in (("qemu", lib.ON_QEMU), ("x2apic", lib.X2APIC), ("shutdown", lib.SHUTDOWN),
+    """What the board cannot show is not there: neither passed nor skipped. For a board in the laboratory the reasons are kept."""
+    absent = [mark for mark, there in (("qemu", lib.ON_QEMU), ("emulator", not lib.LG_ENV), ("x2apic", lib.X2APIC), ("shutdown", lib.SHUTDOWN),
                                  ("shadow", lib.SHADOW), ("vmx", lib.VMX), ("vtd", lib.IOMMU == "vtd"),
-                                 ("amdvi", lib.IOMMU == "amdvi")) if not there}
-    out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
-    config.hook.pytest_deselected(items=out)
+                                 ("amdvi", lib.IOMMU == "amdvi"), ("long", not lib.LG_ENV), ("boards", not lib.LG_ENV)) if not there]
+    out = {item: why for item in items if (why := why_not(item, absent))}
+    config.hook.pytest_deselected(items=list(out))
     items[:] = [item for item in items if item not in out]
+    if lib.LG_ENV:
+        lib.LOGS.mkdir(parents=True, exist_ok=True)
+        (lib.LOGS / "not-run.txt").write_text("".join(f"{why}\t{item.nodeid}\n" for item, why in out.items()))
 
 
 @pytest.hookimpl(hookwrapper=True)

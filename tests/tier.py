@@ -4,6 +4,7 @@
 
     tier.py check-fast UNIT...      as `make check-fast` calls it; likewise the other tiers
     tier.py unit NAME               one unit test, its whole output shown
+    tier.py hil BOARD ENVIRONMENT [TEST...]     on a board by labgrid, docs/howto-hil.md
     tier.py shard HASH SECONDS      as much of check-mutants, check-boards and check-long as fits, chosen by the hash
 """
 import fcntl
@@ -17,7 +18,10 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-o", "junit_logging=no"]
+sys.path.insert(0, str(ROOT / "tests/hil"))
+import run as laboratory  # noqa: E402
+
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:labgrid", "--tb=short", "-o", "junit_logging=no"]
 PRODUCTS = ["minimal", "hostile", "lab", "demo", "ops", "gateway"]
 SYSTEM = ["tests/system", "tests/hostile"]
 # Two machines at a time, as a test mostly waits for its own; a file's tests stay together, as they share one. Those that are about the
@@ -30,7 +34,7 @@ OTHER_QEMU = "qemu-q35-amd"
 OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_boot.py::test_sep1_sep7_audit_and_seal_at_boot",
              *(f"tests/hostile/test_{name}.py" for name in ("device_attacks", "disks", "dma_before")), "-k", "not sep5 and not bars"]
 OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer", "gateway") for word in ("--ignore", f"tests/system/test_{name}.py")]
-REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx")}  # fewer cores and less memory than it asks for
+REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx", "apu2", "firebox-m270")}  # fewer cores, less memory, or no devices
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",
          "tests/system/test_linux.py::test_small_linux_from_start_to_power_off",
@@ -41,6 +45,12 @@ BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test
              "tests/system/test_build.py::test_run_restores_the_terminal"]
 BOCHS_ONCE = {"bochs-svm": ["--deselect", "tests/system/test_steady.py::test_perf1_ten_cpuids_of_the_housekeeping_core_with_the_tick_off",
                             "--deselect", "tests/system/test_steady.py::test_perf1_no_exit_of_the_housekeeping_core_with_the_tick_off"]}
+# The path of a real board, tried on one that QEMU plays.
+PLAYED = ["qemu-q35-vtd", "tests/hil/board.yaml", "tests/system/test_boot.py::test_minimal_boots",
+          "tests/system/test_boot.py::test_sep8_altered_payload_is_refused[flip_first]",
+          *(f"tests/system/test_console.py::test_{name}" for name in (
+              "typed_line_is_answered", "focus_gives_keyboard_and_raw_screen", "sep1_audit_on_demand", "restart_of_the_focused_partition")),
+          "tests/system/test_life.py::test_sep4_hang_is_ended_by_the_watchdog_while_others_go_on"]
 NEEDS = {"pytest": 300, "mutant": 150, "boards": 400}  # seconds that must be left for a part of the shard to begin
 SLACK = 120  # seconds past the end after which it is cut off
 passed = failed = 0
@@ -184,6 +194,14 @@ def fuzz(seconds, chosen=(), shown=False):
         counted("fuzz", "tests/fuzz/run.py", str(seconds), *names, timeout=len(names) * (seconds + 60) + 300, shown=shown)
 
 
+def hil(arguments):
+    """A board by labgrid: what has passed there is counted, what it cannot run is listed."""
+    global passed, failed
+    good, bad = laboratory.run(*arguments[:2], arguments[2:])
+    passed += good
+    failed += bad
+
+
 def check(names):
     check_fast(names)
     command("invariants matrix", "config/tool/check_ids.py")
@@ -192,6 +210,7 @@ def check(names):
     pytest(*PAIRED, "-m", "not long and not boards", *SYSTEM, *(f"--ignore={path}" for path in ALONE))
     other_qemu(OTHER_FEW)
     bochs(BOCHS_FEW)
+    hil(PLAYED)
 
 
 def mutants(_):
@@ -276,7 +295,10 @@ def shard(arguments):
 
 def alone():
     """One tier at a time in a tree, until the file returned is closed: tests boot what another's would build anew."""
+    if os.environ.get("TIER_ALONE"):
+        return None  # a test of the tier that has it
     lock = open(__file__)
+    os.environ["TIER_ALONE"] = "y"
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -293,7 +315,7 @@ def main():
     else:
         lock = alone()  # noqa: F841
         {"check-fast": check_fast, "check": check, "check-mutants": mutants, "check-boards": all_boards, "check-bochs": lambda _: bochs(None),
-         "check-long": long, "fuzz": fuzz_all, "shard": shard}[tier](names)  # fmt: skip
+         "check-long": long, "hil": hil, "fuzz": fuzz_all, "shard": shard}[tier](names)  # fmt: skip
     print(f"{tier}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

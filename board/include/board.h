@@ -114,7 +114,8 @@ struct board_function {
     } vf;                 /* roles: the PF's with ".vf1", ".vf2", ... */
 };
 
-/* A fact that nobody has looked up yet: the field stays 0 (of a list: what is known of it), and no release image is made. */
+/* A fact that nobody has looked up yet: the field stays 0, and no release image is made. What a first boot cannot do without (cores, ram,
+ * functions, uart, ioapic, pci_hole) is there as far as documents tell. */
 struct board_blank {
     const char *field; /* as a finding names it: "pm_timer_port", "iommu.units", "functions" */
     const char *how;   /* where on the machine it is found; for people */

@@ -5,7 +5,7 @@
 
 #include "rules.h"
 
-/* What may be blank. A size of 0 is a list, of which a part may be known. */
+/* What may be blank. A size of 0: what a first boot cannot do without, and lists, of which a part may be known; they may have a value. */
 struct blank_row {
     const char *field;
     size_t offset, size;
@@ -14,20 +14,18 @@ struct blank_row {
     {                                                                                                                              \
 #name, offsetof(struct board, name), sizeof(((struct board *)0)->name)                                                     \
     }
-#define LIST(name)                                                                                                                 \
+#define NEEDED(name)                                                                                                               \
     {                                                                                                                              \
 #name, offsetof(struct board, name), 0                                                                                     \
     }
 static const struct blank_row rows[] = {
-    LIST(cores),
-    LIST(ram),
-    LIST(functions),
+    NEEDED(cores),
+    NEEDED(ram),
+    NEEDED(functions),
     ROW(load),
-    ROW(pci_hole),
-    ROW(uart),
-    ROW(uart.gsi),
-    ROW(ioapic),
-    ROW(ioapic.gsi_base),
+    NEEDED(pci_hole),
+    NEEDED(uart),
+    NEEDED(ioapic),
     ROW(pit.gsi),
     ROW(pm_timer_port),
     ROW(reset),

@@ -7,7 +7,8 @@
         machine.send("stats\\r")
         machine.expect(r"jitter", 30)
 
-The board is TEST_BOARD (default: make's) where a test does not name one; tests marked `qemu` do not run on a board of Bochs. Time-outs are generous, and stretched by TEST_PATIENCE (a factor, default 1)
+The board is TEST_BOARD (default: make's) where a test does not name one; tests marked `qemu` do not run on a board of Bochs. With LG_ENV,
+a labgrid environment, the machine is the board there instead of an emulator: `make hil`. Time-outs are generous, and stretched by TEST_PATIENCE (a factor, default 1)
 and by a board that is slower than time: the emulator is slow and noisy."""
 import os
 import pathlib
@@ -27,18 +28,23 @@ sys.path.insert(0, str(ROOT / "config/tool"))
 import emulator  # noqa: E402
 import messages  # noqa: E402
 
-LOGS = ROOT / "build/test-logs"
+LOGS = pathlib.Path(os.environ.get("TEST_LOGS", ROOT / "build/test-logs"))
 MAKE_BOARD = re.search(r"^BOARD \?= (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]  # where make is told none
 DEFAULT_BOARD = os.environ.get("TEST_BOARD", MAKE_BOARD)
-ON_QEMU = DEFAULT_BOARD.startswith("qemu-")
-X2APIC = DEFAULT_BOARD.startswith("bochs-")  # no QEMU emulates one
-SHUTDOWN = DEFAULT_BOARD != "bochs-svm"  # Bochs does not report a guest's shutdown to SVM: it resets the machine
-SHADOW = not ON_QEMU  # QEMU 7.2 does not load it
-VMX = DEFAULT_BOARD == "bochs-vmx"
+LG_ENV = os.environ.get("LG_ENV")
+if LG_ENV:
+    sys.path.insert(0, str(ROOT / "tests/hil"))
+    import labboard  # noqa: E402
+    FEATURES = labboard.features(LG_ENV)
+ON_QEMU = DEFAULT_BOARD.startswith("qemu-") and not LG_ENV
+X2APIC = "x2apic" in FEATURES if LG_ENV else DEFAULT_BOARD.startswith("bochs-")  # no QEMU emulates one
+SHUTDOWN = "shutdown" in FEATURES if LG_ENV else DEFAULT_BOARD != "bochs-svm"  # Bochs does not report a guest's shutdown to SVM: it resets the machine
+SHADOW = "shadow" in FEATURES if LG_ENV else not ON_QEMU  # QEMU 7.2 does not load it
+VMX = re.search(r"^VIRT := vmx", (ROOT / "board" / DEFAULT_BOARD / "board.mk").read_text(), re.M) is not None
 IOMMU = next(iter(re.findall(r"^IOMMU := (\S+)", (ROOT / "board" / DEFAULT_BOARD / "board.mk").read_text(), re.M)), "none")
 EACH_QEMU = ["qemu-q35-vtd", pytest.param("qemu-q35-amd", marks=pytest.mark.boards)]  # of tests that name their boards themselves
 CORES = (ROOT / "board" / DEFAULT_BOARD / "board.c").read_text().count(".apic_id = ")
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "1")) * (1 if ON_QEMU else 2)
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1")) * (2 if DEFAULT_BOARD.startswith("bochs-") else 1)
 BOOT = 60  # seconds to the first line of the hypervisor, GRUB included
 
 
@@ -83,6 +89,9 @@ def build_product(product="demo", board=DEFAULT_BOARD):
     if key not in _built:
         folder = f"build/{pathlib.Path(key[1]).name}/{pathlib.Path(key[0]).name}"
         status, output = make(f"PRODUCT={key[0]}", f"BOARD={key[1]}", "all", f"{folder}/run.args")
+        findings = re.findall(r"^CFG-\d+ .*$", output, re.M)
+        if status != 0 and LG_ENV and findings:
+            pytest.skip(f"product {pathlib.Path(key[0]).name} is refused for this board: {findings[0]}")  # shown in the report
         if status != 0:
             raise BuildFailed(output)
         _built[key] = Build(*key)
@@ -133,18 +142,22 @@ class Machine:
 
     def __init__(self, product="demo", board=DEFAULT_BOARD, *, image=None, extra=(), change_command=None, attention=b"\x1d"):
         self.build = build_product(product, board)
-        command = self.build.command
-        if change_command:
-            command = change_command(list(command))
         test = re.sub(r"[^\w.-]+", "_", os.environ.get("PYTEST_CURRENT_TEST", "machine").split(" ")[0].split("::", 1)[-1])
         number = _boots[test] = _boots.get(test, 0) + 1
         self.attention_key = attention
         self.transcript = Transcript(LOGS / f"{test}.{number}.log")
-        self.emulator = emulator.start(command, str(image or self.build.image), extra)
+        self.emulator = self.start(image, extra, change_command)
         self.transcript.write(f"# {self.emulator.command_line}\n")
         self.serial = pexpect.fdpexpect.fdspawn(self.emulator.serial.fileno(), encoding="utf-8", codec_errors="replace", timeout=30)
         self.serial.logfile_read = self.transcript
         Machine.last = self
+
+    def start(self, image, extra, change_command):
+        if LG_ENV:
+            assert not extra and not change_command, "nobody can give a real machine other words: mark this test `qemu`"
+            return labboard.LabBoard(LG_ENV, pathlib.Path(image).parent / "iso" if image else self.build.folder, image or self.build.image)
+        command = list(self.build.command)
+        return emulator.start(change_command(command) if change_command else command, str(image or self.build.image), extra)
 
     def __enter__(self):
         return self
@@ -297,7 +310,14 @@ class Machine:
         return bytes(int(word, 16) for line in text.splitlines() for word in line.split(":", 1)[1].split())
 
     def powered_off(self, timeout=60):
-        """Wait until the emulator has ended by itself; returns its status."""
+        """Wait until the emulator has ended by itself; returns its status. A real board only becomes silent, for good."""
+        if LG_ENV:
+            self.drain(3)
+            if self.emulator.running():
+                place = len(self.text)
+                self.send(self.attention_key + b"?")
+                assert "this help" not in self.drain(3)[place:], "the console still answers"
+            return self.emulator.status()
         try:
             self.serial.expect(pexpect.EOF, timeout * PATIENCE)
         except pexpect.TIMEOUT:
