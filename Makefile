@@ -476,8 +476,8 @@ deps: build/.deps ## install the Debian packages that are missing, or say which
 # --- tests ---------------------------------------------------------------------------------------------------------------------------
 
 .PHONY: $(TIERS)
-check-fast: ## unit tests, rules and style; under 2 minutes
-check: ## check-fast, the default board in QEMU, devices on the other one, a few on the boards of Bochs; up to 20 minutes
+check-fast: ## unit tests, rules and style; a few minutes
+check: ## check-fast, the default board in QEMU, devices on the other one, a few on the boards of Bochs; most of an hour
 check-mutants: ## each defence removed in turn: its test must fail
 check-boards: ## every product on every board; the tests of check on the other board of QEMU
 check-bochs: ## what concerns the CPU alone, on the boards that run in Bochs

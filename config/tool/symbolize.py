@@ -56,7 +56,7 @@ def main():
     parser.add_argument("log")
     parser.add_argument("programs", nargs="*", metavar="NAME=ELF")
     parser.add_argument("--of", nargs=2, metavar=("PRODUCT", "BOARD"))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if not all("=" in word for word in options.programs):
         parser.error("a program is given as NAME=ELF")
     elves = dict(word.split("=", 1) for word in options.programs)
