@@ -10,6 +10,7 @@
 #include "recorder.h"
 
 #define CONSOLE_BUDGET 2048u /* bytes to the UART per call, and bytes from each ABI ring */
+#define FLOOD_BUDGET 128u    /* and from that of a partition whose output is being dropped: enough to go on with its log */
 #define KEYS_BUDGET 64u
 #define UART_DEPTH 16u
 #define LINE_TEXT 200u /* visible text of one line; then it is broken and the rest gets its own prefix */
@@ -85,27 +86,35 @@ static void ring_consume(struct partition *partition, uint32_t count)
         uart16550_output_room(partition);
 }
 
-/* Gate held: the newest `count` bytes, which may wrap. */
-static void ring_record(const struct partition *partition, uint32_t count)
-{
-    const struct console_ring *out = partition->out;
-    uint32_t start = (out->produced - count) % CONSOLE_RING, first = CONSOLE_RING - start;
-
-    first = count < first ? count : first;
-    record_output(partition, out->bytes + start, first);
-    record_output(partition, out->bytes, count - first);
-}
-
 static struct bh_shared *shared_of(const struct partition *partition)
 {
     return (struct bh_shared *)(partition->abi + PAGE_SIZE);
+}
+
+/* Gate held: `count` bytes that are there and find room, in at most three pieces, as both rings may wrap. */
+static void abi_copy(struct partition *partition, uint32_t count)
+{
+    struct view *view = &views[partition->index];
+    struct console_ring *out = partition->out;
+    const char *bytes = (const char *)partition->abi + (BH_OUT_RING_GPA - BH_ABI_GPA);
+
+    while (count > 0) {
+        uint32_t from = view->out_taken % BH_OUT_RING_SIZE, to = out->produced % CONSOLE_RING, size = count;
+
+        size = size < BH_OUT_RING_SIZE - from ? size : BH_OUT_RING_SIZE - from;
+        size = size < CONSOLE_RING - to ? size : CONSOLE_RING - to;
+        memcpy(out->bytes + to, bytes + from, size);
+        record_output(partition, out->bytes + to, size);
+        view->out_taken += size;
+        out->produced += size;
+        count -= size;
+    }
 }
 
 /* Take at most `limit` bytes out of a unikernel's ring. An index out of range costs it the ring's content. */
 static void abi_pull(struct partition *partition, uint32_t limit)
 {
     struct view *view = &views[partition->index];
-    const char *bytes = (const char *)partition->abi + (BH_OUT_RING_GPA - BH_ABI_GPA);
     uint32_t u_produced, count, room;
 
     if (partition->plan->kind != IMAGE_UNIKERNEL)
@@ -121,9 +130,7 @@ static void abi_pull(struct partition *partition, uint32_t limit)
     }
     count = count < room ? count : room;
     count = count < limit ? count : limit;
-    for (uint32_t i = 0; i < count; i++)
-        partition->out->bytes[partition->out->produced++ % CONSOLE_RING] = bytes[view->out_taken++ % BH_OUT_RING_SIZE];
-    ring_record(partition, count);
+    abi_copy(partition, count);
     __atomic_store_n(&shared_of(partition)->out_consumed, view->out_taken, __ATOMIC_RELEASE);
     lock_drop(&partition->gate);
 }
@@ -174,8 +181,10 @@ void console_reset(struct partition *partition)
 
 static void stage(const char *text, size_t size)
 {
-    for (size_t i = 0; i < size && screen.length < STAGE_SIZE; i++)
-        screen.stage[screen.length++] = text[i];
+    size_t room = STAGE_SIZE - screen.length, taken = size < room ? size : room;
+
+    memcpy(screen.stage + screen.length, text, taken);
+    screen.length += (uint32_t)taken;
 }
 
 static void stage_fresh_line(void)
@@ -260,18 +269,17 @@ static uint32_t allowance(struct partition *partition, uint64_t now)
 /* Add a byte to the waiting text, control and other unprintable characters made visible. True: the line is complete. */
 static bool view_put(struct view *view, uint8_t byte)
 {
-    char *at;
-
     if (view->cr && byte != '\n') {
         view->line[view->length++] = '^';
         view->line[view->length++] = 'M';
     }
     view->cr = byte == '\r';
-    at = view->line + view->length;
     if (byte == '\n')
         return true;
-    if (byte != '\r')
-        view->length += (uint32_t)text_visible(at, byte);
+    if (byte >= ' ' && byte < 0x7f)
+        view->line[view->length++] = (char)byte; /* nearly all there is: without a call */
+    else if (byte != '\r')
+        view->length += (uint32_t)text_visible(view->line + view->length, byte);
     return view->column + view->length + 8 > LINE_TEXT; /* no room for another pair of the longest forms */
 }
 
@@ -381,7 +389,7 @@ static void take_output(uint64_t now)
     for (unsigned i = 0; i < plan.partition_count; i++) {
         bool shown = screen.raw == VIEW_ALL ? !partitions[i].plan->console.hidden : screen.raw == i;
 
-        abi_pull(&partitions[i], CONSOLE_BUDGET);
+        abi_pull(&partitions[i], views[i].dropping ? FLOOD_BUDGET : CONSOLE_BUDGET);
         if (stuck || !shown)
             skip(&partitions[i], stuck && shown);
     }

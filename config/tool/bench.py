@@ -65,6 +65,16 @@ class Console:
         self.qemu.serial.sendall(keys)
 
 
+def wait_for(output, pattern):
+    """What the file has when the pattern is there."""
+    end = time.monotonic() + PATIENCE
+    while not re.search(pattern, text := output.read_text("utf-8", "replace") if output.exists() else ""):
+        if time.monotonic() > end:
+            sys.exit(f"bench: no line like {pattern!r} within {PATIENCE} s; the last output:\n{text[-2000:]}")
+        time.sleep(0.2)
+    return text
+
+
 def boot_figures(console):
     phases = dict(re.findall(r" (\w+) (\d+)", console.until(r"launch in ticks:([^\r\n]*)").group(0)))
     figures = {f"launch, {name}": int(ticks) for name, ticks in phases.items()}

@@ -53,13 +53,14 @@ def main():
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     parser.add_argument("--image", required=True)
     options = parser.parse_args()
-    qemu = Qemu(bench.counted(shlex.split(options.command.read_text())), options.image)
+    output = options.json.with_suffix(".log")
+    output.unlink(missing_ok=True)
+    qemu = Qemu(bench.counted(shlex.split(options.command.read_text())), options.image, output=output)
     try:
-        console = bench.Console(qemu)
-        console.until(r'"bench": "end"')
+        text = bench.wait_for(output, r'"bench": "end"')
     finally:
         qemu.stop()
-    lines = [json.loads(found) for found in re.findall(r"caller\| (\{[^}]*\})", console.text)]
+    lines = [json.loads(found) for found in re.findall(r"caller\| (\{[^}]*\})", text)]
     figures = {**message_figures(lines), **stream_figures(lines), **flood_figures(lines)}
     options.json.write_text(json.dumps(figures, indent=1) + "\n")
     for name, value in figures.items():

@@ -16,18 +16,20 @@ def boot_from(image):
 
 
 class Qemu:
-    """`command`: words of a QEMU command line without serial port, monitor and image."""
+    """`command`: words of a QEMU command line without serial port, monitor and image. `output`: a file that takes what the serial port says,
+    in place of the socket. It makes nobody wait: of bytes, a socket takes some hundreds, and under -icount the machine's clock does not
+    wait for who reads them."""
 
     name = "QEMU"
     farewell = ""  # it says so on our standard error
 
-    def __init__(self, command, image, extra=()):
+    def __init__(self, command, image, extra=(), output=None):
         serial, serial_far = socket.socketpair()
         control, control_far = socket.socketpair()
         arguments = [
             "setpriv", "--pdeathsig", "KILL",  # it never outlives us, however we end
             *command,
-            "-chardev", f"socket,id=serial,fd={serial_far.fileno()}", "-serial", "chardev:serial",
+            "-chardev", f"file,id=serial,path={output}" if output else f"socket,id=serial,fd={serial_far.fileno()}", "-serial", "chardev:serial",
             "-chardev", f"socket,id=control,fd={control_far.fileno()}", "-mon", "chardev=control,mode=control",
             *boot_from(image), *extra,
         ]  # fmt: skip

@@ -555,7 +555,7 @@ static void test_ac45_flood(void **state)
     assert_in_range(heard, 495, 500);      /* the neighbour's lines came out in time */
     assert_in_range(shown, 50000, 112000); /* one bucket and ten seconds' worth at most */
     assert_in_range(notices, 5, 25);       /* once per burst */
-    assert_in_range(partitions[CONTROL].out->dropped, 500000, 500 * (uint64_t)BUDGET);
+    assert_in_range(partitions[CONTROL].out->dropped, 50000, 500 * (uint64_t)BUDGET / 4); /* what is dropped is hardly taken */
     assert_int_equal(partitions[HELLO].out->dropped, 0);
     run(2000);
     print(CONTROL, "\nstill here\n");
@@ -1007,8 +1007,11 @@ static void test_record_has_what_was_taken(void **state)
 
     (void)state;
     for (unsigned n = LINUX_GUEST; n <= CONTROL; n++) {
-        uint32_t before = partitions[n].out->produced, size;
+        uint32_t before, size;
 
+        put(&partitions[n], "odd\n", 4); /* so that the two rings do not end at the same byte */
+        run(40);
+        before = partitions[n].out->produced;
         kept[n].size = 0;
         for (unsigned round = 0; round < 80; round++) {
             for (size_t i = 0; i < sizeof(text); i++)
