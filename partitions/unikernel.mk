@@ -74,7 +74,7 @@ program_witness := partitions/witness/witness.c
 program_victim := partitions/victim/victim.c partitions/victim/registers.S
 program_talk := partitions/talk/talk.c
 program_libtest := partitions/libtest/libtest.c
-program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c attack_apic.c attack_calls.c attack_rights.c attack_console.c attack_cr.c \
+program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c attack_apic.c attack_calls.c attack_channel.c attack_rights.c attack_console.c attack_cr.c \
 	attack_delivery.c attack_disk.c attack_dma.c attack_icr.c attack_kick.c attack_life.c attack_msi.c attack_msrs.c attack_npt.c attack_paged.c \
 	attack_pci.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)

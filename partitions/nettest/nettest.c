@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The network library and the web server, asked by clients in the same program over the loopback: for tests/system. Says "nettest: passed"
- * or what failed, and ends. */
+ * or what failed, and ends. With the word from=ADDRESS it asks a server there instead, for as many bytes as are typed. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lwip/tcp.h>
@@ -30,6 +31,7 @@ struct client {
 static struct client clients[PARALLEL];
 static uint8_t pattern[PAGE_PATTERN];
 static unsigned failures;
+static const char *host = "127.0.0.1";
 
 static void expect(bool good, const char *what)
 {
@@ -97,7 +99,7 @@ static void ask(struct client *c, bool v6, const char *request, bool compare)
     ip_addr_t address;
 
     *c = (struct client){.request = request, .compare = compare};
-    ipaddr_aton(v6 ? "::1" : "127.0.0.1", &address);
+    ipaddr_aton(v6 ? "::1" : host, &address);
     c->pcb = tcp_new_ip_type(v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
     if (!c->pcb) {
         c->broken = c->done = true;
@@ -165,20 +167,59 @@ static void large(void)
     printf("nettest: 20 MB in %llu ms\n", (unsigned long long)((bh_now_ns() - begin) / 1000000));
 }
 
-int main(int argc, char **argv)
+static void pattern_fill(void)
 {
     uint32_t state = 1;
-    const char *problem = bh_net_start(argc - 1, argv + 1);
 
-    if (!problem)
+    for (unsigned i = 0; i < PAGE_PATTERN; i++) {
+        state = state * 1664525u + 1013904223u;
+        pattern[i] = (uint8_t)(state >> 16);
+    }
+}
+
+/* Each byte is compared; one connection for each line. */
+static void fetch(const char *size)
+{
+    char request[64];
+    bool good;
+
+    snprintf(request, sizeof(request), "GET /pattern/%s HTTP/1.0\r\n\r\n", size);
+    ask(&clients[0], false, request, true);
+    good = finish(1, strtoull(size, 0, 10));
+    printf("nettest: fetched %llu bytes, %llu wrong, %s\n", (unsigned long long)clients[0].body,
+           (unsigned long long)clients[0].wrong, good ? "whole" : "not whole");
+}
+
+static void fetch_what_is_typed(void)
+{
+    char line[32];
+
+    printf("nettest: asks %s\n", host);
+    for (;;) {
+        bh_net_poll();
+        bh_watchdog_pet();
+        if (bh_getline(line, sizeof(line)))
+            fetch(line);
+        else
+            bh_net_wait(bh_now_ns() + SECOND / 10);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bool from = argc > 1 && strncmp(argv[argc - 1], "from=", 5) == 0;
+    const char *problem = bh_net_start(argc - 1 - from, argv + 1);
+
+    if (!problem && !from)
         problem = server_start(PORT);
     if (problem) {
         printf("nettest: FAILED: %s\n", problem);
         return 1;
     }
-    for (unsigned i = 0; i < PAGE_PATTERN; i++) {
-        state = state * 1664525u + 1013904223u;
-        pattern[i] = (uint8_t)(state >> 16);
+    pattern_fill();
+    if (from) {
+        host = argv[argc - 1] + 5;
+        fetch_what_is_typed();
     }
     pages();
     many();

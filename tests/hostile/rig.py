@@ -34,7 +34,7 @@ class Rig(Machine):
         self.judged = 0  # up to here the witness' lines were looked at for lateness
         self.late = False
         self.keys = None
-        self.attackers = attackers or ("attacker",)
+        self.attackers = [name for name in attackers or ("attacker",) if name in self.build.partitions]
         self.running()
         self.seen(said_by("witness", "witness ok 1 "), timeout=60)
         for name in self.attackers:

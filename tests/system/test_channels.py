@@ -47,6 +47,7 @@ def test_sep4_restart_of_the_peer(machine):
 
 
 @pytest.mark.long
+@pytest.mark.limit(1900)
 def test_sep4_a_thousand_restarts_of_the_peer(machine):
     machine.type("restarts 1000\r", r"restarts: 1000, told of 1000, epoch 1000 more, 10000 of 10000 messages came back, 0 missing", timeout=1800)
 

@@ -10,6 +10,7 @@ from test_linux import PROMPT_TIME, Shell
 from test_net import pattern
 
 PORTS = "tests/system/products/ports"
+CABLE = "tests/system/products/cable"
 HOSTS = ("10.1.0.2", "10.2.0.2")
 
 
@@ -84,3 +85,24 @@ def test_a_linux_that_starts_again_finds_its_peers(machine, shell):
     shell = Shell(machine)
     for host in HOSTS:
         fetch(shell, host, 100000)
+
+
+def test_two_unikernels_on_a_cable():
+    """Each byte compared, before and after either end starts again, one of them in the middle."""
+    with Machine(CABLE) as machine:
+        machine.seen(r"reader\| nettest: asks 10\.1\.0\.2", r"web\| httpd: IPv4 10\.1\.0\.2/24")
+
+        def fetched(size):
+            machine.keyboard("reader")
+            machine.type(f"{size}\r", rf"reader\| nettest: fetched {size} bytes, 0 wrong, whole", timeout=60)
+
+        for size in (0, 1, 1460, 3000000):
+            fetched(size)
+        machine.keyboard("web")
+        machine.key("r", r"partition web: running, life 2", r"web\| httpd: IPv4 10\.1\.0\.2/24")
+        fetched(1000000)
+        machine.send("50000000\r")
+        machine.drain(1)
+        machine.key("r", r"partition reader: running, life 2", r"reader\| nettest: asks 10\.1\.0\.2")
+        fetched(1000000)
+        assert "nettest: fetched 50000000" not in machine.text
