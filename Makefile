@@ -431,6 +431,7 @@ unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)
 build/unit/obj/%.o: %.c | build/.deps
 	$(call say,CC-UNIT,$<)
 	$(Q)mkdir -p $(@D) && gcc $(UNIT_CFLAGS) $(if $(filter $(SODIUM)/%,$<),-w -O2 -fno-sanitize=all) -MMD -MP -c -o $@ $<
+build/unit/obj/survey/%.o: UNIT_CFLAGS += -Iarch/x86/virt
 $(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objs,$$*)
 	$(call say,LINK,$@)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ -lcmocka

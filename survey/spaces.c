@@ -43,7 +43,7 @@ static uint32_t smallest(const struct board *b)
 /* The smallest range makes room where the board's table is full. */
 static void ram_add(struct board *b, uint64_t base, uint64_t size)
 {
-    struct board_ram *last = &b->ram[b->ram_count - 1];
+    struct board_ram *last = &b->ram[b->ram_count ? b->ram_count - 1 : 0];
     uint32_t out;
 
     if (b->ram_count != 0 && last->base + last->size >= base) {

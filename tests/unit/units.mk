@@ -30,6 +30,7 @@ unit_health := core/health.c core/log.c tests/unit/fake_arch.c tests/unit/fake_p
 unit_bootinfo := arch/x86/boot/bootinfo.c tests/fuzz/fuzz_bootinfo.c
 unit_acpi_facts := arch/x86/boot/acpi.c tests/fuzz/fuzz_acpi.c
 unit_facts :=
+unit_survey := $(addprefix survey/,cpu.c tables.c pci.c spaces.c print.c text.c) arch/x86/virt/vmx_controls.c tests/unit/fake_x86.c
 unit_screen := arch/x86/dev/screen.c
 unit_modules := arch/x86/boot/modules.c
 unit_nested := arch/x86/mm/nested.c arch/x86/virt/svm_nested.c
