@@ -98,3 +98,23 @@ def test_sep4_client_killed_under_load(rig):
     rig.up(place)
     rig.check()
     rig.machine.key("v", r"audit: .*: 0 findings")
+
+
+@pytest.mark.long
+def test_sep1_a_slice_that_may_only_be_read():
+    """It is mounted and read; what would write fails with an error, at the file system and at the block device; the disk has what it had."""
+    with Machine("tests/system/products/vda-ro") as machine:
+        booted(machine)
+        shell = Shell(machine)
+        what_is_there = "dd if=/dev/vda bs=1M iflag=direct 2>/dev/null | sha256sum"  # past all caches
+        before = shell.run(what_is_there, timeout=240)
+        assert shell.run(f"for m in {MODULES}; do insmod /lib/modules/$m.ko || exit 1; done; mount -t ext4 -o ro /dev/vda /disk") == ""
+        assert shell.run("cat /sys/block/vda/ro").strip() == "1"
+        assert shell.run("cd /disk && sha256sum -c SHA256SUMS; cd /", timeout=120).count(": OK") == 2
+        for command in ("touch /disk/new", "mount -o remount,rw /disk", "echo x | dd of=/dev/vda bs=512 count=1 conv=fsync",
+                        "blockdev --setrw /dev/vda; echo x | dd of=/dev/vda bs=512 count=1 seek=9 conv=fsync"):
+            said = shell.run(command + " 2>&1")
+            assert shell.status != 0, (command, said)
+        shell.run("umount /disk")
+        assert shell.run(what_is_there, timeout=240) == before != ""
+        machine.key("v", r"audit: .*: 0 findings")
