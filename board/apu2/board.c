@@ -49,7 +49,7 @@ const struct board board = {
                {"pci.window", "/proc/iomem: a free part of PCI Bus 0000:00"},
                {"iommu.units", "amd_iommu in /proc/iomem: 0xf7f00000 or 0xfeb00000, by the firmware's version"},
                {"poweroff", "port 0x804; the sleep type of \\_S5 in the DSDT"},
-               {"watchdog", "the chipset's, of the SP5100 kind"},
+               {"watchdog", "WATCHDOG_FCH at 00:14.0, once it is listed in .functions"},
                {"invariant_tsc", "constant_tsc nonstop_tsc in /proc/cpuinfo"},
                {"arat", "arat in /proc/cpuinfo"}},
 };

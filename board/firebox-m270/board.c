@@ -48,7 +48,7 @@ const struct board board = {
                {"ioapic", "IOAPIC[0] in dmesg"},
                {"pm_timer_port", "ACPI PM_TMR in /proc/ioports; 0x1808 under coreboot"},
                {"poweroff", "ACPI PM1a_CNT_BLK in /proc/ioports; the sleep type of \\_S5 in the DSDT"},
-               {"watchdog", "the chipset's, of the iTCO kind"},
+               {"watchdog", "WATCHDOG_ITCO or _SMBUS, once its function is in .functions"},
                {"functions", "lspci -nnvvv"},
                {"pci.ecam", "PCI MMCONFIG in /proc/iomem"},
                {"pci.last_bus", "the last line of lspci; 6 in [m270]"},

@@ -40,11 +40,16 @@ class LabBoard:
     def __init__(self, file, folder, image):
         """Boot an image; `folder` is what it was made of, for a network boot."""
         target = environment(file).get_target("main")
-        self.strategy = target.get_driver("Strategy", activate=False)
+        strategy = target.get_driver("Strategy", activate=False)
         self.command_line = f"labgrid {file}: {image}"
         with tempfile.TemporaryDirectory() as scratch:
-            path = self.strategy.network_path
-            self.strategy.boot(image, pxe.make(folder, pathlib.Path(scratch) / "pxe", path) if path else [])
+            path = strategy.network_path
+            strategy.boot(image, pxe.make(folder, pathlib.Path(scratch) / "pxe", path) if path else [])
+        self.attach(strategy)
+
+    def attach(self, strategy):
+        """Begin to carry bytes: the board has power."""
+        self.strategy = strategy
         self.serial, self.far = socket.socketpair()
         self.ending = False
         self.error = None

@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 import types
 
+import pexpect
 import pytest
 
 from lib import ROOT, build_product, make
@@ -78,6 +80,41 @@ def test_network_boot_offers_the_files_before_there_is_power(tmp_path):
     bench(notes, tftp=tftp, power=power, console_last=True).boot("image", [file])
     assert [note for note in notes if "console" in note or note[:2] in ("of", "on")] == [
         "target deactivate console", "off", "on ['bulkhead.0']", "target activate console"]
+
+
+class Console:
+    """A console driver of labgrid's kind: what it is to say, None for silence, then its line is gone."""
+
+    def __init__(self, *says):
+        self.says, self.typed = list(says), b""
+
+    def read(self, size, timeout):
+        if not self.says:
+            raise OSError("the line is gone")
+        said = self.says.pop(0)
+        if said is None:
+            time.sleep(timeout)
+            raise pexpect.TIMEOUT("nothing")
+        return said
+
+    def write(self, data):
+        self.typed += data
+
+
+def test_bytes_go_both_ways_until_the_line_ends():
+    import labboard
+    board = labboard.LabBoard.__new__(labboard.LabBoard)
+    console = Console(b"first ", None, b"\xff second", *[None] * 10)
+    board.attach(types.SimpleNamespace(console=console, off=lambda: None))
+    board.serial.sendall(b"typed\r")
+    board.serial.settimeout(20)
+    got = b""
+    while data := board.serial.recv(100):
+        got += data
+    board.pump.join(20)
+    assert (got, console.typed, board.running()) == (b"first \xff second", b"typed\r", False)
+    assert str(board.error) == "the line is gone"
+    board.stop()
 
 
 def test_network_boot_folder(tmp_path):
