@@ -272,21 +272,64 @@ static void reset_give(struct board *b, struct board_function *f)
 
 /* --- all -------------------------------------------------------------------------------------------------------------------------------- */
 
+/* By vendor and device, and AMD's by revision. Of several in a machine the first here is taken; of Intel's newer chipsets those are named that
+ * let the timer's bit be reached (docs/howto-board.md). Whether it can reset the board, the driver looks at each boot. */
+static const struct watchdog {
+    enum board_watchdog kind;
+    uint32_t id, mask;
+    uint8_t first, last;
+    const char *name;
+} watchdogs[] = {
+    {WATCHDOG_I6300ESB, 0x25ab8086, 0xffffffff, 0, 0xff, "i6300esb"},
+    {WATCHDOG_ITCO, 0x29008086, 0xffe0ffff, 0, 0xff, "TCO timer"}, /* ICH9, ICH10, 5 to 9 Series: their ISA bridges */
+    {WATCHDOG_ITCO, 0x3a008086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x3b008086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x1c408086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x1d408086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x1e408086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x8c408086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x8cc08086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x9c408086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO, 0x9cc08086, 0xffe0ffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO_SMBUS, 0xa3238086, 0xffffffff, 0, 0xff, "TCO timer"}, /* 300 Series and later: their SMBus controllers */
+    {WATCHDOG_ITCO_SMBUS, 0x9da38086, 0xffffffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO_SMBUS, 0x02a38086, 0xffffffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO_SMBUS, 0x06a38086, 0xffffffff, 0, 0xff, "TCO timer"},
+    {WATCHDOG_ITCO_SMBUS, 0x4b238086, 0xffffffff, 0, 0xff, "TCO timer"}, /* x6000E */
+    {WATCHDOG_SP5100, 0x43851002, 0xffffffff, 0x00, 0x3f, "SP5100"},
+    {WATCHDOG_SB800, 0x43851002, 0xffffffff, 0x40, 0xff, "SB800"},
+    {WATCHDOG_SB800, 0x780b1022, 0xffffffff, 0x00, 0x40, "SB800"},
+    {WATCHDOG_FCH, 0x780b1022, 0xffffffff, 0x41, 0xff, "FCH"},
+    {WATCHDOG_FCH, 0x790b1022, 0xffffffff, 0x49, 0xff, "FCH"},
+};
+
+static bool is_watchdog(const struct watchdog *w, const struct board_function *f)
+{
+    uint32_t id = f->vendor | (uint32_t)f->id << 16, revision = survey_pci_read(pci_requester_of(f), PCI_CLASS, 1);
+
+    return (id & w->mask) == w->id && revision >= w->first && revision <= w->last &&
+           (w->kind != WATCHDOG_ITCO || f->class_code == 0x060100) && (w->kind != WATCHDOG_ITCO_SMBUS || f->class_code == 0x0c0500);
+}
+
 static void watchdog_find(struct survey *s)
 {
     struct board *b = &s->board;
 
-    for (uint32_t i = 0; i < b->function_count; i++)
-        if (b->functions[i].vendor == 0x8086 && b->functions[i].id == 0x25ab) {
-            b->watchdog.kind = WATCHDOG_I6300ESB;
-            b->watchdog.bus = b->functions[i].bus;
-            b->watchdog.device = b->functions[i].device;
-            b->watchdog.function = b->functions[i].function;
+    for (unsigned i = 0; i < ARRAY_SIZE(watchdogs); i++)
+        for (uint32_t j = 0; j < b->function_count; j++) {
+            const struct board_function *f = &b->functions[j];
+
+            if (!is_watchdog(&watchdogs[i], f))
+                continue;
+            b->watchdog.kind = watchdogs[i].kind;
+            b->watchdog.bus = f->bus;
+            b->watchdog.device = f->device;
+            b->watchdog.function = f->function;
             b->watchdog.timeout_ms = 20000;
+            feature(s, "watchdog", "wanted", "", "%s at " PCI_NAME, watchdogs[i].name, PCI_NAMED(pci_requester_of(f)));
+            return;
         }
-    feature(s, "watchdog", "wanted",
-            b->watchdog.kind == WATCHDOG_NONE ? "none that we can find: nothing resets a board that hangs" : "",
-            b->watchdog.kind == WATCHDOG_NONE ? "none" : "i6300esb");
+    feature(s, "watchdog", "wanted", "none that we can drive: nothing resets a board that hangs", "none");
 }
 
 void survey_functions(struct survey *s)

@@ -4,6 +4,8 @@
 #include "survey.h"
 
 static const char *const bar_names[] = {"BAR_NONE", "BAR_MEMORY32", "BAR_MEMORY64", "BAR_PORTS"};
+static const char *const watchdog_names[] = {"WATCHDOG_NONE",   "WATCHDOG_I6300ESB", "WATCHDOG_ITCO", "WATCHDOG_ITCO_SMBUS",
+                                             "WATCHDOG_SP5100", "WATCHDOG_SB800",    "WATCHDOG_FCH"};
 static const char *const reset_names[] = {"RESET_NONE", "RESET_FLR", "RESET_PM", "RESET_BUS", "RESET_REGISTER"};
 
 static void table_print(const struct survey *s, const char *source)
@@ -50,8 +52,8 @@ static void chipset_print(const struct board *b)
     if (b->poweroff.port)
         say("    .poweroff = {.port = 0x%x, .value = 0x%x},\n", b->poweroff.port, b->poweroff.value);
     if (b->watchdog.kind != WATCHDOG_NONE)
-        say("    .watchdog = {.kind = WATCHDOG_I6300ESB, .bus = %u, .device = %u, .function = %u, .timeout_ms = %u},\n",
-            b->watchdog.bus, b->watchdog.device, b->watchdog.function, b->watchdog.timeout_ms);
+        say("    .watchdog = {.kind = %s, .bus = %u, .device = %u, .function = %u, .timeout_ms = %u},\n",
+            watchdog_names[b->watchdog.kind], b->watchdog.bus, b->watchdog.device, b->watchdog.function, b->watchdog.timeout_ms);
     say("\n    .pci = {.ecam = 0x%lx, .last_bus = %u", (unsigned long)b->pci.ecam, b->pci.last_bus);
     if (b->pci.window_size)
         say(", .window = 0x%lx, .window_size = 0x%lx", (unsigned long)b->pci.window, (unsigned long)b->pci.window_size);

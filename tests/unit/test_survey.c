@@ -303,6 +303,45 @@ static void a_chain_that_does_not_end_ends(void **state)
     assert_int_equal(found(0, 3, 0)->msix.vectors, 0);
 }
 
+static enum board_watchdog watchdog_of(uint32_t id, uint32_t class_code, uint8_t revision, unsigned device, unsigned function)
+{
+    uint8_t *space;
+
+    setup(0);
+    space = function_add(0, device, function, class_code);
+    put(space + PCI_ID, id, 4);
+    space[PCI_CLASS] = revision;
+    survey_functions(&s);
+    if (s.board.watchdog.kind != WATCHDOG_NONE)
+        assert_int_equal(s.board.watchdog.device << 3 | s.board.watchdog.function, device << 3 | function);
+    return s.board.watchdog.kind;
+}
+
+static void watchdogs_that_we_can_drive(void **state)
+{
+    uint8_t *space;
+
+    (void)state;
+    assert_int_equal(watchdog_of(0x25ab8086, 0x088000, 0, 5, 0), WATCHDOG_I6300ESB);
+    assert_int_equal(watchdog_of(0x29188086, 0x060100, 2, 31, 0), WATCHDOG_ITCO);
+    assert_int_equal(watchdog_of(0x29308086, 0x0c0500, 2, 31, 3), WATCHDOG_NONE);    /* its SMBus controller */
+    assert_int_equal(watchdog_of(0x19df8086, 0x0c0500, 0x11, 31, 4), WATCHDOG_NONE); /* Denverton */
+    assert_int_equal(watchdog_of(0xa1238086, 0x0c0500, 0x31, 31, 4), WATCHDOG_NONE); /* 100 Series */
+    assert_int_equal(watchdog_of(0x4b238086, 0x0c0500, 0x11, 31, 4), WATCHDOG_ITCO_SMBUS);
+    assert_int_equal(watchdog_of(0x43851002, 0x0c0500, 0x3c, 20, 0), WATCHDOG_SP5100);
+    assert_int_equal(watchdog_of(0x43851002, 0x0c0500, 0x41, 20, 0), WATCHDOG_SB800);
+    assert_int_equal(watchdog_of(0x780b1022, 0x0c0500, 0x16, 20, 0), WATCHDOG_SB800);
+    assert_int_equal(watchdog_of(0x780b1022, 0x0c0500, 0x42, 20, 0), WATCHDOG_FCH);
+    assert_int_equal(watchdog_of(0x790b1022, 0x0c0500, 0x48, 20, 0), WATCHDOG_NONE);
+    setup(0);
+    space = function_add(0, 31, 0, 0x060100);
+    put(space + PCI_ID, 0x29188086, 4);
+    space = function_add(0, 5, 0, 0x088000);
+    put(space + PCI_ID, 0x25ab8086, 4);
+    survey_functions(&s);
+    assert_int_equal(s.board.watchdog.kind, WATCHDOG_I6300ESB); /* a device of its own is the better one */
+}
+
 /* --- tables ---------------------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *fadt_add(void)
@@ -624,6 +663,7 @@ int main(void)
         cmocka_unit_test_setup(resets_by_what_the_function_says, setup),
         cmocka_unit_test_setup(two_below_a_bridge_are_not_reset_by_it, setup),
         cmocka_unit_test_setup(virtual_functions_are_looked_at_while_they_are_on_or_stay_blank, setup),
+        cmocka_unit_test_setup(watchdogs_that_we_can_drive, setup),
         cmocka_unit_test_setup(a_chain_that_does_not_end_ends, setup),
         cmocka_unit_test_setup(sleep_type_is_read_in_each_way_it_is_written, setup),
         cmocka_unit_test_setup(uarts_by_the_firmware_or_by_looking, setup),
