@@ -5,35 +5,7 @@
  * The boot processor is given to nobody: this QEMU changes the first processor's virtualisation state, unlocked, from every processor
  * that restores x87 state, and a guest there that exits at that moment takes the whole board down (docs/CAVEATS.md). */
 #include "board.h"
-
-/* PCI functions of this QEMU, as lspci -vvv shows them. The NVMe's virtual functions have one vector when they are switched on; more, which
- * the driver of the physical one can hand out, are not used. */
-#define EDU                                                                                                                        \
-    .vendor = 0x1234, .id = 0x11e8, .class_code = 0x00ff00, .bars = {{BAR_MEMORY32, false, 0x100000}}, .msi = true,                \
-    .reset = {.kind = RESET_NONE}
-#define E1000E                                                                                                                     \
-    .vendor = 0x8086, .id = 0x10d3, .class_code = 0x020000,                                                                        \
-    .bars = {{BAR_MEMORY32, false, 0x20000},                                                                                       \
-             {BAR_MEMORY32, false, 0x20000},                                                                                       \
-             {BAR_PORTS, false, 32},                                                                                               \
-             {BAR_MEMORY32, false, 0x4000}},                                                                                       \
-    .msix = {.vectors = 5, .table_bar = 3, .pba_bar = 3, .table_offset = 0, .pba_offset = 0x2000}, .msi = true
-#define NVME                                                                                                                       \
-    .vendor = 0x1b36, .id = 0x0010, .class_code = 0x010802, .bars = {{BAR_MEMORY64, false, 0x4000}},                               \
-    .msix = {.vectors = 5, .table_bar = 0, .pba_bar = 0, .table_offset = 0x2000, .pba_offset = 0x3000},                            \
-    .reset = {.kind = RESET_FLR}, .capacity = 192u << 20,                                                                          \
-    .vf = {.total = 4,                                                                                                             \
-           .offset = 1,                                                                                                            \
-           .stride = 1,                                                                                                            \
-           .id = 0x0010,                                                                                                           \
-           .bars = {{BAR_MEMORY64, false, 0x4000}},                                                                                \
-           .msix = {.vectors = 1, .table_bar = 0, .pba_bar = 0, .table_offset = 0x2000, .pba_offset = 0x3000},                     \
-           .reset = RESET_FLR,                                                                                                     \
-           .needs_owner = true}
-#define AHCI                                                                                                                       \
-    .vendor = 0x8086, .id = 0x2922, .class_code = 0x010601,                                                                        \
-    .bars = {[4] = {BAR_PORTS, false, 32}, [5] = {BAR_MEMORY32, false, 0x1000}}, .msi = true
-#define SMBUS .vendor = 0x8086, .id = 0x2930, .class_code = 0x0c0500, .bars = {[4] = {BAR_PORTS, false, 64}}
+#include "qemu_devices.h"
 
 const struct board board = {
     .name = "qemu-q35-amd",
