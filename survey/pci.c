@@ -355,6 +355,8 @@ void survey_functions(struct survey *s)
     for (uint32_t i = 0; i < b->function_count; i++)
         reset_give(b, &b->functions[i]);
     feature(s, "PCI functions", "64 at most",
-            s->function_total > BOARD_MAX_FUNCTIONS ? "no device can be given away: switch some off" : "", "%u, buses 0 to %u",
-            s->function_total, (unsigned)b->pci.last_bus);
+            s->function_total > BOARD_MAX_FUNCTIONS
+                ? "none is listed, and no device can be given away: switch some off in the firmware's setup"
+                : "",
+            "%u, buses 0 to %u", s->function_total, (unsigned)b->pci.last_bus);
 }

@@ -260,4 +260,9 @@ void survey_spaces(struct survey *s)
     load_find(s);
     window_find(s);
     ports_find(s);
+    if (s->function_total <= BOARD_MAX_FUNCTIONS)
+        return;
+    s->board.function_count = 0; /* a list that is not whole is refused at boot; with none no device is given away */
+    s->board.pci.window = s->board.pci.window_size = 0;
+    s->board.pci.ports = s->board.pci.ports_size = 0;
 }

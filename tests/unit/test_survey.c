@@ -19,7 +19,7 @@ static struct {
     uint16_t requester;
     uint8_t space[4096];
     struct board_bar bars[6];
-} functions[8];
+} functions[70];
 static unsigned function_count, ports_there, vfs_switches;
 static bool vfs_possible, msr_readable;
 static char printed[65536];
@@ -340,6 +340,23 @@ static void watchdogs_that_we_can_drive(void **state)
     put(space + PCI_ID, 0x25ab8086, 4);
     survey_functions(&s);
     assert_int_equal(s.board.watchdog.kind, WATCHDOG_I6300ESB); /* a device of its own is the better one */
+}
+
+static void more_functions_than_a_board_holds_are_none(void **state)
+{
+    for (unsigned count = BOARD_MAX_FUNCTIONS; count <= BOARD_MAX_FUNCTIONS + 1; count++) {
+        setup(state);
+        for (unsigned i = 0; i < count; i++)
+            function_add(i / 32, i % 32, 0, 0x020000);
+        map_add(0x100000, 0x3ff00000, 1);
+        survey_functions(&s);
+        survey_spaces(&s);
+        assert_int_equal(s.function_total, count);
+        assert_int_equal(s.board.pci.window_size != 0, count <= BOARD_MAX_FUNCTIONS);
+        assert_int_equal(s.board.function_count, count > BOARD_MAX_FUNCTIONS ? 0 : count);
+        assert_string_equal(s.features[1].name, "PCI functions");
+        assert_int_equal(s.features[1].consequence[0] != 0, count > BOARD_MAX_FUNCTIONS);
+    }
 }
 
 /* --- tables ---------------------------------------------------------------------------------------------------------------------- */
@@ -664,6 +681,7 @@ int main(void)
         cmocka_unit_test_setup(two_below_a_bridge_are_not_reset_by_it, setup),
         cmocka_unit_test_setup(virtual_functions_are_looked_at_while_they_are_on_or_stay_blank, setup),
         cmocka_unit_test_setup(watchdogs_that_we_can_drive, setup),
+        cmocka_unit_test_setup(more_functions_than_a_board_holds_are_none, setup),
         cmocka_unit_test_setup(a_chain_that_does_not_end_ends, setup),
         cmocka_unit_test_setup(sleep_type_is_read_in_each_way_it_is_written, setup),
         cmocka_unit_test_setup(uarts_by_the_firmware_or_by_looking, setup),
