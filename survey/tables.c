@@ -335,6 +335,7 @@ static void ioapic_find(struct survey *s)
     b->ioapic.pins = survey_ioapic_pins(b->ioapic.base);
     if (b->ioapic.pins == 0) {
         b->ioapic.pins = 24;
+        blank(s, "ioapic", "its pins: IOAPIC[0] in dmesg after a start, GSI from 0; 24 is what most have");
         feature(s, "IO-APIC", "one", "its pins could not be counted: 24, as most have", "at 0x%lx", (unsigned long)b->ioapic.base);
     } else
         feature(s, "IO-APIC", "one", s->acpi.ioapic_count > 1 ? "the first is used" : "", "%u, at 0x%lx, %u pins",
