@@ -113,7 +113,7 @@ def size_figures(folder, lines):
     loaded = int(re.search(r"text \+ rodata \+ data\s+([\d,]+)", text)[1].replace(",", ""))
     counted_lines = subprocess.run(shlex.split(lines), capture_output=True, text=True, check=False).stdout
     figures = {"text + rodata + data": loaded, "memory kept, without images": kept}
-    for count, what in re.findall(r"([\d,]+)  (common to both images|\w+'s \w+ only|in all, \w+ image)", counted_lines):
+    for count, what in re.findall(r"([\d,]+)  (common to both images|\w+'s [\w ]+ only|in all, \w+ image)", counted_lines):
         figures[f"privileged source lines {what}"] = int(count.replace(",", ""))
     return figures
 
