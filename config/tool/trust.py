@@ -30,7 +30,8 @@ def main():
     data = struct.pack("<32s32s32s5I16s", keys.update_bytes(options.keys), name(options.product), name(options.board), options.version,
                        options.oldest, options.confirm, options.give_up, options.restarts, options.staging.encode("ascii"))  # fmt: skip
     options.file.parent.mkdir(parents=True, exist_ok=True)
-    options.file.write_bytes(data)
+    if not options.file.exists() or options.file.read_bytes() != data:  # what is made of it is made again only then
+        options.file.write_bytes(data)
 
 
 if __name__ == "__main__":
