@@ -62,9 +62,9 @@ class Box:
         self.says(*lines, timeout=timeout)
 
     def says(self, *lines, timeout=BOOT):
-        """In this order."""
+        """In this order; what storage says, not what the record of the boot before has of it."""
         for line in lines:
-            self.machine.expect(line, timeout)
+            self.machine.expect((r"\] storage\| " if line.startswith(("update:", "error:")) else "") + line, timeout)
 
     def cut(self):
         """The power goes: what the emulator has not written to the file is lost."""
@@ -169,7 +169,6 @@ def test_refused_applied_started_confirmed(box, bundles, tmp_path):
     assert box.slot("A", whole) == before["A"] and hashlib.sha256(box.slot("B", whole)).digest() == bundles[2][88:120]
     assert box.environment() == {"ORDER": "B A", "A_OK": "1", "A_TRY": "0", "A_VERSION": "1", "B_OK": "1", "B_TRY": "0", "B_VERSION": "2",
                                  "STARTED": "B", "MIN_VERSION": "2"}  # fmt: skip
-    assert "refused: " not in box.machine.text.split("slot B: start 1 of 3")[1]
 
 
 @pytest.mark.long
@@ -180,7 +179,7 @@ def test_sick_version_is_given_up(box, bundles):
     box.bring(bundles[3])
     box.says("update: version 3 is in slot B and starts next")
     for number in 1, 2, 3:
-        box.says(f"slot B: start {number} of 3", "update: version 3 runs, slot B, not confirmed yet", "not all was well for 2 s within 20 s")
+        box.says(f"slot B: start {number} of 3", "update: version 3 runs, slot B, not confirmed yet", "error: not all was well for 2 s within 20 s")
     box.says("slot B: not confirmed in 3 starts, passed over", "slot A: start 1 of 3", "update: slot A is confirmed")
     box.bring(bundles[3])
     box.says("error: update refused: this version has been tried, and was never confirmed")
