@@ -476,7 +476,7 @@ fuzzers: $(FUZZERS:%=build/fuzz/%)
 # --- Debian packages ---------------------------------------------------------------------------------------------------------------
 
 # Looked at again whenever dpkg's database has changed. These verbs install what is missing; the others say what to type.
-installing := $(filter run gdb bench deps check check-% fuzz,$(goals))
+installing := $(filter run gdb bench deps check check-% fuzz hil,$(goals))
 build/.deps: config/packages.txt config/tool/deps.sh $(wildcard /var/lib/dpkg/status)
 	@config/tool/deps.sh $(if $(installing),install,print)
 	@mkdir -p $(@D) && touch $@

@@ -24,7 +24,11 @@ def words_of(command, tftp):
     words = [word.replace(",romfile=", "") for word in shlex.split(pathlib.Path(command).read_text())]
     if "user,id=net0" not in words:
         sys.exit(f"{command}: no network card on QEMU's user network: this board cannot boot from it")
-    words[words.index("user,id=net0")] = f"user,id=net0,tftp={tftp},bootfile=bulkhead.0"
+    bootfile = "bulkhead.0"
+    if any("pflash" in word for word in words):  # OVMF goes by the card's number, not by -boot
+        bootfile = "bulkhead.efi"
+        words = [word.replace("e1000e,", "e1000e,bootindex=0,") for word in words]
+    words[words.index("user,id=net0")] = f"user,id=net0,tftp={tftp},bootfile={bootfile}"
     return words
 
 

@@ -54,6 +54,7 @@ def run(board, file, tests=()):
     wrong = complain(board, file)
     if wrong:
         sys.exit(wrong)
+    board = str(pathlib.Path(board).resolve()) if "/" in board else board
     folder = ROOT / "build/hil" / pathlib.Path(board).name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -145,7 +145,7 @@ def test_board_moves_the_attention_key(tmp_path):
     board.mkdir()
     source = ROOT / "board" / DEFAULT_BOARD
     (board / "board.mk").write_text((source / "board.mk").read_text())
-    (board / "board.c").write_text((source / "board.c").read_text().replace("    .test_only", "    .attention = 1,\n    .test_only"))
+    (board / "board.c").write_text((source / "board.c").read_text().replace("board board = {\n", "board board = {\n    .attention = 1,\n"))
     with Machine("minimal", board, attention=b"\x01") as machine:
         machine.running()
         machine.key("1", "hello has screen and keyboard")

@@ -2,6 +2,7 @@
 """A product whose tick is off (`.tick_off`): nobody looks at the console's rings by himself, and yet all text comes out, to its last
 byte, with nobody typing. Timers of the partitions would hide a text that is stuck: these have none. That the tick is off, the
 exits of the core that keeps the house show; to the last one they are counted in test_steady.py."""
+import pathlib
 import re
 import time
 
@@ -14,7 +15,7 @@ from test_linux import Shell, booted
 
 def board_without_watchdog(folder):
     """A copy of the board under test: what only the tick can feed is refused (CFG-405)."""
-    board = folder / f"{DEFAULT_BOARD}-unwatched"
+    board = folder / f"{pathlib.Path(DEFAULT_BOARD).name}-unwatched"
     board.mkdir()
     source = ROOT / "board" / DEFAULT_BOARD
     (board / "board.mk").write_text((source / "board.mk").read_text())
