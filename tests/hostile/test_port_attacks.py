@@ -93,7 +93,7 @@ def test_sep3_ac46_doorbells_are_limited(rig):
 
 
 def test_sep3_ac46_storm_of_notifies(rig):
-    """Its peer is rung at the rate of the cable, which is 10,000 a second where the table says none."""
+    """Its peer is rung, and no more often than a cable's 10,000 a second; nobody else notices."""
     rig.keys_to("attacker")
     rig.send("hear\r")
     rig.rogue(f"storm {BAD}", honest=True)  # nobody gets the screen before the attacker has spoken
