@@ -6,13 +6,14 @@
 #include "memory.h"
 #include "pci_parts.h"
 #include "plan.h"
+#include "screen_font.h"
 #include "survey.h"
 #include "x86.h"
 
 #define MULTIBOOT2_MAGIC 0x36d76289u
 #define INFO_MAX KIB(64)
 #define ADDRESS_ENABLE 0x80000000u
-#define SCREEN_ROWS 44u /* that stay to be read */
+#define SPARE_ROWS 3u /* a line may be broken twice */
 #define PAGE_SECONDS 15u
 #define AGAIN_SECONDS 30u
 #define DELAY_PORT 0x80u /* a read takes about a microsecond */
@@ -30,7 +31,7 @@ static struct boot_info info;
 static struct survey survey;
 static uint16_t uarts[4];
 static unsigned uart_count;
-static uint32_t row;
+static uint32_t row, column; /* since the last pause; on the screen */
 static const uint8_t *ecam;
 static uint8_t ecam_last;
 
@@ -105,6 +106,15 @@ static void uart_put(uint16_t port, char c)
     outb(port, (uint8_t)c);
 }
 
+/* Rows of the screen that a character takes up, as screen.c breaks lines. */
+static unsigned rows_taken(char c)
+{
+    bool full = c != '\n' && column != 0 && column == info.frame.width / FONT_WIDTH;
+
+    column = c == '\n' ? 0 : full ? 1 : column + 1;
+    return c == '\n' || full ? 1 : 0;
+}
+
 /* On a screen alone a page stays until a key is pressed or its time is over. */
 void survey_put(char c)
 {
@@ -113,12 +123,14 @@ void survey_put(char c)
             uart_put(uarts[i], '\r');
         uart_put(uarts[i], c);
     }
-    screen_put(c == '\n' ? '\r' : c);
-    if (c != '\n')
-        return;
-    screen_put('\n');
-    if (++row % SCREEN_ROWS == 0 && uart_count == 0)
+    row += rows_taken(c);
+    if (c == '\n')
+        screen_put('\r');
+    screen_put(c);
+    if (c == '\n' && uart_count == 0 && info.frame.height != 0 && row + SPARE_ROWS >= info.frame.height / FONT_HEIGHT) {
         wait(PAGE_SECONDS);
+        row = 0;
+    }
 }
 
 /* --- the machine ------------------------------------------------------------------------------------------------------------------------ */
