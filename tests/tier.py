@@ -249,6 +249,7 @@ def boards(_):
 
 def all_boards(_):
     boards(None)
+    hil(["qemu-q35-uefi", *PLAYED[1:3]])  # network boot by UEFI
     other_qemu([*SYSTEM, *OTHER_NOT])
 
 
