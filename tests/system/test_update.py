@@ -185,6 +185,7 @@ def test_sick_version_is_given_up(box, bundles):
     box.says("error: update refused: this version has been tried, and was never confirmed")
 
 
+@pytest.mark.long
 def test_too_old_serves_nothing(box):
     """A box that has confirmed a newer version, and whose old slot is started all the same."""
     block = subprocess.run(["mtype", "-i", f"{box.path}@@{box.places['esp'].start}", "::grub/grubenv"], check=True, capture_output=True).stdout
@@ -223,6 +224,7 @@ def cut_again_and_again(box, bundle, count, image):
     print(f"{count} cuts, {ends} of them after the update's end")
 
 
+@pytest.mark.long
 def test_power_cuts(box, bundles, image):
     cut_again_and_again(box, bundles[2], 3, image)
 
