@@ -149,7 +149,6 @@ def acpi_log(memory):
 
 
 @pytest.mark.qemu
-@pytest.mark.long
 def test_secure_boot_and_measurements(keys, tmp_path):
     """Keys of our own in the firmware: an EFI program without their signature, or with a changed byte, does not start. What is signed starts, and
     the TPM then holds what is computed from the image; the log is left in memory, but ACPI points at an empty place."""
