@@ -361,11 +361,15 @@ else ifeq ($(PRODUCT),minimal)
 bench: $(out)/bulkhead.iso $(out)/run.args
 	$(Q)$(PYTHON) config/tool/bench_start.py --command $(out)/run.args --image $(out)/bulkhead.iso --elf $(out)/bulkhead.elf --started '$(STARTED)' \
 		--json $(out)/bench.json
+else ifeq ($(PRODUCT),bench-ports)
+bench: $(out)/bulkhead.iso $(out)/run.args
+	$(Q)$(PYTHON) config/tool/bench_ports.py --command $(out)/run.args --image $(out)/bulkhead.iso --json $(out)/bench.json
 else
 bench:
 	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench
 	$(Q)$(MAKE) --no-print-directory bench PRODUCT=minimal
 	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-channels
+	$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-ports
 	$(if $(filter-out none,$(IOMMU)),$(Q)$(MAKE) --no-print-directory bench PRODUCT=bench-io)
 endif
 

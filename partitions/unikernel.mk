@@ -79,7 +79,7 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_pci.c attack_ports.c attack_residue.c attack_shadow.c \
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
-program_pair := partitions/bench/pair.c
+program_pair := partitions/bench/pair.c partitions/bench/carry.c
 program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c updates.c) $(update_sources) $(sodium_sources)
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What channels cost: messages and a stream between two unikernels, and what a partition that floods costs one that has nothing to do with it
+/* What channels cost: messages, a stream, a cable and a slice between two unikernels, and what a partition that floods costs one that has nothing to do with it
  * and the housekeeping core. */
 #include "product.h"
 
@@ -17,7 +17,13 @@ const struct product product = {
              .cores = 1,
              .memory = MIB(8),
              .observes = {"answerer", "third", "keeper"}},
-            {.name = "answerer", .kind = IMAGE_UNIKERNEL, .program = "pair", .args = "answerer", .cores = 1, .memory = MIB(8)},
+            {.name = "answerer",
+             .kind = IMAGE_UNIKERNEL,
+             .program = "pair",
+             .args = "answerer",
+             .devices = {{.role = "disk0"}}, /* or it could serve no slice; it leaves it alone */
+             .cores = 1,
+             .memory = MIB(8)},
             {.name = "third", .kind = IMAGE_UNIKERNEL, .program = "pair", .args = "idle", .cores = 1, .memory = MIB(4)},
             {.name = "keeper", .kind = IMAGE_UNIKERNEL, .program = "pair", .args = "idle", .cores = 1, .memory = MIB(4)},
         },
@@ -28,4 +34,6 @@ const struct product product = {
             {.name = "up", .writer = "caller", .readers = {"answerer"}, .size = 65536},
             {.name = "down", .writer = "answerer", .readers = {"caller"}, .size = 65536},
         },
+    .cables = {{.name = "lan", .ends = {{.partition = "caller"}, {.partition = "answerer"}}}},
+    .slices = {{.name = "part", .server = "answerer", .client = "caller", .size = MIB(1)}},
 };

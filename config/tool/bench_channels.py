@@ -33,12 +33,15 @@ def message_figures(lines):
     return figures
 
 
-def stream_figures(lines):
-    if missing := {"stream", "memcpy"} - {name for line in lines for name in line}:
+CARRIERS = ("stream", "cable", "slice, writing", "slice, reading")
+
+
+def carried_figures(lines):
+    if missing := {*CARRIERS, "memcpy"} - {name for line in lines for name in line}:
         sys.exit(f"bench: no figure for {', '.join(sorted(missing))}: a line of the console is not there")
-    copied = {name: line[name] / line["ticks"] for line in lines for name in ("stream", "memcpy") if name in line}
-    return {"stream, bytes per instruction": round(copied["stream"], 3), "memcpy, bytes per instruction": round(copied["memcpy"], 3),
-            "stream / memcpy": round(copied["stream"] / copied["memcpy"], 3)}
+    carried = {name: line[name] / line["ticks"] for line in lines for name in (*CARRIERS, "memcpy") if name in line}
+    figures = {f"{name}, bytes per instruction": round(value, 3) for name, value in carried.items()}
+    return {**figures, **{f"{name} / memcpy": round(carried[name] / carried["memcpy"], 3) for name in CARRIERS}}
 
 
 def flood_figures(lines):
@@ -47,21 +50,26 @@ def flood_figures(lines):
             for line in lines if "flood" in line and line["core_of"] != "answerer"}
 
 
+def output_of(options):
+    """What the machine says under -icount until its benches are at their end."""
+    output = options.json.with_suffix(".log")
+    output.unlink(missing_ok=True)
+    qemu = Qemu(bench.counted(shlex.split(options.command.read_text())), options.image, output=output)
+    try:
+        return bench.wait_for(output, r'"bench": "end"')
+    finally:
+        qemu.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("command", "json"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     parser.add_argument("--image", required=True)
     options = parser.parse_args()
-    output = options.json.with_suffix(".log")
-    output.unlink(missing_ok=True)
-    qemu = Qemu(bench.counted(shlex.split(options.command.read_text())), options.image, output=output)
-    try:
-        text = bench.wait_for(output, r'"bench": "end"')
-    finally:
-        qemu.stop()
+    text = output_of(options)
     lines = [json.loads(found) for found in re.findall(r"caller\| (\{[^}]*\})", text)]
-    figures = {**message_figures(lines), **stream_figures(lines), **flood_figures(lines)}
+    figures = {**message_figures(lines), **carried_figures(lines), **flood_figures(lines)}
     options.json.write_text(json.dumps(figures, indent=1) + "\n")
     for name, value in figures.items():
         mark = f"  at most {LIMIT:.0%}: {'reached' if value <= LIMIT else 'MISSED'}" if name.startswith("flood") else ""

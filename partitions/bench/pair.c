@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What channels cost. The argument is the part it plays: caller, which measures; answerer; idle. Under `-icount` all cores take turns and a tick
+/* What channels cost. The argument is the part it plays: caller, which measures; answerer; idle; ringer, which
+ * measures the port of a Linux. Under `-icount` all cores take turns and a tick
  * of the TSC is one instruction of any of them, so a difference is what both ends and the hypervisor did in between, as long as the others
  * rest. One line of JSON per figure. */
 #include <inttypes.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "bh.h"
+#include "carry.h"
 #include "channel.h"
 #include "cpu.h"
 #include "ring.h"
@@ -24,7 +26,8 @@
 struct message {
     uint64_t sleeps;         /* the answerer is to sleep until it is rung, rather than to poll */
     uint64_t sent, received; /* TSC */
-    uint64_t pad[5];
+    uint64_t task;           /* to be done before the answer */
+    uint64_t pad[4];
 };
 _Static_assert(sizeof(struct message) == 64, "message size");
 
@@ -121,12 +124,21 @@ static void measure_stream(void)
             cpu_pause();
     }
     printf("{\"stream\": %u, \"ticks\": %" PRIu64 "}\n", STREAMED, bh_tsc() - start);
-    start = bh_tsc();
-    for (done = 0; done < STREAMED; done += BLOCK) {
-        memcpy(other, block, BLOCK);
-        __asm__ volatile("" : : "r"(other) : "memory");
-    }
-    printf("{\"memcpy\": %u, \"ticks\": %" PRIu64 "}\n", STREAMED, bh_tsc() - start);
+    carry_memcpy(other, block, BLOCK);
+}
+
+static void ask(enum task task)
+{
+    struct message message = {.task = task};
+
+    send(&message);
+}
+
+static void answered(void)
+{
+    struct message message;
+
+    receive(&message, false);
 }
 
 static void flood_nothing(uint64_t until)
@@ -174,6 +186,8 @@ static void call(void)
     measure_messages("polling", false);
     measure_messages("doorbell", true);
     measure_stream();
+    carry_cable(&(struct carry_peer){ask, answered});
+    carry_slice(&(struct carry_peer){ask, answered});
     message.sleeps = 1; /* the answerer rests from now on */
     send(&message);
     receive(&message, true);
@@ -195,6 +209,7 @@ static void answer(void)
     for (;;) {
         if (ring_receive(&ring, &message, sizeof(message), &size) == RING_GOOD) {
             message.received = bh_tsc();
+            carry_answer((enum task)message.task, &ring);
             send(&message);
         } else if (message.sleeps != 0) {
             channel_wait(&ring.end, BH_WANTS_DATA, 0, UINT64_MAX);
@@ -213,6 +228,8 @@ int main(int argc, char **argv)
     unsigned in;
 
     setvbuf(stdout, 0, _IOLBF, 0);
+    if (strcmp(part, "ringer") == 0)
+        carry_port();
     if (calls || strcmp(part, "answerer") == 0) {
         if (!ring_find(&ring, calls ? "call" : "answer", calls ? "answer" : "call") ||
             !stream_find(&stream, calls ? "up" : "down", calls ? "down" : "up") ||
