@@ -190,7 +190,7 @@ def test_too_old_serves_nothing(box):
     """A box that has confirmed a newer version, and whose old slot is started all the same."""
     block = subprocess.run(["mtype", "-i", f"{box.path}@@{box.places['esp'].start}", "::grub/grubenv"], check=True, capture_output=True).stdout
     text = block.rstrip(b"#") + b"MIN_VERSION=2\n"
-    box.write(box.read(box.places["esp"].start, box.places["esp"].size).index(block[:25]) + box.places["esp"].start, text)
+    box.write(box.read(box.places["esp"].start, box.places["esp"].size).index(block) + box.places["esp"].start, text)
     box.on("slot A: start 1 of 3", "update: version 1 runs, slot A, too old", "error: version 1 is older than the oldest that this box takes")
     assert box.environment()["A_OK"] == "0"
     assert "storage: serves" not in box.machine.drain(1)
@@ -210,7 +210,7 @@ def cut_again_and_again(box, bundle, count, image):
         box.says(f"update: slot {letter} is confirmed")
         if letter == "A":
             box.says("update: version 2, ")
-            box.machine.drain(chance.random() * 1.5)
+            box.machine.drain(chance.random() * 0.2)  # it takes a tenth of a second
         box.cut()
         if letter == "B":
             ends += 1
@@ -224,7 +224,6 @@ def cut_again_and_again(box, bundle, count, image):
     print(f"{count} cuts, {ends} of them after the update's end")
 
 
-@pytest.mark.long
 def test_power_cuts(box, bundles, image):
     cut_again_and_again(box, bundles[2], 3, image)
 
