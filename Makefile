@@ -392,12 +392,12 @@ symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FI
 # --- the board survey -------------------------------------------------------------------------------------------------------------------
 
 # Two programs that say what a machine is: one boots, one runs under Linux. None of it is in a product's image.
-SURVEY_SOURCES := $(addprefix survey/,cpu.c tables.c pci.c spaces.c print.c text.c) arch/x86/boot/acpi.c arch/x86/virt/vmx_controls.c
-SURVEY_OBJS := $(patsubst %.c,build/obj/%.o,$(SURVEY_SOURCES) survey/image.c arch/x86/boot/bootinfo.c arch/x86/dev/screen.c core/memory.c) \
+SURVEY_SOURCES := $(addprefix board/survey/,cpu.c tables.c pci.c spaces.c print.c text.c) arch/x86/boot/acpi.c arch/x86/virt/vmx_controls.c
+SURVEY_OBJS := $(patsubst %.c,build/obj/%.o,$(SURVEY_SOURCES) board/survey/image.c arch/x86/boot/bootinfo.c arch/x86/dev/screen.c core/memory.c) \
 	build/obj/arch/x86/boot/start.S.o $(FONT_OBJ)
-SURVEY_LINUX_OBJS := $(patsubst %.c,build/host/%.o,$(SURVEY_SOURCES) survey/linux.c)
-build/obj/survey/%.o: TARGET_CFLAGS += -Isurvey -Iarch/x86/virt
-$(SURVEY_LINUX_OBJS): HOST_CFLAGS += -Isurvey -Iarch/x86/virt -Wno-address-of-packed-member
+SURVEY_LINUX_OBJS := $(patsubst %.c,build/host/%.o,$(SURVEY_SOURCES) board/survey/linux.c)
+build/obj/board/survey/%.o: TARGET_CFLAGS += -Iboard/survey -Iarch/x86/virt
+$(SURVEY_LINUX_OBJS): HOST_CFLAGS += -Iboard/survey -Iarch/x86/virt -Wno-address-of-packed-member
 # The framebuffer's tag, or one that no loader knows: some machines end when the mode is set.
 build/survey/survey.elf: mb_frame := 5
 build/survey/serial.elf: mb_frame := 0x7fff
@@ -405,9 +405,9 @@ build/survey/survey.elf build/survey/serial.elf: $(SURVEY_OBJS) $(LDS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && gcc $(TARGET_CFLAGS) $(TARGET_LDFLAGS) -T $(LDS) -Wl,--defsym=hv_base=0x4000000,--defsym=hv_room=0x200000,--defsym=mb_frame=$(mb_frame) \
 		-o $@ $(filter %.o,$^)
-build/survey/survey.iso: build/survey/survey.elf build/survey/serial.elf survey/grub.cfg survey/mkimage.sh
+build/survey/survey.iso: build/survey/survey.elf build/survey/serial.elf board/survey/grub.cfg board/survey/mkimage.sh
 	$(call say,ISO,$@)
-	$(Q)survey/mkimage.sh build/survey $@
+	$(Q)board/survey/mkimage.sh build/survey $@
 build/survey/survey-linux: $(SURVEY_LINUX_OBJS)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && gcc -static -o $@ $^
@@ -441,7 +441,7 @@ unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)
 build/unit/obj/%.o: %.c | build/.deps
 	$(call say,CC-UNIT,$<)
 	$(Q)mkdir -p $(@D) && gcc $(UNIT_CFLAGS) $(if $(filter $(SODIUM)/%,$<),-w -O2 -fno-sanitize=all) -MMD -MP -c -o $@ $<
-build/unit/obj/survey/%.o: UNIT_CFLAGS += -Iarch/x86/virt
+build/unit/obj/board/survey/%.o: UNIT_CFLAGS += -Iarch/x86/virt
 $(UNITS:%=build/unit/%): build/unit/%: $$(call unit_objs,$$*)
 	$(call say,LINK,$@)
 	$(Q)gcc -fsanitize=address,undefined -o $@ $^ -lcmocka

@@ -80,8 +80,8 @@ def main():
         count, devices = total(image), total(path for path in image if DEVICES.fullmatch(path))
         verdict = "" if count <= BUDGET else f": MISSED; more than {CEILINGS[name]:,} fails the check"
         print(f"{count:7,}  in all, {name} image, of {BUDGET:,}{verdict}\n{devices:7,}  of them in files of devices alone")
-    survey = sum(code_lines(path) for path in map(str, pathlib.Path("survey").glob("*.[ch]")))
-    print(f"{survey:7,}  survey/, in no product's image")
+    survey = sum(code_lines(path) for path in map(str, pathlib.Path("board/survey").glob("*.[ch]")))
+    print(f"{survey:7,}  board/survey/, in no product's image")
     return 0 if all(total(images[name]) <= CEILINGS[name] for name in IMAGES) else 1
 
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../survey/survey.h"
+#include "../../board/survey/survey.h"
 #include "pci_parts.h"
 #include "x86.h"
 
