@@ -113,8 +113,10 @@ $(LWIP)/stamp: partitions/port/lwip/build.sh partitions/port/debian_source.sh
 	$(Q)$< $(LWIP)
 $(SODIUM)/stamp: partitions/port/sodium/build.sh partitions/port/debian_source.sh
 	$(Q)$< $(SODIUM)
+# Not newer than the stamp for ever: `make -q` would take what is made of them for old. Nor are they ours to remove: what only a pattern names
+# make takes for its own, and deletes it in the run that fetched it.
+.PRECIOUS: $(SODIUM)/src/%.c $(LWIP)/src/%.c
 $(SODIUM)/src/%.c: | $(SODIUM)/stamp ;
-# Not newer than the stamp for ever: `make -q` would take what is made of them for old.
 $(LWIP)/src/%.c: | $(LWIP)/stamp ;
 
 define unikernel_compile
