@@ -53,7 +53,23 @@ static bool bells_open(void)
     return vector != 0;
 }
 
-const char *slices_open(struct nvme *nvme, uint32_t id, uint64_t first, uint64_t sectors, unsigned *count)
+/* Before anything is asked. */
+static void keep(const char *only)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < server.count; i++) {
+        if (strcmp(server.clients[i].name, only) != 0)
+            continue;
+        server.clients[kept] = server.clients[i];
+        for (unsigned k = 0; k < SLICE_SHARE; k++)
+            server.clients[kept].slots[k].client = kept;
+        kept++;
+    }
+    server.count = kept;
+}
+
+const char *slices_open(struct nvme *nvme, uint32_t id, uint64_t first, uint64_t sectors, const char *only, unsigned *count)
 {
     const volatile struct bh_channels *channels = (const volatile struct bh_channels *)(uintptr_t)BH_CHANNELS_INFO_GPA;
 
@@ -74,6 +90,8 @@ const char *slices_open(struct nvme *nvme, uint32_t id, uint64_t first, uint64_t
     base = first;
     under = (struct slice_disk){0, (sectors ? sectors : space.blocks - first) * BH_SLICE_SECTOR, start, done};
     const char *wrong = slice_server_open(&server, &under, channels);
+    if (!wrong && only)
+        keep(only);
     return wrong ? wrong : bells_open() ? 0 : "no vector for the clients' doorbells";
 }
 

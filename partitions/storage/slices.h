@@ -6,8 +6,9 @@
 #include "nvme.h"
 
 /* Find them. They lie one after the other from sector `first` on, in `sectors` of them; 0: up to the end of the namespace. *count: how many
- * the product table has. 0, or why they cannot be served. From then on queue 0 of the disk is theirs. */
-const char *slices_open(struct nvme *disk, uint32_t space, uint64_t first, uint64_t sectors, unsigned *count);
+ * the product table has. Where `only` is not 0, the others keep their places and are not served. 0, or why they cannot be served. From then on
+ * queue 0 of the disk is theirs. */
+const char *slices_open(struct nvme *disk, uint32_t space, uint64_t first, uint64_t sectors, const char *only, unsigned *count);
 /* Where the slice with this name lies on the namespace. False: there is none. */
 bool slices_find(const char *name, uint64_t *first, uint64_t *sectors);
 /* A round. True: there is more to do at once. */

@@ -120,7 +120,7 @@ static bool slices_start(void)
         id = 0;
     if (updates_open(&disk, id, &first, &sectors) == UPDATES_REFUSED)
         return true; /* it stays, so that an operator can ask it */
-    const char *wrong = slices_open(&disk, id, first, sectors, &slice_count);
+    const char *wrong = slices_open(&disk, id, first, sectors, updates_only(), &slice_count);
     if (wrong)
         printf("error: slices on namespace %" PRIu32 ": %s\n", id, wrong);
     else if (slice_count > 0)

@@ -14,6 +14,8 @@
 
 #define QUEUE 1u
 #define LOOK_NS 500000000ull
+#define AGAIN_NS 10000000000ull /* after a block that could not be written */
+#define FAILURES_MAX 10u        /* that make the next one wait longer: half a second, doubled each time */
 
 static struct nvme *nvme;
 static struct nvme_namespace space;
@@ -24,6 +26,7 @@ static enum update_standing standing;
 static uint64_t staging_first, staging_sectors; /* of the namespace */
 static uint64_t next_look, begun;
 static bool works;
+static unsigned failures; /* since the last bundle that came to its end */
 static struct staging_note request;
 static struct {
     uint64_t since, starts; /* all well since then, with so many starts of all that is watched */
@@ -60,18 +63,11 @@ static bool staging_read(void *context, uint64_t sector, uint32_t sectors, void 
 
 /* --- start --------------------------------------------------------------------------------------------------------------------------------- */
 
-static bool trust_read(void)
+static const char *disk_open(uint32_t id, const struct bh_file *facts)
 {
-    struct bh_file file;
-
-    if (!bh_file_open("update.trust", &file) || file.size != sizeof(trust))
-        return false;
-    memcpy(&trust, file.bytes, sizeof(trust));
-    return true;
-}
-
-static const char *disk_open(uint32_t id)
-{
+    if (facts->size != sizeof(trust))
+        return "update.trust is none of this version";
+    memcpy(&trust, facts->bytes, sizeof(trust));
     if (nvme->queues <= QUEUE)
         return "the controller has no second queue";
     if (id == 0 || nvme_namespace(nvme, id, &space) != 0 || space.blocks == 0)
@@ -86,25 +82,36 @@ enum updates_state updates_open(struct nvme *controller, uint32_t id, uint64_t *
 {
     static const char *const words[] = {"unknown: the next start says it", "confirmed", "not confirmed yet", "too old"};
 
-    if (!trust_read())
+    struct bh_file facts;
+
+    if (!bh_file_open("update.trust", &facts))
         return UPDATES_NONE;
     nvme = controller;
-    const char *wrong = disk_open(id);
+    const char *wrong = disk_open(id, &facts);
     if (wrong) {
         printf("error: no updates on namespace %" PRIu32 ", and nothing is served from it: %s\n", id, wrong);
         return UPDATES_REFUSED;
     }
     char letter = update_started(&update);
     printf("update: version %" PRIu32 " runs, slot %c, %s\n", trust.version, letter ? letter : '?', words[standing]);
-    if (standing == STANDING_TOO_OLD) {
-        printf("error: version %" PRIu32 " is older than the oldest that this box takes: nothing is served\n", trust.version);
-        return UPDATES_REFUSED;
-    }
+    if (standing == STANDING_TOO_OLD)
+        printf("error: version %" PRIu32
+               " is older than the oldest that this box takes: nothing is served but the way for a newer one\n",
+               trust.version);
     *first = update.layout.data.first;
     *sectors = update.layout.data.sectors;
     begun = bh_now_ns();
     works = true;
+    if (*sectors == 0) {
+        printf("storage: the disk has no partition data of its own: nothing is served from it\n");
+        return UPDATES_REFUSED;
+    }
     return UPDATES_WORK;
+}
+
+const char *updates_only(void)
+{
+    return works && standing == STANDING_TOO_OLD ? trust.staging : 0;
 }
 
 void updates_staging(void)
@@ -140,6 +147,7 @@ static void begin(void)
     const char *wrong = update_begin(&update, &source);
 
     begun = bh_now_ns();
+    failures += wrong != 0;
     if (!wrong) {
         printf("update: version %" PRIu32 ", %" PRIu64 " KiB, for slot %c\n", update.bundle.version, update.bundle.size >> 10,
                'A' + (int)update.target);
@@ -173,12 +181,14 @@ static void start_again(void)
 static void ended(void)
 {
     if (update.stage == UPDATE_FAILED) {
+        failures++;
         printf("error: update failed: %s\n", update.why);
         answer(STAGING_REFUSED, update.why);
         return;
     }
     printf("update: version %" PRIu32 " is in slot %c and starts next: %" PRIu64 " bytes written, %" PRIu64 " ms\n",
            update.bundle.version, 'A' + (int)update.target, update.written, (bh_now_ns() - begun) / 1000000);
+    failures = 0;
     answer(STAGING_APPLIED, "in its slot");
     if (trust.restarts)
         start_again();
@@ -215,7 +225,8 @@ static void confirm_look(uint64_t now)
             printf("error: what runs cannot be confirmed: %s\n", wrong);
         else
             printf("update: slot %c is confirmed\n", update_started(&update));
-        standing = wrong ? STANDING_UNKNOWN : STANDING_CONFIRMED;
+        standing = wrong ? STANDING_OPEN : STANDING_CONFIRMED;
+        next_look = wrong ? now + AGAIN_NS : next_look;
     } else if (trust.give_up_seconds && now >= trust.give_up_seconds * 1000000000ull) {
         printf("error: not all was well for %" PRIu32 " s within %" PRIu32 " s: the box starts again\n", trust.confirm_seconds,
                trust.give_up_seconds);
@@ -237,7 +248,7 @@ bool updates_step(void)
     }
     if (now < next_look)
         return false;
-    next_look = now + LOOK_NS;
+    next_look = now + (LOOK_NS << (failures < FAILURES_MAX ? failures : FAILURES_MAX));
     if (standing == STANDING_OPEN)
         confirm_look(now);
     else if (staging_sectors)

@@ -8,11 +8,13 @@
 enum updates_state {
     UPDATES_NONE,    /* the product has none: the disk is as it would be without this file */
     UPDATES_WORK,    /* slices lie in the data partition */
-    UPDATES_REFUSED, /* this disk is not to be touched: it has been said why */
+    UPDATES_REFUSED, /* nothing is to be served from this disk: it has been said why */
 };
 
 /* What the product table says, and what of it the disk has. *first, *sectors: where slices lie. Uses queue 1 of the disk from then on. */
 enum updates_state updates_open(struct nvme *disk, uint32_t space, uint64_t *first, uint64_t *sectors);
+/* What runs is too old: the one slice that may be served, perhaps with an empty name. 0: all may. */
+const char *updates_only(void);
 /* The slices are open: where is the one that bundles come in? */
 void updates_staging(void);
 /* A round. True: there is more to do at once. */

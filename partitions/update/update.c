@@ -52,20 +52,33 @@ static bool slot_set(struct environment *environment, unsigned slot, const char 
     return environment_set_number(environment, variable(name, slot, what), number);
 }
 
-/* The slot that has started; 2: unknown. */
-static unsigned started(const struct environment *environment)
+static bool order_set(struct environment *environment, unsigned first)
+{
+    return environment_set(environment, "ORDER", first == 0 ? "A B" : "B A");
+}
+
+/* The slot that has started; 2: unknown. What is said of a slot that has another version in it was not said at this start: the box has
+ * started from something else. */
+static unsigned started(const struct update *update, const struct environment *environment)
 {
     char value[ENVIRONMENT_VALUE];
 
     if (!environment_good(environment))
         return 2;
     environment_get(environment, "STARTED", value);
-    return strcmp(value, "A") == 0 ? 0 : strcmp(value, "B") == 0 ? 1 : 2;
+    unsigned slot = strcmp(value, "A") == 0 ? 0 : strcmp(value, "B") == 0 ? 1 : 2;
+    uint32_t version = slot < 2 ? slot_number(environment, slot, "VERSION") : 0;
+    return version == 0 || version == update->trust->version ? slot : 2;
+}
+
+static bool too_old(const struct update *update, const struct environment *environment)
+{
+    return update->trust->version < environment_number(environment, "MIN_VERSION");
 }
 
 static const char *standing_find(struct update *update, struct environment *environment, enum update_standing *standing)
 {
-    unsigned slot = started(environment);
+    unsigned slot = started(update, environment);
 
     *standing = STANDING_UNKNOWN;
     if (!environment_good(environment)) {
@@ -75,14 +88,16 @@ static const char *standing_find(struct update *update, struct environment *envi
     if (slot > 1)
         return 0;
     *standing = slot_number(environment, slot, "TRY") > 0 ? STANDING_OPEN : STANDING_CONFIRMED;
-    if (update->trust->version >= environment_number(environment, "MIN_VERSION"))
-        return 0;
-    *standing = STANDING_TOO_OLD;
-    /* Only where another slot is left to start: a box that starts nothing can take no update either. */
-    if (slot_number(environment, !slot, "OK") == 1 && slot_set(environment, slot, "OK", 0) &&
-        !environment_store(update, environment))
-        return cannot_write;
-    return 0;
+    bool changed = false;
+    if (too_old(update, environment)) {
+        /* It stays good: whether the other one can start GRUB alone knows, and a box that starts nothing can take no update either. */
+        *standing = STANDING_TOO_OLD;
+        changed = order_set(environment, !slot);
+    } else if (*standing == STANDING_OPEN && slot_number(environment, slot, "CONFIRMED") == update->trust->version) {
+        *standing = STANDING_CONFIRMED;
+        changed = slot_set(environment, slot, "TRY", 0);
+    }
+    return !changed || environment_store(update, environment) ? 0 : cannot_write;
 }
 
 const char *update_open(struct update *update, const struct update_disk *disk, const struct update_trust *trust,
@@ -101,7 +116,8 @@ char update_started(const struct update *update)
 {
     struct environment environment;
 
-    return environment_load(update, &environment) && started(&environment) < 2 ? (char)('A' + (int)started(&environment)) : 0;
+    unsigned slot = environment_load(update, &environment) ? started(update, &environment) : 2;
+    return slot < 2 ? (char)('A' + (int)slot) : 0;
 }
 
 /* May the slot that does not run be written over with this version? */
@@ -111,12 +127,17 @@ static const char *target_check(const struct update *update, const struct enviro
 
     if (running > 1)
         return "the environment block does not say which slot started: start the box again first";
-    if (slot_number(environment, running, "TRY") > 0)
+    bool wanted = !too_old(update, environment); /* else anything that is new enough is better than what runs */
+    if (wanted && slot_number(environment, running, "TRY") > 0)
         return "what runs is not confirmed yet, and the other slot is what the box falls back to";
     if (bundle->version < environment_number(environment, "MIN_VERSION"))
         return "the bundle is older than the oldest version that this box takes";
-    if (slot_number(environment, !running, "VERSION") == bundle->version && slot_number(environment, !running, "TRY") >= STARTS)
-        return "this version has been tried, and was never confirmed";
+    if (wanted && slot_number(environment, !running, "VERSION") == bundle->version) {
+        if (slot_number(environment, !running, "TRY") >= STARTS)
+            return "this version has been tried, and was never confirmed";
+        if (slot_number(environment, !running, "OK") == 1)
+            return "this version stands in the other slot already: if it has not started, GRUB has passed over it";
+    }
     if (bundle->size / SECTOR > update->layout.slots[!running].sectors)
         return "the bundle is larger than the slot";
     return 0;
@@ -139,7 +160,7 @@ const char *update_begin(struct update *update, const struct update_source *sour
         return wrong;
     if (!environment_load(update, &environment))
         return cannot_read;
-    unsigned running = started(&environment);
+    unsigned running = started(update, &environment);
     wrong = target_check(update, &environment, running);
     if (wrong)
         return wrong;
@@ -196,12 +217,12 @@ static bool mark(struct update *update, bool good)
 
     if (!environment_load(update, &environment))
         return fail(update, cannot_read);
-    if (started(&environment) != !slot)
+    if (started(update, &environment) != !slot)
         return fail(update, "the environment block has changed meanwhile");
-    bool fits = slot_set(&environment, slot, "OK", good);
+    bool fits = slot_set(&environment, slot, "OK", good) && slot_set(&environment, slot, "CONFIRMED", 0);
     if (good)
         fits = fits && slot_set(&environment, slot, "TRY", 0) && slot_set(&environment, slot, "VERSION", update->bundle.version) &&
-               environment_set(&environment, "ORDER", slot == 0 ? "A B" : "B A");
+               order_set(&environment, slot);
     if (!fits)
         return fail(update, "the environment block has no room");
     if (!environment_store(update, &environment))
@@ -212,20 +233,44 @@ static bool mark(struct update *update, bool good)
     return false;
 }
 
+static bool slot_write(struct update *update, uint64_t at, uint32_t sectors)
+{
+    const struct update_disk *disk = update->disk;
+
+    update->written += sectors * SECTOR;
+    return disk->write(disk->context, update->layout.slots[update->target].first + at, sectors, disk->memory);
+}
+
+/* Whoever brings the bundle may change it after it was checked: the slot has no beginning, and so no file system, until all of what was
+ * copied has the digest that was signed. */
 static bool copy_step(struct update *update)
 {
     const struct update_disk *disk = update->disk;
     uint32_t sectors = piece(update);
+    uint64_t at = update->at;
 
-    if (!update->source.read(update->source.context, 1 + update->at, sectors, disk->memory))
+    if (!update->source.read(update->source.context, 1 + at, sectors, disk->memory))
         return fail(update, "the bundle cannot be read");
-    if (!disk->write(disk->context, update->layout.slots[update->target].first + update->at, sectors, disk->memory))
+    if (!digest_step(update, sectors, UPDATE_HEAD, "the bundle was changed while it was copied"))
+        return false;
+    if (at == 0) {
+        memcpy(update->head, disk->memory, sectors * SECTOR);
+        memset(disk->memory, 0, sectors * SECTOR);
+    }
+    if (!slot_write(update, at, sectors) || (at == 0 && !disk->flush(disk->context)))
         return fail(update, cannot_write);
-    update->at += sectors;
-    update->written += sectors * SECTOR;
-    if (update->at < update->bundle.size / SECTOR)
-        return true;
-    return disk->flush(disk->context) ? next(update, UPDATE_READ_BACK) : fail(update, cannot_write);
+    return true;
+}
+
+static bool head_step(struct update *update)
+{
+    const struct update_disk *disk = update->disk;
+    uint32_t sectors = piece(update);
+
+    memcpy(disk->memory, update->head, sectors * SECTOR);
+    if (!disk->flush(disk->context) || !slot_write(update, 0, sectors) || !disk->flush(disk->context))
+        return fail(update, cannot_write);
+    return next(update, UPDATE_READ_BACK);
 }
 
 bool update_step(struct update *update)
@@ -242,6 +287,8 @@ bool update_step(struct update *update)
         return mark(update, false);
     case UPDATE_COPY:
         return copy_step(update);
+    case UPDATE_HEAD:
+        return head_step(update);
     case UPDATE_READ_BACK:
         if (!disk->read(disk->context, update->layout.slots[update->target].first + update->at, piece(update), disk->memory))
             return fail(update, cannot_read);
@@ -259,11 +306,12 @@ const char *update_confirm(struct update *update)
 
     if (!environment_load(update, &environment))
         return cannot_read;
-    unsigned slot = started(&environment);
+    unsigned slot = started(update, &environment);
     if (slot > 1)
         return "the environment block does not say which slot started";
     bool fits = slot_set(&environment, slot, "TRY", 0) && slot_set(&environment, slot, "OK", 1) &&
-                slot_set(&environment, slot, "VERSION", update->trust->version);
+                slot_set(&environment, slot, "VERSION", update->trust->version) &&
+                slot_set(&environment, slot, "CONFIRMED", update->trust->version);
     if (environment_number(&environment, "MIN_VERSION") < update->trust->oldest)
         fits = fits && environment_set_number(&environment, "MIN_VERSION", update->trust->oldest);
     if (!fits)

@@ -4,7 +4,7 @@
  *
  *     1. nothing is written until signature, product, board, version and digest of the bundle are good, and the running slot is confirmed
  *     2. the environment block says that the other slot may not start (one sector; flushed)
- *     3. the slot is written, flushed, read back from the disk and its digest compared
+ *     3. the slot is written, its beginning last, flushed, read back from the disk and its digest compared
  *     4. the environment block says that it may start, that it has not yet, and that it is the first to be tried (one sector; flushed) */
 #ifndef UPDATE_UPDATE_H
 #define UPDATE_UPDATE_H
@@ -24,7 +24,8 @@ enum update_stage {
     UPDATE_IDLE,
     UPDATE_CHECK,     /* the source's digest */
     UPDATE_MARK,      /* the slot may not start */
-    UPDATE_COPY,      /* into the slot */
+    UPDATE_COPY,      /* into the slot, zeros at its beginning; the digest of what is copied */
+    UPDATE_HEAD,      /* the slot's beginning */
     UPDATE_READ_BACK, /* the slot's digest */
     UPDATE_SWITCH,    /* the slot is the next to start */
     UPDATE_DONE,
@@ -43,12 +44,13 @@ struct update {
     uint64_t at;      /* sector of the image */
     uint64_t written; /* bytes, of all that this update wrote */
     const char *why;
+    uint8_t head[CHUNK]; /* the slot's beginning, until the rest stands */
 };
 
 /* What the environment block says of the slot that runs. */
 enum update_standing {
     STANDING_UNKNOWN,   /* the block did not say which slot started: it is written anew, and the next start says it */
-    STANDING_CONFIRMED, /* it has been confirmed since it started, or its start was not counted */
+    STANDING_CONFIRMED, /* it was, at this start or an earlier one of this version, or its start was not counted */
     STANDING_OPEN,      /* not yet */
     STANDING_TOO_OLD,   /* older than the oldest that this box takes: the other slot is the next to start, where there is one */
 };

@@ -190,6 +190,6 @@ def test_refusal_is_the_status_of_make_run(tmp_path):
     build = build_product("minimal")
     image = make_iso(build, tmp_path, flip_first)
     run = subprocess.run([sys.executable, ROOT / "config/tool/run.py", "--command", build.folder / "run.args", "--image", image,
-                          "--seconds", "15", "--partition", "hello"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                          "--seconds", "60", "--partition", "hello"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     assert run.returncode == 1
     assert "refused: IMG-1" in run.stderr and "did not start" not in run.stderr  # of none did that come: nothing else is to be said

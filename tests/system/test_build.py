@@ -276,12 +276,13 @@ def test_one_tier_at_a_time():
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pass  # by the tier that runs this test
-        tier = subprocess.Popen([sys.executable, ROOT / "tests/tier.py", "check-bochs"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        tier = subprocess.Popen([sys.executable, ROOT / "tests/tier.py", "check-bochs"], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+                                start_new_session=True, env={key: value for key, value in os.environ.items() if key != "TIER_ALONE"})
         try:
             assert tier.stderr.readline() == "waiting for other tests at work in build/\n"
             assert tier.poll() is None
         finally:
-            tier.kill()
+            os.killpg(tier.pid, signal.SIGKILL)  # and what it may have started all the same
             tier.communicate()
 
 

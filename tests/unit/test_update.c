@@ -61,7 +61,7 @@ static void is_applied_started_confirmed(void **state)
     assert_null(update_begin(&update, &fake_source));
     run();
     assert_int_equal(update.stage, UPDATE_DONE);
-    assert_int_equal(update.written, IMAGE_SECTORS * SECTOR + 2 * SECTOR);
+    assert_int_equal(update.written, IMAGE_SECTORS * SECTOR + CHUNK + 2 * SECTOR); /* its beginning twice, the block twice */
     assert_int_equal(fake_slot_version(0), 1);
     assert_int_equal(fake_slot_version(1), 2);
     assert_string_equal(fake_variable("ORDER"), "B A");
@@ -78,6 +78,60 @@ static void is_applied_started_confirmed(void **state)
     for (unsigned i = 0; i < 8; i++)
         assert_null(update_confirm(&update));
     assert_int_equal(fake_grub(), 'B');
+}
+
+/* A version that was confirmed is on trial no more: nothing that a neighbour does makes the box fall back from it. */
+static void is_confirmed_once(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    fake_trust.version = 2;
+    for (unsigned start = 0; start < 2; start++) {
+        assert_int_equal(fake_grub(), 'B');
+        assert_int_equal(opened(), STANDING_OPEN);
+    }
+    assert_null(update_confirm(&update));
+    for (unsigned start = 0; start < 5; start++) {
+        assert_int_equal(fake_grub(), 'B');
+        assert_int_equal(opened(), STANDING_CONFIRMED);
+        assert_string_equal(fake_variable("B_TRY"), "0");
+    }
+    fake_bundle_new(3);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(fake_grub(), 'A');
+    fake_trust.version = 3;
+    fake_set("A_CONFIRMED", "2"); /* of another version */
+    assert_int_equal(opened(), STANDING_OPEN);
+}
+
+/* What is said of a slot with another version in it, the box did not start from. */
+static void started_from_something_else(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(fake_grub(), 'B');
+    fake_trust.version = 3;
+    assert_int_equal(opened(), STANDING_UNKNOWN);
+    assert_non_null(update_confirm(&update));
+    fake_bundle_new(4);
+    is_refused("the environment block does not say which slot started: start the box again first");
+}
+
+/* GRUB passes over it, for a reason of its own: the box does not begin anew for ever. */
+static void stands_there_already(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    is_refused("this version stands in the other slot already: if it has not started, GRUB has passed over it");
+    fake_bundle_new(3);
+    assert_null(update_begin(&update, &fake_source));
 }
 
 static void goes_to_and_fro(void **state)
@@ -197,14 +251,31 @@ static void changed_while_it_is_copied(void **state)
     fake_bundle.change_after = 3; /* pieces that the check reads */
     run();
     assert_int_equal(update.stage, UPDATE_FAILED);
-    assert_string_equal(update.why, "the slot does not read back as it was written");
+    assert_string_equal(update.why, "the bundle was changed while it was copied");
     assert_string_equal(fake_variable("B_OK"), "0");
+    for (unsigned i = 0; i < CHUNK; i++)
+        assert_int_equal(fake.seen[SLOT_B * SECTOR + i], 0); /* nothing in it begins, were the block lost */
     assert_int_equal(fake_grub(), 'A');
     assert_null(update_confirm(&update));
     fake_bundle_new(2);
     assert_null(update_begin(&update, &fake_source));
     run();
     assert_int_equal(fake_grub(), 'B');
+}
+
+static void a_disk_that_keeps_something_else(void **state)
+{
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    while (update.stage != UPDATE_READ_BACK)
+        assert_true(update_step(&update));
+    fake.seen[(SLOT_B + IMAGE_SECTORS - 1) * SECTOR + 7] ^= 1;
+    run();
+    assert_int_equal(update.stage, UPDATE_FAILED);
+    assert_string_equal(update.why, "the slot does not read back as it was written");
+    assert_string_equal(fake_variable("B_OK"), "0");
+    assert_int_equal(fake_grub(), 'A');
 }
 
 /* --- the box remembers -------------------------------------------------------------------------------------------------------------------- */
@@ -215,15 +286,29 @@ static void too_old_gives_way(void **state)
     fresh(2);
     fake_set("MIN_VERSION", "2");
     assert_int_equal(opened(), STANDING_TOO_OLD);
-    assert_string_equal(fake_variable("A_OK"), "0");
+    assert_string_equal(fake_variable("A_OK"), "1"); /* the other one may be damaged, which GRUB alone knows */
+    assert_string_equal(fake_variable("ORDER"), "B A");
     assert_int_equal(fake_grub(), 'B');
-    fake_set("STARTED", "B");
-    assert_int_equal(opened(), STANDING_TOO_OLD);
-    assert_string_equal(fake_variable("B_OK"), "1"); /* the last one stays */
     fake_trust.version = 2;
     assert_int_equal(opened(), STANDING_OPEN);
     assert_null(update_confirm(&update));
     assert_string_equal(fake_variable("MIN_VERSION"), "2"); /* never smaller */
+}
+
+/* The new one is damaged, and GRUB has taken the old one: that it runs at all is for being mended. */
+static void too_old_can_be_mended(void **state)
+{
+    (void)state;
+    fresh(2);
+    fake_set("MIN_VERSION", "2");
+    fake_set("B_VERSION", "2");
+    assert_int_equal(fake_grub(), 'A');
+    assert_int_equal(opened(), STANDING_TOO_OLD);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(update.stage, UPDATE_DONE);
+    assert_int_equal(fake_grub(), 'B');
+    assert_int_equal(fake_slot_version(1), 2);
 }
 
 static void a_block_that_is_none(void **state)
@@ -349,7 +434,7 @@ static void box_goes_on(void)
     uint32_t version = fake_slot_version(slot == 'B');
     assert_true(version == (slot == 'A' ? 1 : 2));
     fake_trust.version = version;
-    assert_int_equal(opened(), STANDING_OPEN);
+    assert_true(opened() != STANDING_UNKNOWN);
     assert_null(update_confirm(&update));
     fake_bundle_new(version + 1);
     assert_null(update_begin(&update, &fake_source));
@@ -488,13 +573,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_applied_started_confirmed),
+        cmocka_unit_test(is_confirmed_once),
+        cmocka_unit_test(started_from_something_else),
+        cmocka_unit_test(stands_there_already),
         cmocka_unit_test(goes_to_and_fro),
         cmocka_unit_test(falls_back_and_does_not_try_again),
         cmocka_unit_test(bad_bundles_touch_nothing),
         cmocka_unit_test(bad_contents_touch_nothing),
         cmocka_unit_test(old_versions_are_refused),
         cmocka_unit_test(changed_while_it_is_copied),
+        cmocka_unit_test(a_disk_that_keeps_something_else),
         cmocka_unit_test(too_old_gives_way),
+        cmocka_unit_test(too_old_can_be_mended),
         cmocka_unit_test(a_block_that_is_none),
         cmocka_unit_test(other_tables_are_refused),
         cmocka_unit_test(other_file_systems_are_refused),
