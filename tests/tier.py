@@ -33,7 +33,7 @@ ALONE = ["tests/system/test_build.py", "tests/system/test_docs.py"]
 OTHER_QEMU = "qemu-q35-amd"
 OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_boot.py::test_sep1_sep7_audit_and_seal_at_boot",
              *(f"tests/hostile/test_{name}.py" for name in ("device_attacks", "disks", "dma_before", "channel_attacks")), "tests/system/test_trace.py", "-k", "not sep5 and not bars"]
-OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer", "gateway") for word in ("--ignore", f"tests/system/test_{name}.py")]
+OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer") for word in ("--ignore", f"tests/system/test_{name}.py")]
 REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx", "apu2", "firebox-m270")}  # fewer cores, less memory, or no devices
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry")), "tests/hostile",

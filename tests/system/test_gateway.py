@@ -10,12 +10,11 @@ import time
 
 import pytest
 
-from lib import PATIENCE, Machine
+from lib import DEFAULT_BOARD, PATIENCE, Machine
 from peer import ACK, ARP, FIN, IPV4, PSH, RST, SYN, TCP, UDP, VLAN, Peer, checksum
 from test_linux import Shell, booted
 
 GATEWAY = "tests/system/products/vlan"
-CARD_BOARD = "qemu-q35-vtd"
 TAG = 20
 ROUTER = ipaddress.IPv4Address("10.0.2.5")
 GATE = ipaddress.IPv4Address("10.0.2.1")
@@ -185,7 +184,7 @@ class World(Peer):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with World(tmp_path_factory.mktemp("net")) as world, Machine(GATEWAY, CARD_BOARD, change_command=world.attach) as machine:
+    with World(tmp_path_factory.mktemp("net")) as world, Machine(GATEWAY, DEFAULT_BOARD, change_command=world.attach) as machine:
         world.machine = machine
         booted(machine)
         machine.seen(r"router\| router: outside 10\.0\.2\.5")
