@@ -209,10 +209,8 @@ owns_updates = $(filter $(1),$(UPDATE_OWNER))
 $(out)/update/update.trust: always $(out)/product.mk $(KEYS)/update.pub
 	$(Q)config/tool/trust.py --keys $(KEYS) --product $(PRODUCT_NAME) --board $(BOARD_NAME) $(UPDATE_FACTS) $@
 $(KEYS)/update.pub: | build/.deps
+	$(if $(filter build/keys,$(KEYS)),,$(error $@ is not there: update bundles are signed with the keys in KEYS=$(KEYS), which `make keys` makes))
 	$(Q)config/tool/keys.py $(KEYS) update
-ifneq ($(and $(UPDATE_OWNER),$(filter image,$(goals)),$(filter build/keys,$(KEYS))),)
-$(error a release that takes updates needs keys of its own: make keys KEYS=a folder outside the tree, then make image KEYS=the same)
-endif
 .PHONY: always
 image_files := $(foreach name,$(UNIKERNELS),$(call program_elf,$(name)) $(call files_archive,$(name))) \
 	$(foreach name,$(LINUXES),$(call linux_kernel,$(name)) $(call linux_initrd,$(name)))
@@ -225,6 +223,11 @@ image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(
 # Disk images are signed where SIGNED=y asks for it, those of a release unless SIGNED=n forbids it.
 signed := $(if $(or $(filter y,$(SIGNED)),$(and $(RELEASE)$(filter image,$(goals)),$(filter-out n,$(or $(SIGNED),y)))),signed/)
 $(if $(filter-out y n,$(SIGNED)),$(error SIGNED=$(SIGNED): give y or n))
+# Keys for practice are in nobody's release, whoever asks for it by which verb.
+release := $(filter-out check-config report,$(if $(RELEASE),$(image_goals),$(filter image,$(goals))))
+ifneq ($(and $(release),$(if $(filter file,$(origin NOT_FOR_RELEASE)),$(if $(NOT_FOR_RELEASE),,y)),$(or $(signed),$(UPDATE_OWNER)),$(filter $(abspath build)/%,$(abspath $(KEYS)))),)
+$(error a release needs keys of its own, not those for practice in $(KEYS): make keys KEYS=a folder outside the tree, then make $(release) KEYS=the same)
+endif
 DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py keys.py signing.py slots.cfg signed.cfg)
 INSTALLER_TOOLS := $(DISK_TOOLS) config/tool/installerimage.py config/tool/archive.py $(wildcard config/installer/*)
 KEY_FILES := $(addprefix $(KEYS)/,boot.key boot.pub db.key db.crt)

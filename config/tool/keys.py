@@ -118,9 +118,8 @@ def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
-    os.umask(0o077)
+    os.umask(0o077)  # for the folder that is made too; one that is there keeps its mode
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
     try:
         for kind in KINDS:
             if len(sys.argv) == 2 or kind[0] == sys.argv[2]:

@@ -188,6 +188,17 @@ def whole_surveys(log):
     return found, broken
 
 
+def check_board(log, table, settings):
+    """A log comes from a machine, perhaps by many hands; make and the compiler act on what is written. So it is a table of numbers and names and nothing else."""
+    code = without_comments_and_strings(table.replace('#include "board.h"\n', "", 1))
+    strange = re.search(r"[^\w\s.{}\[\]=,;-]|__|\basm\b", code, re.ASCII)
+    if strange or "\\" in table or "??" in table or re.sub(r"\s+", " ", code).strip(" ;").count(";"):
+        raise Refused(f"{log}: its board.c is no table as a survey prints it{f', for it has {strange[0]!r}' if strange else ''}: take it again")
+    for line in settings.splitlines():
+        if not re.fullmatch(r"#[^\\]*|(VIRT|IOMMU) := [a-z]+|", line, re.ASCII):
+            raise Refused(f"{log}: its board.mk has a line that no survey prints: {line!r}: take it again")
+
+
 def new_board(name, log):
     folder, base = folder_of("board", name, "board")
     try:
@@ -200,6 +211,7 @@ def new_board(name, log):
     if not found:
         raise Refused(f'{log}: no survey in it: no line "{BEGIN}"')
     table, settings = found[-1]
+    check_board(log, table, settings)
     write_all({folder / "board.c": table.replace('.name = "survey"', f'.name = "{base}"', 1), folder / "board.mk": settings})
     print(f"next: read it, and fill in what it says is not known; then make PRODUCT=minimal BOARD={name}")
 

@@ -202,6 +202,9 @@ def test_release_image_of_a_real_board(tmp_path):
     shutil.copytree(ROOT / "board" / like, board)
     source = board / "board.c"
     source.write_text(source.read_text().replace("    .test_only = true,\n", "").replace("    .no_speculation = true,\n", "").replace(f'"{like}"', '"real"'))
+    for practice in "build/keys", f"{ROOT}/build/keys/", "./build/x":
+        status, output = make("PRODUCT=minimal", f"BOARD={board}", f"KEYS={practice}", "image")
+        assert status != 0 and "a release needs keys of its own" in output, output
     keys = f"KEYS={tmp_path / 'keys'}"
     status, output = make("PRODUCT=minimal", f"BOARD={board}", keys, "image")
     assert status != 0 and "is not there: images are signed with the keys in KEYS=" in output, output

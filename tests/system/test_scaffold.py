@@ -107,6 +107,17 @@ def test_a_board_is_made_of_the_last_whole_survey(tree):
     assert (tree / "board/box/board.mk").read_text() == "VIRT := svm\n"
 
 
+@pytest.mark.parametrize("table,settings", [('const struct board board = {.x = f()};\n', ""), ("int x;\n", "$(shell id)\n"), ("int x;\n", "VIRT := $(shell id)\n"),
+                                            ('#include "board.h"\n#include "/etc/passwd"\n', ""), ("int x;\n", "include other.mk\n"), ("int x;\n", "# say \\\nX := y\n"),
+                                            ('const struct board board = {.name = "a\\"};\n', ""), ("int __x;\n", ""), ("int a; int b;\n", "")])
+def test_a_survey_that_is_more_than_a_table_makes_no_board(tree, table, settings):
+    """Its checksum is right: whoever writes a log can compute one."""
+    (tree / "log").write_text(survey(table, settings))
+    with pytest.raises(scaffold.Refused, match="no table|no survey prints"):
+        scaffold.new_board("box", str(tree / "log"))
+    assert not (tree / "board").exists()
+
+
 @pytest.mark.parametrize("text,why", [("", "no survey in it"), (survey()[:-20], "characters are missing"),
                                       (survey().replace("svm", "vmx"), "characters are missing")])
 def test_a_survey_that_is_not_whole_makes_no_board(tree, text, why):

@@ -13,7 +13,8 @@
 #include "plan.h"
 #include "x86.h"
 
-static struct board machine = {.watchdog = {.bus = 0, .device = 0x1f}};
+static struct board machine = {
+    .pci_hole = 0xc0000000, .pci = {.window = 0xf6000000, .window_size = 0x1000000}, .watchdog = {.bus = 0, .device = 0x1f}};
 static struct plan table = {.board = &machine};
 extern const struct plan plan __attribute__((alias("table")));
 static const char *said;
@@ -239,6 +240,8 @@ static void test_missing(void **state)
         {WATCHDOG_ITCO, 0x44, 0},
         {WATCHDOG_ITCO, 0xf0, 0xfed1c000},
         {WATCHDOG_ITCO, 0xf0, 0x00000001},
+        {WATCHDOG_ITCO, 0xf0, 0x00100001}, /* RAM */
+        {WATCHDOG_ITCO, 0xf0, 0xf6ff4001}, /* a partition's device */
         {WATCHDOG_ITCO_SMBUS, 0x00, 0x790b1022},
         {WATCHDOG_ITCO_SMBUS, 0x08, 0x06010011},
         {WATCHDOG_ITCO_SMBUS, 0x50, 0x00000001},

@@ -9,6 +9,7 @@
 #include "dev.h"
 #include "pci_parts.h"
 #include "plan.h"
+#include "wdt.h"
 #include "x86.h"
 
 #define INTEL 0x8086u
@@ -62,6 +63,12 @@ static bool in_lpc(void)
     return plan.board->watchdog.kind == WATCHDOG_ITCO;
 }
 
+/* The page with GCS. */
+static uint32_t gcs_page(void)
+{
+    return (config(LPC_RCBA) & RCBA_ADDRESS) + (GCS & ~(uint32_t)PAGE_MASK);
+}
+
 /* 0: they are switched off. */
 static uint16_t ports_find(void)
 {
@@ -78,8 +85,8 @@ const char *watchdog_find(void)
         return "there is no Intel chipset's function with a TCO timer at the PCI address of the board table";
     if (ports_find() == 0)
         return "the firmware left the ports of the TCO timer off";
-    if (in_lpc() && ((config(LPC_RCBA) & RCBA_EN) == 0 || (config(LPC_RCBA) & RCBA_ADDRESS) == 0))
-        return "the firmware left the chipset's registers (RCBA) off";
+    if (in_lpc() && ((config(LPC_RCBA) & RCBA_EN) == 0 || !watchdog_window_sound(gcs_page())))
+        return "the firmware left the chipset's registers (RCBA) off, or in the way of memory or other devices";
     return 0;
 }
 
@@ -97,8 +104,7 @@ static bool reboot_allow(void)
         control_write(TCO1_NO_REBOOT, 0);
         return (inw(ports + TCO1_CNT) & TCO1_NO_REBOOT) == 0;
     }
-    gcs = (volatile uint32_t *)((uint8_t *)arch_mmio(HPA((config(LPC_RCBA) & RCBA_ADDRESS) + (GCS & ~PAGE_MASK))) +
-                                (GCS & PAGE_MASK));
+    gcs = (volatile uint32_t *)((uint8_t *)arch_mmio(HPA(gcs_page())) + (GCS & PAGE_MASK));
     *gcs &= ~GCS_NO_REBOOT;
     return (*gcs & GCS_NO_REBOOT) == 0;
 }

@@ -8,6 +8,7 @@
 #include "dev.h"
 #include "pci_parts.h"
 #include "plan.h"
+#include "wdt.h"
 #include "x86.h"
 
 #define FCH_PAGE 0xfed80000u
@@ -92,13 +93,6 @@ static uint32_t base_find(void)
     return base & ~7u;
 }
 
-/* Neither RAM nor where partitions' devices are placed. */
-static bool base_sound(uint32_t base)
-{
-    return base >= plan.board->pci_hole && base - plan.board->pci.window >= plan.board->pci.window_size &&
-           base < UINT32_MAX - PAGE_MASK;
-}
-
 const char *watchdog_find(void)
 {
     uint32_t id = arch_pci_read(requester(), PCI_ID, 4), revision = arch_pci_read(requester(), PCI_CLASS, 1);
@@ -109,7 +103,7 @@ const char *watchdog_find(void)
                           revision <= chips[i].last);
     if (!known)
         return "there is no SMBus controller of this AMD chipset at the PCI address of the board table";
-    if (!in_fch() && !base_sound(base_find()))
+    if (!in_fch() && !watchdog_window_sound(base_find()))
         return "the firmware gave the AMD chipset's watchdog no memory window, or one in the way of other devices";
     return 0;
 }
