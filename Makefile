@@ -3,7 +3,7 @@
 #   build/obj/               the hypervisor's objects, alike for every product and board
 #   build/host/              the planner's objects
 #   build/unit/              unit tests
-#   build/newlib/ build/lwip/ build/sodium/ build/linux/ build/programs/   what partitions are made of
+#   build/newlib/ build/lwip/ build/sodium/ build/linux/ build/bhupdate/ build/programs/   what partitions are made of
 #   build/<board>/<product>/ what belongs to one image
 # A file of the hypervisor that is not named here is not in the image: the lists are written out so that they can be reviewed.
 
@@ -185,8 +185,24 @@ endif
 build/newlib/stamp build/lwip/stamp build/sodium/stamp: | build/.deps
 program_elf = $(O)/programs/$(PROGRAM_$(1)).elf
 
-build/linux/kernel build/linux/initrd &: $(wildcard partitions/linux/*) | build/.deps
+build/linux/kernel build/linux/initrd &: $(filter-out %/bhupdate,$(wildcard partitions/linux/*)) | build/.deps
 	partitions/linux/build.sh build/linux
+# What a Linux updates a box with: the very files of the unikernel that does so, and its own around them. Static: it runs anywhere.
+BHUPDATE_OBJS := $(patsubst %.c,build/bhupdate/obj/%.o,$(addprefix partitions/linux/bhupdate/,bhupdate.c block.c client.c own.c) $(update_sources) $(sodium_sources))
+build/bhupdate/obj/%.o: %.c | build/.deps $(SODIUM)/stamp
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/= $(WARNINGS) -Ipartitions/update $(SODIUM_CFLAGS) \
+		$(if $(filter $(SODIUM)/%,$<),-w) -MMD -MP -c -o $@ $<
+build/bhupdate/bhupdate: $(BHUPDATE_OBJS)
+	$(call say,LINK,$@)
+	$(Q)gcc -static -s -Wl,--gc-sections,--build-id=none -o $@ $^
+.PHONY: bhupdate
+bhupdate: build/bhupdate/bhupdate ## the program that a Linux updates a box with: docs/howto-update.md
+	@echo 'bhupdate: $<'
+# The tree's own RAM disk, and behind it what a Linux that owns updates, or brings them, needs.
+$(out)/initrd/%: build/linux/initrd partitions/linux/more.sh build/bhupdate/bhupdate $$(if $$(call owns_updates,$$*),$(out)/update/update.trust)
+	$(call say,INITRD,$@)
+	$(Q)mkdir -p $(@D) && partitions/linux/more.sh $< $@ bin/bhupdate=build/bhupdate/bhupdate $(if $(call owns_updates,$*),etc/update.trust=$(out)/update/update.trust)
 $(out)/vmlinux/%: $$(call linux_file,$$*) partitions/linux/vmlinux.py
 	$(call say,UNPACK,$@)
 	$(Q)mkdir -p $(@D) && $(PYTHON) partitions/linux/vmlinux.py $< $@
@@ -197,7 +213,7 @@ $(out)/vmlinux/%: $$(call linux_file,$$*) partitions/linux/vmlinux.py
 product_path = $(if $(filter /%,$(1)),$(1),$(product_dir)/$(1))
 linux_file = $(if $(KERNEL_$(1)),$(call product_path,$(KERNEL_$(1))),build/linux/kernel)
 linux_kernel = $(if $(UNPACKED_$(1)),$(out)/vmlinux/$(1),$(linux_file))
-linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),build/linux/initrd)
+linux_initrd = $(if $(INITRD_$(1)),$(call product_path,$(INITRD_$(1))),$(if $(filter $(1),$(UPDATE_OWNER) $(UPDATE_CLIENT)),$(out)/initrd/$(1),build/linux/initrd))
 # A unikernel's files: an archive as it is, a folder as an archive, looked at in every build and written when it changes.
 files_path = $(call product_path,$(FILES_$(1)))
 files_archive = $(if $(call owns_updates,$(1)),$(out)/files/$(1).cpio,$(if $(FILES_$(1)),$(if $(wildcard $(files_path)/.),$(out)/files/$(1).cpio,$(files_path))))
@@ -546,4 +562,4 @@ help: ## this list
 	@echo 'make [PRODUCT=name or path] [BOARD=name or path] [V=1] VERB'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
--include $(shell find build/obj build/host build/unit/obj build/fuzz/obj $(out) -name programs -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build/obj build/host build/unit/obj build/fuzz/obj build/bhupdate $(out) -name programs -prune -o -name '*.d' -print 2>/dev/null)

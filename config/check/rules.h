@@ -310,5 +310,6 @@ RULE(rule_update_confirm);
 RULE(rule_update_restarts);
 RULE(rule_update_staging);
 RULE(rule_update_data);
+RULE(rule_update_linux);
 
 #endif

@@ -46,11 +46,30 @@ void rule_update_owner(struct check *check)
 {
     const struct partition_spec *owner = owner_of(check);
 
-    if (update_of(check)->version && (!owner || owner->kind != IMAGE_UNIKERNEL))
+    if (update_of(check)->version && (!owner || (owner->kind != IMAGE_UNIKERNEL && owner->initrd)))
         found(check, (struct place){"product", 0, "update.owner"},
-              owner ? "it is given what it must know as a file, which only a unikernel has" : "there is no such partition",
-              "name the unikernel that owns the disk, such as one with the program storage", "%s",
+              owner ? "what it must know is put into the tree's own RAM disk, and it has another" : "there is no such partition",
+              "name the partition that owns the disk: the program storage, or a Linux without an initrd of its own", "%s",
               update_of(check)->owner ? update_of(check)->owner : "not set");
+}
+
+/* Who does more by itself than to write what it is told to. */
+static const struct partition_spec *storage_of(const struct check *check)
+{
+    const struct partition_spec *owner = owner_of(check);
+
+    return owner && owner->kind == IMAGE_UNIKERNEL ? owner : 0;
+}
+
+void rule_update_linux(struct check *check)
+{
+    const struct update_spec *update = update_of(check);
+    const struct partition_spec *owner = owner_of(check);
+
+    if (owner && !storage_of(check) && (update->staging || update->confirm_seconds || update->give_up_seconds || update->restarts))
+        found(check, (struct place){"product", owner, "update"},
+              "nobody would do it: a Linux takes and confirms updates when it calls bhupdate, and starts the box again itself",
+              "leave out staging, confirm_seconds, give_up_seconds and restarts", "a Linux is the owner");
 }
 
 static bool observes(const struct partition_spec *owner, const char *name)
@@ -63,7 +82,7 @@ static bool observes(const struct partition_spec *owner, const char *name)
 
 void rule_update_observes(struct check *check)
 {
-    const struct partition_spec *owner = owner_of(check);
+    const struct partition_spec *owner = storage_of(check);
 
     if (!owner)
         return;
@@ -82,6 +101,8 @@ void rule_update_confirm(struct check *check)
 {
     const struct update_spec *update = update_of(check);
 
+    if (owner_of(check) && !storage_of(check))
+        return;
     if (update->version && (update->confirm_seconds == 0 || update->confirm_seconds > CONFIRM_MAX))
         found(check, (struct place){"product", 0, "update.confirm_seconds"},
               "every start counts until the version is confirmed, and after three the box falls back",
@@ -95,7 +116,7 @@ void rule_update_confirm(struct check *check)
 void rule_update_restarts(struct check *check)
 {
     const struct update_spec *update = update_of(check);
-    const struct partition_spec *owner = owner_of(check);
+    const struct partition_spec *owner = storage_of(check);
 
     if (owner && (update->restarts || update->give_up_seconds) && owner->on_reboot != ACTION_RESET)
         found(check, (struct place){"product", owner, "on_reboot"},
@@ -107,7 +128,7 @@ void rule_update_staging(struct check *check)
 {
     const struct update_spec *update = update_of(check);
 
-    if (!owner_of(check) || !update->staging)
+    if (!storage_of(check) || !update->staging)
         return;
     for (unsigned i = 0; i < PRODUCT_MAX_SLICES && check->product->slices[i].name; i++) {
         const struct slice_spec *s = &check->product->slices[i];

@@ -184,7 +184,7 @@ struct partition_spec {
 struct update_spec {
     uint32_t version;    /* of this product, 1..999999999: a box takes only what is newer than what runs. 0: it has no updates */
     uint32_t oldest;     /* once this version is confirmed, the box runs none older than that one any more; 0: it may run any */
-    const char *owner;   /* the unikernel, of the program storage, that owns the disk */
+    const char *owner;   /* who owns the disk: a unikernel of the program storage, or a Linux, which calls bhupdate */
     const char *staging; /* name of the slice, served by the owner, that bundles come in; 0: none, nothing applies them */
     uint32_t confirm_seconds; /* so long all partitions must run, without one starting again, until a version is confirmed */
     uint32_t give_up_seconds; /* if it is not confirmed so long after its start, the box starts again; 0: never */

@@ -39,6 +39,17 @@ static const char *watchdog_file(void)
     }
 }
 
+/* Who brings updates. */
+static const char *update_client(void)
+{
+    const struct update_spec *update = &product.update;
+
+    for (unsigned i = 0; update->version && update->staging && i < PRODUCT_MAX_SLICES && product.slices[i].name; i++)
+        if (strcmp(product.slices[i].name, update->staging) == 0)
+            return text(product.slices[i].client);
+    return "";
+}
+
 int main(void)
 {
     printf("PARTITIONS :=\nSTARTED :=\nUNIKERNELS :=\nLINUXES :=\nSERVES :=\n");
@@ -63,6 +74,7 @@ int main(void)
     const struct update_spec *update = &product.update;
     printf("UPDATE_VERSION := %.*u\nUPDATE_OWNER := %s\n", update->version ? 1 : 0, update->version,
            update->version ? text(update->owner) : "");
+    printf("UPDATE_CLIENT := %s\n", update_client());
     printf("UPDATE_FACTS := --version %u --oldest %u --confirm %u --give-up %u --restarts %u --staging '%s'\n", update->version,
            update->oldest, update->confirm_seconds, update->give_up_seconds, update->restarts, text(update->staging));
     printf("ATTENTION := %u\n", board.attention ? board.attention : 0x1du);

@@ -6,6 +6,7 @@
  *     A_OK        1 if it may start
  *     A_TRY       how often it has started since it was last confirmed
  *     A_VERSION   what stands in it, where an update has written it or it has been confirmed
+ *     A_CONFIRMED the version in it that has been confirmed; 0: none
  *     STARTED     the slot that has started last, written by GRUB before it starts it
  *     MIN_VERSION the oldest version that this box takes; never gets smaller */
 #ifndef UPDATE_ENVIRONMENT_H

@@ -26,7 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOT_COPIED = {"build", ".git"}
-SHARED = ["newlib", "lwip", "linux"]  # payload parts that no mutant changes
+SHARED = ["newlib", "lwip", "sodium", "linux"]  # payload parts that no mutant changes
 CACHED = ["obj", "host", "unit", "programs"]  # make sees by their times what a patch makes old
 FUNCTION_FAILED = r"(?m)(?<=^\[  FAILED  \] )[a-z]\w*$"  # as cmocka says it
 LIMIT = 240 * float(os.environ.get("TEST_PATIENCE", "1"))  # seconds for what a patch makes old and its test; below tier.py's cut

@@ -8,6 +8,15 @@
 #ifndef OLDEST
 #define OLDEST 0
 #endif
+#ifndef STAGING
+#define STAGING MIB(8)
+#endif
+#ifndef DATA
+#define DATA MIB(16)
+#endif
+#ifndef ONE_MORE
+#define ONE_MORE .name = 0
+#endif
 #ifndef WORKER
 #define WORKER .name = "worker", .kind = IMAGE_UNIKERNEL, .program = "hello", .cores = 1, .memory = MIB(16)
 #endif
@@ -17,7 +26,7 @@ const struct product product = {
     .name = "update",
     .description = "A box that takes updates",
     .housekeeping = "worker",
-    .data_size = MIB(16),
+    .data_size = DATA,
     .update = {.version = VERSION,
                .oldest = OLDEST,
                .owner = "storage",
@@ -52,7 +61,8 @@ const struct product product = {
         },
     .slices =
         {
-            {.name = "staging", .server = "storage", .client = "worker", .size = MIB(8)},
+            {.name = "staging", .server = "storage", .client = "worker", .size = STAGING},
             {.name = "books", .server = "storage", .client = "books", .size = MIB(4)},
+            {ONE_MORE},
         },
 };
