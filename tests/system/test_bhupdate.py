@@ -2,6 +2,7 @@
 """Updates from Linux: bhupdate on a file that stands for the disk, and in QEMU on the slice that bundles come in."""
 import ctypes
 import fcntl
+import gzip
 import os
 import random
 import re
@@ -336,6 +337,25 @@ def test_wrong_words(made):
         assert run.returncode == 2 and run.stdout == "" and "bhupdate --disk DEVICE" in run.stderr, words
     run = subprocess.run([BHUPDATE, "--help"], capture_output=True, text=True)
     assert run.returncode == 0 and run.stderr == "" and "bhupdate --disk DEVICE" in run.stdout
+
+
+def test_ram_disk_with_further_files(tmp_path):
+    """Behind the one that is given, readable by everybody, the same bytes whoever makes it: what they are is in the plan's digest."""
+    first, made = tmp_path / "initrd", []
+    first.write_bytes(b"the first archive")
+    for number, mask in enumerate((0o022, 0o077)):
+        tool, trust, out = tmp_path / f"tool{number}", tmp_path / f"trust{number}", tmp_path / f"out{number}"
+        tool.write_bytes(b"#!/bin/sh\n")
+        trust.write_bytes(b"key")
+        os.utime(tool, (number, number))
+        subprocess.run([ROOT / "partitions/linux/more.sh", first, out, f"bin/bhupdate={tool}", f"etc/update.trust={trust}"], check=True, umask=mask)
+        made.append(out.read_bytes())
+    assert made[0] == made[1] and made[0].startswith(first.read_bytes())
+    listed = subprocess.run(["cpio", "--quiet", "-itv"], input=gzip.decompress(made[0][first.stat().st_size :]), check=True, capture_output=True).stdout
+    lines = [line.split() for line in listed.decode().splitlines()]
+    assert [(line[0], line[2], line[-1]) for line in lines] == [
+        ("drwxr-xr-x", "root", "bin"), ("-rwxr-xr-x", "root", "bin/bhupdate"),
+        ("drwxr-xr-x", "root", "etc"), ("-rw-r--r--", "root", "etc/update.trust")]  # fmt: skip
 
 
 # --- in a machine -------------------------------------------------------------------------------------------------------------------
