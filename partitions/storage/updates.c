@@ -263,8 +263,11 @@ bool updates_there(void)
 
 void updates_show(void)
 {
-    static const char *const stages[] = {"none under way", "is checked",       "is marked",      "is copied",
-                                         "is read back",   "is made the next", "is in its slot", "failed"};
+    static const char *const stages[] = {
+        [UPDATE_IDLE] = "none under way",     [UPDATE_CHECK] = "is checked",        [UPDATE_MARK] = "is marked",
+        [UPDATE_COPY] = "is copied",          [UPDATE_HEAD] = "gets its beginning", [UPDATE_READ_BACK] = "is read back",
+        [UPDATE_SWITCH] = "is made the next", [UPDATE_DONE] = "is in its slot",     [UPDATE_FAILED] = "failed",
+    };
 
     if (!works) {
         printf("this product has no updates, or not on this disk\n");

@@ -233,23 +233,26 @@ def test_starts_by_uefi(tmp_path):
 @pytest.mark.qemu
 @pytest.mark.long
 @pytest.mark.limit(600)
-def test_installer_from_a_stick(tmp_path):
+@pytest.mark.parametrize("board", [DEFAULT_BOARD, "qemu-q35-uefi"])
+def test_installer_from_a_stick(board, tmp_path):
     """From a USB stick to the internal disk, which then starts by itself; the stick is not offered, a small disk is refused."""
-    status, output = make(f"PRODUCT={PRODUCT}", f"BOARD={DEFAULT_BOARD}", "image-installer")
+    status, output = make(f"PRODUCT={PRODUCT}", f"BOARD={board}", "image-installer")
     assert status == 0, output
     stick, target, small = (tmp_path / f"{name}.img" for name in ("stick", "target", "small"))
-    tool("cp", "--sparse=always", build_product(PRODUCT).folder / "installer.img", stick)
+    tool("cp", "--sparse=always", build_product(PRODUCT, board).folder / "installer.img", stick)
     for path, size in (target, 200 * MIB), (small, 20 * MIB):
         with open(path, "wb") as file:
             file.truncate(size)
     extra = ["-drive", f"file={small},format=raw,if=ide,index=1", "-device", "qemu-xhci,id=usb", "-drive", f"if=none,id=image,format=raw,file={stick}",
              "-device", "usb-storage,id=stick,drive=image,bus=usb.0,bootindex=0"]  # fmt: skip
-    with Machine(PRODUCT, image=target, extra=extra) as machine:
+    with Machine(PRODUCT, board, image=target, extra=extra) as machine:
         machine.expect(r"Install disk-on-\S+: serial port", BOOT)
         machine.send("\r")
-        machine.expect("Installer of disk-on-.*, 131 MiB.*sda: ATA QEMU HARDDISK, 200 MiB.*sdb: .* 20 MiB -- refused, too small: 131 MiB are needed.*or press Enter.*: ", 120)
-        machine.send("sda\r")
-        machine.expect("writing: 100 %.*reading back: 100 %.*is on sda: written and read back.*press Enter", 120)
+        listed = machine.expect("Installer of disk-on-.*, 131 MiB.*or press Enter.*: ", 120)[0]
+        assert re.search(r"sd[ab]: .* 20 MiB -- refused, too small: 131 MiB are needed", listed) and listed.count(" MiB\r") == 1
+        name = re.search(r"(sd[ab]): ATA QEMU HARDDISK, 200 MiB", listed)[1]  # Linux numbers them as they answer
+        machine.send(f"{name}\r")
+        machine.expect(f"writing: 100 %.*reading back: 100 %.*is on {name}: written and read back.*press Enter", 120)
         machine.monitor("device_del stick")
         machine.send("\r")
         machine.expect("slot A: start 1 of 3", BOOT)

@@ -5,9 +5,16 @@ import time
 
 import pytest
 
+from faults import WILD_WRITE, Physical, symbols
 from lib import Machine, PATIENCE, ROOT
 
 BOARD = "qemu-q35-uefi"
+SCREEN = "qemu-q35-screen"
+PRODUCTS = {  # who has the keyboard, what is typed, what comes
+    "minimal": ("loop", "stats\r", r"cycles \d+, interval min"),
+    "lab": ("probe", "peek 0x1000000\r", r"probe\| .*0x[0-9a-f]+"),
+    "ops": ("supervisor", "list\r", r"control +running +unikernel +1 +16 .* observe, control, dump"),
+}
 
 
 @pytest.mark.qemu
@@ -19,6 +26,20 @@ def test_demo_starts_by_uefi():
         assert "refused" not in machine.text
         machine.seen(r"audit: 4 partitions, .* 0 findings", r"storage: ready", r"httpd: IPv4 10\.0\.2\.15", timeout=60)
         machine.seen(r"disk: /dev/nvme0n1, .* mounted on /disk", timeout=120)
+
+
+@pytest.mark.qemu
+@pytest.mark.boards
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_product_starts_by_uefi(product):
+    """All of it runs, the audit finds nothing, and it answers."""
+    name, typed, comes = PRODUCTS[product]
+    with Machine(product, BOARD) as machine:
+        machine.running()
+        machine.seen(rf"product {product} on board qemu-q35-uefi", r"audit: \d partitions, .* 0 findings")
+        assert "refused" not in machine.text
+        machine.keyboard(name)
+        machine.type(typed, comes)
 
 
 def font():
@@ -44,16 +65,51 @@ def screen_text(machine, path, glyphs):
     return "\n".join(lines).rstrip()
 
 
+class Screen:
+    """What a board without a UART shows; nothing can be typed there."""
+
+    def __init__(self, machine, folder):
+        self.machine, self.path, self.glyphs = machine, folder / "screen.ppm", font()
+
+    def shows(self, *patterns):
+        """Wait until all have come; returns the text, in which a long line is broken."""
+        end = time.monotonic() + 60 * PATIENCE
+        while True:
+            text = screen_text(self.machine, self.path, self.glyphs)
+            if all(re.search(pattern, text.replace("\n", "")) for pattern in patterns):
+                return text
+            assert time.monotonic() < end, text
+            time.sleep(1)
+
+
 @pytest.mark.qemu
 def test_without_a_uart_the_console_is_on_the_screen(tmp_path):
-    """From the first line to what the partitions say."""
-    with Machine("minimal", "qemu-q35-screen") as machine:
-        glyphs, end, text = font(), time.monotonic() + 60 * PATIENCE, ""
-        while "hello| alive for 10 s" not in text:
-            assert time.monotonic() < end, text
-            time.sleep(2)
-            text = screen_text(machine, tmp_path / "screen.ppm", glyphs)
-        assert "bulkhead| Bulkhead 0.1, development image: product minimal on board qemu-q35-screen" in text
-        assert re.search(r"audit: 2 partitions, .* 0 findings", text.replace("\n", ""))  # a long line is broken
+    """From the first line to what the partitions say; then a crash of the hypervisor: its line, whole, before the board is reset, and its record
+    after that. QEMU stops where the board would be reset."""
+    with Machine("minimal", SCREEN) as machine:
+        screen = Screen(machine, tmp_path)
+        text = screen.shows("hello[|] alive for 10 s", r"audit: 2 partitions, .* 0 findings")
+        assert f"bulkhead| Bulkhead 0.1, development image: product minimal on board {SCREEN}" in text
         assert "loop| loop: life 1, one cycle each 1000 us" in text
+        machine.qmp("set-action", reboot="shutdown", shutdown="pause")
+        with Physical(machine, tmp_path) as memory:
+            memory.write(symbols(machine.build.folder / "bulkhead.elf")["housekeeping"], WILD_WRITE)
+        crash = r"CRASH on core \d: [^(]*[(]vector 14, error 2, rip [0-9a-f]+, cr2 40[)]"
+        screen.shows(crash)
+        assert machine.qmp("query-status")["status"] == "shutdown"
+        machine.qmp("set-action", reboot="reset")
+        machine.qmp("system_reset")
+        machine.qmp("cont")
+        screen.shows("crash record of boot 1: ", "crash record: core .* vector 14 .* cr2 40", "partition hello: running, life 1", "loop: life 1, one cycle")
         assert "bulkhead|" not in machine.text  # nothing on the serial port, which the board's table does not name
+
+
+@pytest.mark.qemu
+def test_without_a_uart_a_refusal_is_on_the_screen(tmp_path):
+    """The board is not the one of the table: why, and nothing runs."""
+    def change(words):
+        return [word for i, word in enumerate(words) if "i6300esb" not in word and "i6300esb" not in " ".join(words[i + 1 : i + 2])]
+
+    with Machine("minimal", SCREEN, change_command=change) as machine:
+        text = Screen(machine, tmp_path).shows("CFG-910 board watchdog", "refused: CFG-900")
+        assert "running, life" not in text and "refused" not in machine.text

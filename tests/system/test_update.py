@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 
@@ -15,7 +16,9 @@ import gpt
 
 PRODUCTS = ROOT / "tests/system/products"
 SECTOR = 512
+CHUNK = 64 << 10  # the beginning is written twice: zeros first
 BOOT = 60
+CONFIRMED = "update: (slot {0} is confirmed|version . runs, slot {0}, confirmed)"
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(300)]
 
@@ -151,8 +154,12 @@ def test_refused_applied_started_confirmed(box, bundles, tmp_path):
     before = {letter: box.slot(letter, whole) for letter in "AB"}
     box.on("slot A: start 1 of 3", "update: version 1 runs, slot A, not confirmed yet", "update: slot A is confirmed")
     block = box.environment()
-    assert block == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0", "STARTED": "A", "A_VERSION": "1"}
-    for bundle, why in bad_bundles(bundles[2], tmp_path):
+    assert block == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0", "STARTED": "A", "A_VERSION": "1", "A_CONFIRMED": "1"}
+    box.machine.keyboard("storage")
+    for number, (bundle, why) in enumerate(bad_bundles(bundles[2], tmp_path), 1):
+        if number % 3 == 0:  # each refusal makes the next bundle wait for longer, until storage starts again
+            box.machine.attention("r")
+            box.says("update: version 1 runs, slot A, confirmed")
         box.bring(bundle)
         box.says("error: update (refused|failed): " + re.escape(why))
         for _ in range(50):
@@ -160,15 +167,18 @@ def test_refused_applied_started_confirmed(box, bundles, tmp_path):
                 break
             box.machine.drain(0.1)
         assert box.answer() == (2, why)
+        if "damaged" in why:
+            box.machine.send("update\r")
+            box.says(f"update: version 1 in slot A, confirmed; new version: failed: {why}")
     assert box.environment() == block and {letter: box.slot(letter, whole) for letter in "AB"} == before
     box.says(r"books\| ledger: acknowledged \d+")
     box.bring(bundles[2])
-    box.says(r"update: version 2, \d+ KiB, for slot B", rf"update: version 2 is in slot B and starts next: {whole + 2 * SECTOR} bytes written, \d+ ms")
+    box.says(r"update: version 2, \d+ KiB, for slot B", rf"update: version 2 is in slot B and starts next: {whole + CHUNK + 2 * SECTOR} bytes written, \d+ ms")
     box.says("slot B: start 1 of 3", "update: version 2 runs, slot B, not confirmed yet", "update: slot B is confirmed")
     assert box.answer() == (1, "in its slot")
     assert box.slot("A", whole) == before["A"] and hashlib.sha256(box.slot("B", whole)).digest() == bundles[2][88:120]
-    assert box.environment() == {"ORDER": "B A", "A_OK": "1", "A_TRY": "0", "A_VERSION": "1", "B_OK": "1", "B_TRY": "0", "B_VERSION": "2",
-                                 "STARTED": "B", "MIN_VERSION": "2"}  # fmt: skip
+    assert box.environment() == {"ORDER": "B A", "A_OK": "1", "A_TRY": "0", "A_VERSION": "1", "A_CONFIRMED": "1", "B_OK": "1", "B_TRY": "0",
+                                 "B_VERSION": "2", "B_CONFIRMED": "2", "STARTED": "B", "MIN_VERSION": "2"}  # fmt: skip
 
 
 @pytest.mark.long
@@ -180,20 +190,64 @@ def test_sick_version_is_given_up(box, bundles):
     box.says("update: version 3 is in slot B and starts next")
     for number in 1, 2, 3:
         box.says(f"slot B: start {number} of 3", "update: version 3 runs, slot B, not confirmed yet", "error: not all was well for 2 s within 20 s")
-    box.says("slot B: not confirmed in 3 starts, passed over", "slot A: start 1 of 3", "update: slot A is confirmed")
+    box.says("slot B: not confirmed in 3 starts, passed over", "slot A: start 1 of 3", "update: version 1 runs, slot A, confirmed")
     box.bring(bundles[3])
     box.says("error: update refused: this version has been tried, and was never confirmed")
 
 
 @pytest.mark.long
-def test_too_old_serves_nothing(box):
-    """A box that has confirmed a newer version, and whose old slot is started all the same."""
+def test_too_old_takes_only_a_newer_one(box, bundles):
+    """A box that has confirmed a newer version, and whose old slot is started all the same, and then its copy in the other one: it serves nothing
+    but the slice that updates come in, and takes what is new enough."""
     block = subprocess.run(["mtype", "-i", f"{box.path}@@{box.places['esp'].start}", "::grub/grubenv"], check=True, capture_output=True).stdout
     text = block.rstrip(b"#") + b"MIN_VERSION=2\n"
     box.write(box.read(box.places["esp"].start, box.places["esp"].size).index(block) + box.places["esp"].start, text)
     box.on("slot A: start 1 of 3", "update: version 1 runs, slot A, too old", "error: version 1 is older than the oldest that this box takes")
-    assert box.environment()["A_OK"] == "0"
-    assert "storage: serves" not in box.machine.drain(1)
+    assert (box.environment()["ORDER"], box.environment()["A_OK"]) == ("B A", "1")
+    assert "ledger: acknowledged" not in box.machine.drain(2)
+    box.bring(bundles[2])
+    box.says("update: version 2 is in slot B and starts next", "slot B: start 1 of 3", "update: slot B is confirmed", r"books\| ledger: acknowledged \d+")
+
+
+def bundle_of(name, keys, number, folder, *more):
+    """A bundle of what was built under this name, under another number, signed with these keys."""
+    subprocess.run([ROOT / "config/tool/bundle.py", "--folder", ROOT / "build" / DEFAULT_BOARD / name, "--product", "update", "--board", DEFAULT_BOARD,
+                    "--version", str(number), "--keys", keys, "--output", folder / "bundle", *more], check=True)  # fmt: skip
+    return (folder / "bundle").read_bytes()
+
+
+@pytest.mark.long
+@pytest.mark.limit(600)
+def test_update_of_a_signed_disk(bundles, tmp_path):
+    """storage looks at the bundle's signature, GRUB at those of its files: a bundle without them, and one whose files another key has signed, stand
+    in the other slot and are passed over. One with them starts there, is confirmed, and a byte that is changed in it afterwards is found."""
+    ours, mixed = ROOT / "build/keys", tmp_path / "mixed"
+    status, output = make(f"KEYS={ours}", "keys")
+    assert status == 0, output
+    assert make(f"KEYS={mixed}", "keys")[0] == 0
+    shutil.copy(ours / "update.key", mixed / "update.key")
+    box = Box(built("update", "SIGNED=y", "disk-image") / "signed/disk.img", tmp_path)
+    signed = (built("update-next", "SIGNED=y", "update-bundle") / "signed/update.bundle").read_bytes()
+    try:
+        box.on("slot A: start 1 of 3", "update: slot A is confirmed")
+        for number, bundle, why in ((3, bundles[3], r"file [^\r\n]*\.sig' not found"),
+                                    (4, bundle_of("update-next", mixed, 4, tmp_path, "--signed"), r"error: public key \w+ not found")):  # fmt: skip
+            box.bring(bundle)
+            box.says(f"update: version {number} is in slot B and starts next")
+            box.machine.expect(why, BOOT)
+            box.says("slot B: damaged, passed over", "slot A: start 1 of 3", "update: version 1 runs, slot A, confirmed")
+            assert box.answer() == (1, "in its slot")
+        box.bring(bundle)
+        box.says("error: update refused: this version stands in the other slot already: if it has not started, GRUB has passed over it")
+        box.bring(signed)
+        box.says("update: version 2 is in slot B and starts next", "slot B: start 1 of 3", "update: slot B is confirmed")
+        box.cut()
+        place = box.places["slot-b"]
+        at = place.start + box.read(place.start, len(signed)).index((ROOT / f"build/{DEFAULT_BOARD}/update-next/payloads/worker.img").read_bytes())
+        box.write(at, bytes([box.read(at, 1)[0] ^ 1]))
+        box.on("error: bad signature", "slot B: damaged, passed over", "slot A: start 1 of 3", "update: version 1 runs, slot A, too old")
+    finally:
+        box.cut()
 
 
 def cut_again_and_again(box, bundle, count, image):
@@ -207,7 +261,7 @@ def cut_again_and_again(box, bundle, count, image):
         box.on()
         letter = box.machine.expect(r"slot (A|B): start \d of 3", BOOT)[1]
         assert hashlib.sha256(box.slot(letter, whole)).digest() == digests[letter]
-        box.says(f"update: slot {letter} is confirmed")
+        box.says(CONFIRMED.format(letter))
         if letter == "A":
             box.says("update: version 2, ")
             box.machine.drain(chance.random() * 0.2)  # it takes a tenth of a second
@@ -218,7 +272,7 @@ def cut_again_and_again(box, bundle, count, image):
             box.bring(bundle)
     box.on()
     letter = box.machine.expect(r"slot (A|B): start \d of 3", BOOT)[1]
-    box.says(f"update: slot {letter} is confirmed")
+    box.says(CONFIRMED.format(letter))
     if letter == "A":
         box.says("update: version 2 is in slot B", "slot B: start 1 of 3", "update: slot B is confirmed")
     print(f"{count} cuts, {ends} of them after the update's end")
