@@ -243,12 +243,15 @@ uint64_t rights_read(struct vcpu *vcpu, uint64_t u_what, uint64_t u_where)
 {
     const struct partition *by = vcpu->partition;
     struct partition *seen = rights_observed(by, u_what >> 8);
-    uint8_t *answer = by->abi + (BH_ANSWER_GPA - BH_ABI_GPA);
     enum bh_read what = (enum bh_read)(u_what & 0xff);
+    uint8_t *answer;
 
-    if (by->abi != 0 && (what == BH_READ_LOG || what == BH_READ_RECORD))
+    if (by->abi == 0)
+        return BH_EINVAL;
+    answer = by->abi + (BH_ANSWER_GPA - BH_ABI_GPA);
+    if (what == BH_READ_LOG || what == BH_READ_RECORD)
         return read_ours(vcpu, what, u_where, answer);
-    if (by->abi == 0 || seen == 0)
+    if (seen == 0)
         return BH_EINVAL;
     switch (what) {
     case BH_READ_STATUS:

@@ -18,11 +18,9 @@ static bool overdue(uint64_t now, uint64_t since, uint64_t limit)
 
 static uint32_t sign_of_life(const struct partition *partition)
 {
-    const struct bh_shared *shared = (const struct bh_shared *)(partition->abi + PAGE_SIZE);
-
-    if (partition->plan->kind == IMAGE_UNIKERNEL)
-        return __atomic_load_n(&shared->heartbeat, __ATOMIC_RELAXED);
-    return atomic_load_explicit(&partition->watchdog.pets, memory_order_relaxed);
+    if (partition->plan->kind != IMAGE_UNIKERNEL)
+        return atomic_load_explicit(&partition->watchdog.pets, memory_order_relaxed);
+    return __atomic_load_n(&((const struct bh_shared *)(partition->abi + PAGE_SIZE))->heartbeat, __ATOMIC_RELAXED);
 }
 
 void watchdog_start(struct partition *partition, uint64_t now)

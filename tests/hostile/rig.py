@@ -152,13 +152,22 @@ class Rig(Machine):
         assert numbers == sorted(set(numbers)) and numbers[0] == 1, numbers[-5:]
         gaps = [(a, b) for (one, a, _), (next_one, b, _) in zip(lines, lines[1:])
                 if b - a - 1 > (SCREEN_GIVEN in self.text[one.end():next_one.start()])]
-        assert self.lines_lost or not gaps, gaps
+        assert self.lines_lost or not gaps or self.port_stood_still(gaps), gaps
         assert {line[2] for line, *_ in lines} == {"ok"} and len({line[4] for line, *_ in lines}) == 1, lines[-5:]
         assert {(line[5], line[6]) for line, *_ in lines} == {("0", "0")}, lines[-5:]
         delays = [late for line, _, late in lines if line.start() >= self.judged]
         self.judged = lines[-1][0].end()
         if max(map(abs, delays)) >= LATE * PATIENCE:
             raise Late(delays)
+
+    def port_stood_still(self, gaps):
+        """An emulator whose host is busy elsewhere takes nothing from the serial port for a second, and what waits is dropped: in a boot this may
+        cost one line of the witness, and the hypervisor says that it was dropped."""
+        if len(gaps) != 1 or gaps[0][1] - gaps[0][0] != 2:
+            return False
+        lost = self.key("l", OURS + r"\d witness +running .* (\d+) bytes of output lost")
+        print(f"the witness' line {gaps[0][0] + 1} was dropped")
+        return int(lost[1]) > 0
 
     def witness_in_time(self):
         """Wait until the witness has caught up, at most ten lines of it."""

@@ -13,6 +13,7 @@
 #include "console.h"
 #include "devices.h"
 #include "fake_arch.h"
+#include "fake_life.h"
 #include "fake_plan.h"
 #include "fake_port.h"
 #include "launch.h"
@@ -23,286 +24,25 @@
 #include "virt.h"
 #include "watchdog.h"
 
-static struct {
-    unsigned entry_resets, sipi_resets, apic_resets, apic_failures, services, watchdog_ticks, device_resets, ioapic_resets;
-    unsigned fpu_resets[4], msr_resets[4]; /* by core */
-    unsigned ticks_before_service;
-    unsigned console_resets, watchdog_starts, flushes;
-    unsigned quiets, pci_stops, pci_starts, fault_looks;
-    unsigned stopped[16], started[16]; /* whose functions, in order */
-    bool pci_stop_fails, pci_start_fails;
-    uint8_t sipi;
-    bool nmi_refused, console_busy;
-    unsigned nmis, audits;
-    struct plan_entry entry;
-} seen;
-
-static uint8_t *ram[3], payload[3][5000];
-static struct plan_ram ranges[3];
-static struct plan_segment segments[3][2];
-
-void virt_reset_entry(struct vcpu *vcpu, const struct plan_entry *entry)
-{
-    (void)vcpu;
-    seen.entry_resets++;
-    seen.entry = *entry;
-}
-void virt_reset_sipi(struct vcpu *vcpu, uint8_t vector)
-{
-    (void)vcpu;
-    seen.sipi_resets++;
-    seen.sipi = vector;
-}
-void virt_run(struct vcpu *vcpu, struct exit *exit)
-{
-    (void)vcpu, (void)exit;
-    fail();
-}
-void virt_idle(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    fail();
-}
-bool virt_inject_nmi(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    seen.nmis += !seen.nmi_refused;
-    return !seen.nmi_refused;
-}
-void virt_state(const struct vcpu *vcpu, struct guest_state *state)
-{
-    *state = (struct guest_state){.rip = 0x1000u + vcpu->core};
-}
-void virt_raw(const struct vcpu *vcpu, uint64_t raw[3])
-{
-    (void)vcpu;
-    raw[0] = 0x7f;
-    raw[1] = raw[2] = 1;
-}
-void exit_handle(struct vcpu *vcpu, const struct exit *exit)
-{
-    (void)vcpu, (void)exit;
-}
-bool arch_apic_reset(void)
-{
-    seen.apic_resets++;
-    return seen.apic_failures == 0;
-}
-void arch_fpu_reset(void)
-{
-    seen.fpu_resets[fake.core]++;
-}
-void msr_policy_reset(struct vcpu *vcpu)
-{
-    assert_int_equal(vcpu->core, fake.core); /* they are the running core's own */
-    seen.msr_resets[fake.core]++;
-}
-void guest_apic_reset(struct vcpu *vcpu)
-{
-    vcpu->apic.base_msr = 0xfee00c00;
-}
-void guest_ioapic_reset(struct partition *partition)
-{
-    (void)partition;
-    seen.ioapic_resets++;
-}
-bool console_service(uint64_t now)
-{
-    (void)now;
-    seen.services++;
-    seen.ticks_before_service = seen.watchdog_ticks;
-    return seen.console_busy;
-}
-void console_reset(struct partition *partition)
-{
-    (void)partition;
-    seen.console_resets++;
-}
-void console_flush(void)
-{
-    seen.flushes++;
-}
-void devices_reset(struct partition *partition)
-{
-    (void)partition;
-    seen.device_resets++;
-}
-void watchdog_start(struct partition *partition, uint64_t now)
-{
-    (void)partition, (void)now;
-    seen.watchdog_starts++;
-}
-void watchdog_tick(struct partition *partition, uint64_t now)
-{
-    (void)partition, (void)now;
-    seen.watchdog_ticks++;
-}
-void pci_faults(uint64_t now)
-{
-    (void)now;
-    seen.fault_looks++;
-}
-/* As soon as the stop begins, before any of its cores has parked. */
-void pci_functions_quiet(struct partition *partition)
-{
-    assert_int_not_equal(partition->gate.next, partition->gate.owner);
-    assert_int_equal(partition->state, PARTITION_STOPPING);
-    assert_int_equal(partition->parked, 0);
-    assert_false(partition->gate_open);
-    seen.quiets++;
-}
-/* On the first core, all of them parked; before anything is loaded. */
-bool pci_functions_stop(struct partition *partition)
-{
-    assert_int_equal(partition->vcpus[0].core, fake.core);
-    assert_int_equal(partition->gate.next, partition->gate.owner);
-    assert_int_equal(partition->state, PARTITION_STOPPING);
-    for (unsigned i = 0; i < partition->plan->core_count; i++)
-        assert_int_equal(partition->vcpus[i].mode, VCPU_PARKED);
-    assert_int_equal(seen.entry_resets, seen.pci_starts);
-    seen.stopped[seen.pci_stops++ % 16] = partition->index;
-    return !seen.pci_stop_fails;
-}
-/* Once memory is scrubbed and the core has forgotten earlier interrupts, and before anybody may send any. */
-bool pci_functions_start(struct partition *partition)
-{
-    assert_int_equal(partition->vcpus[0].core, fake.core);
-    assert_int_equal(partition->state, PARTITION_LOADING);
-    assert_false(partition->gate_open);
-    seen.started[seen.pci_starts++ % 16] = partition->index;
-    assert_int_equal(seen.entry_resets, seen.pci_starts);
-    assert_true(seen.apic_resets >= seen.pci_starts);
-    return !seen.pci_start_fails;
-}
-void console_input(struct partition *partition, uint8_t byte)
-{
-    (void)partition, (void)byte;
-}
-void console_audit(void)
-{
-    seen.audits++;
-}
-void watchdog_board(uint64_t now)
-{
-    (void)now;
-}
-
-/* --- the machine ---------------------------------------------------------------------------------------------------------------- */
-
-static void partition_prepare(unsigned i)
-{
-    struct plan_partition *p = &fake_plan_partitions[i];
-    struct sha256 s;
-
-    memset(ram[i], 0xa5, LARGE_SIZE);
-    ranges[i] = (struct plan_ram){HPA((uintptr_t)ram[i]), GPA(0), LARGE_SIZE};
-    segments[i][0] = (struct plan_segment){0, GPA(0x100000), 4000};
-    segments[i][1] = (struct plan_segment){4000, GPA(0x180000), 1000};
-    for (unsigned b = 0; b < sizeof(payload[i]); b++)
-        payload[i][b] = (uint8_t)(b * 7 + i);
-    p->ram = &ranges[i];
-    p->ram_count = 1;
-    p->memory = LARGE_SIZE;
-    p->payload = (struct plan_payload){.module = p->name, .size = sizeof(payload[i]), .segments = segments[i], .segment_count = 2};
-    p->payload.entry.eip = 0x100000 + i;
-    sha256_init(&s);
-    sha256_update(&s, payload[i], sizeof(payload[i]));
-    sha256_final(&s, p->payload.sha256);
-    for (unsigned event = 0; event < EVENT_COUNT; event++)
-        p->actions[event] = ACTION_STOP;
-    p->actions[EVENT_CRASH] = p->actions[EVENT_REBOOT] = p->actions[EVENT_WATCHDOG] = ACTION_RESTART;
-    p->denied = (struct denied_spec){.per_second = 10};
-    p->restart = (struct restart_spec){.limit = 2, .window_ms = 60000, .then = ACTION_STOP};
-}
-
 static int setup(void **state)
 {
     (void)state;
-    fake_reset();
-    fake_plan_reset();
-    memset(&seen, 0, sizeof(seen));
-    memset(partitions, 0, sizeof(partitions));
-    memset(vcpus, 0, sizeof(vcpus));
-    fake_plan.pool_pages = 64;
-    for (unsigned i = 0; i < 3; i++)
-        partition_prepare(i);
-    for (unsigned core = 0; core < 4; core++)
-        vcpus[core].core = (uint8_t)core;
-    for (unsigned i = 0; i < 3; i++) {
-        static uint8_t abi[3][BH_ABI_PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
-
-        partitions[i] = (struct partition){.plan = &fake_plan_partitions[i], .index = (uint8_t)i};
-        partitions[i].vcpus = &vcpus[fake_plan_partitions[i].cores[0]];
-        partitions[i].payload = HPA((uintptr_t)payload[i]);
-        partitions[i].abi = i == 0 ? 0 : abi[i];
-        for (unsigned v = 0; v < fake_plan_partitions[i].core_count; v++) {
-            partitions[i].vcpus[v].partition = &partitions[i];
-            partitions[i].vcpus[v].index = (uint8_t)v;
-        }
-    }
+    life_reset();
     return 0;
 }
 
 static int memory_make(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 3; i++)
-        ram[i] = aligned_alloc(LARGE_SIZE, LARGE_SIZE);
+    life_memory_make();
     return 0;
 }
 
 static int memory_drop(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 3; i++)
-        free(ram[i]);
+    life_memory_drop();
     return 0;
-}
-
-/* Let a core serve what it was asked until nothing is left. */
-static void step(unsigned core)
-{
-    fake.core = core;
-    for (unsigned i = 0; i < 10 && atomic_load(&vcpus[core].requests) != 0; i++)
-        vcpu_serve(&vcpus[core]);
-}
-
-static void settle(void)
-{
-    for (unsigned round = 0; round < 4; round++)
-        for (unsigned core = 0; core < 4; core++)
-            step(core);
-}
-
-static void start(unsigned index)
-{
-    fake.core = plan.housekeeping;
-    partition_start(&partitions[index]);
-    settle();
-    assert_int_equal(partitions[index].state, PARTITION_RUNNING);
-}
-
-static enum partition_state state_of(unsigned index)
-{
-    return atomic_load(&partitions[index].state);
-}
-
-/* Where one core waits for others: they go on whenever it looks at the clock. */
-static bool others_go_on;
-uint64_t arch_ticks(void)
-{
-    unsigned core = fake.core;
-
-    fake.ticks += fake.step;
-    if (others_go_on) {
-        others_go_on = false;
-        for (unsigned other = 0; other < 4; other++)
-            if (other != core)
-                step(other);
-        fake.core = core;
-        others_go_on = true;
-    }
-    return fake.ticks;
 }
 
 /* A crash of partition 1, on its core 2. */
@@ -310,7 +50,7 @@ static void crash_one(void)
 {
     fake.core = 2;
     partition_stop(&vcpus[2], CAUSE_TRAP, 14, 0xbad, 0);
-    settle();
+    life_settle();
 }
 
 /* --- start -------------------------------------------------------------------------------------------------------------------------- */
@@ -320,16 +60,16 @@ static void sep9_start_scrubs_copies_and_enters(void **state)
     uint8_t zero[64] = {0};
 
     (void)state;
-    start(1);
-    assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
-    assert_memory_equal(ram[1] + 0x180000, payload[1] + 4000, 1000);
-    assert_memory_equal(ram[1], zero, 64);
-    assert_memory_equal(ram[1] + 0x100000 + 4000, zero, 64);
-    assert_memory_equal(ram[1] + LARGE_SIZE - 64, zero, 64);
-    assert_int_equal(seen.entry.eip, 0x100001);
+    life_start(1);
+    assert_memory_equal(life_ram[1] + 0x100000, life_payload[1], 4000);
+    assert_memory_equal(life_ram[1] + 0x180000, life_payload[1] + 4000, 1000);
+    assert_memory_equal(life_ram[1], zero, 64);
+    assert_memory_equal(life_ram[1] + 0x100000 + 4000, zero, 64);
+    assert_memory_equal(life_ram[1] + LARGE_SIZE - 64, zero, 64);
+    assert_int_equal(life.entry.eip, 0x100001);
     assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
-    assert_int_equal(seen.fpu_resets[2], 1);
-    assert_int_equal(seen.msr_resets[2], 1);
+    assert_int_equal(life.fpu_resets[2], 1);
+    assert_int_equal(life.msr_resets[2], 1);
     assert_true(partitions[1].gate_open);
     assert_false(fake.zone_open);
     assert_int_equal(partitions[1].lives, 1);
@@ -338,10 +78,10 @@ static void sep9_start_scrubs_copies_and_enters(void **state)
 static void sep4_start_touches_no_other_partition(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     for (unsigned b = 0; b < LARGE_SIZE; b += 4096)
-        assert_int_equal(ram[2][b], 0xa5);
-    assert_int_equal(state_of(0), PARTITION_CREATED);
+        assert_int_equal(life_ram[2][b], 0xa5);
+    assert_int_equal(life_state(0), PARTITION_CREATED);
     assert_int_equal(vcpus[3].mode, VCPU_PARKED);
 }
 
@@ -354,7 +94,7 @@ static void start_information_is_complete(void **state)
     fake_plan_partitions[1].payload.files = GPA(0x1f0000);
     fake_plan_partitions[1].payload.files_size = 4097;
     fake_plan_partitions[1].dma_offset = 0x12345678000;
-    start(1);
+    life_start(1);
     info = (const struct bh_start_info *)partitions[1].abi;
     assert_int_equal(info->magic, BH_START_MAGIC);
     assert_int_equal(info->version, BH_ABI_VERSION);
@@ -373,7 +113,7 @@ static void start_information_is_complete(void **state)
 static void further_cores_wait_for_sipi(void **state)
 {
     (void)state;
-    start(0);
+    life_start(0);
     assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
     assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
     fake.core = 0;
@@ -381,37 +121,37 @@ static void further_cores_wait_for_sipi(void **state)
     vcpu_request(&vcpus[1], REQUEST_INIT);
     vcpu_request(&vcpus[1], REQUEST_SIPI);
     assert_int_equal(fake.kicks[1], 2);
-    step(1);
+    life_step(1);
     assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
-    assert_int_equal(seen.sipi, 0x9a);
+    assert_int_equal(life.sipi, 0x9a);
     vcpu_request(&vcpus[1], REQUEST_SIPI);
-    step(1);
-    assert_int_equal(seen.sipi_resets, 1); /* the usual second one */
+    life_step(1);
+    assert_int_equal(life.sipi_resets, 1); /* the usual second one */
 }
 
 /* As a processor after INIT and start-up: whatever this core had of this life or the last. */
 static void sep9_a_further_core_starts_from_reset_state(void **state)
 {
     (void)state;
-    start(0);
-    assert_int_equal(seen.fpu_resets[1] + seen.msr_resets[1], 0); /* only the core itself can */
+    life_start(0);
+    assert_int_equal(life.fpu_resets[1] + life.msr_resets[1], 0); /* only the core itself can */
     fake.core = 0;
     vcpus[1].nmi_pending = vcpus[1].nmi_blocked = true;
     vcpus[1].apic = (struct apic_shadow){0};
     vcpu_request(&vcpus[1], REQUEST_INIT);
-    step(1);
+    life_step(1);
     assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
     assert_int_equal(vcpus[1].apic.base_msr, 0xfee00c00);
-    assert_int_equal(seen.apic_resets, 2);
+    assert_int_equal(life.apic_resets, 2);
     assert_false(vcpus[1].nmi_pending || vcpus[1].nmi_blocked);
     fake.core = 0;
     vcpu_request(&vcpus[1], REQUEST_SIPI);
-    step(1);
-    assert_int_equal(seen.apic_resets, 3);
+    life_step(1);
+    assert_int_equal(life.apic_resets, 3);
     assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
-    assert_int_equal(seen.fpu_resets[1], 1);
-    assert_int_equal(seen.msr_resets[1], 1);
-    assert_int_equal(seen.fpu_resets[0] + seen.msr_resets[0], 2);
+    assert_int_equal(life.fpu_resets[1], 1);
+    assert_int_equal(life.msr_resets[1], 1);
+    assert_int_equal(life.fpu_resets[0] + life.msr_resets[0], 2);
 }
 
 static void tsc_text_is_decimal_and_padded(void **state)
@@ -420,16 +160,16 @@ static void tsc_text_is_decimal_and_padded(void **state)
     fake_plan_partitions[1].payload.tsc_khz_text = GPA(0x1c0000);
     fake_plan_partitions[1].payload.tsc_khz_width = 10;
     fake.khz = 2693123;
-    start(1);
-    assert_memory_equal(ram[1] + 0x1c0000, "2693123   ", 10);
-    assert_int_equal(ram[1][0x1c000a], 0);
+    life_start(1);
+    assert_memory_equal(life_ram[1] + 0x1c0000, "2693123   ", 10);
+    assert_int_equal(life_ram[1][0x1c000a], 0);
 }
 
 static void segments_outside_ram_are_not_copied(void **state)
 {
     (void)state;
-    segments[1][1].gpa = GPA(LARGE_SIZE - 100);
-    start(1); /* ASan would see a byte too far */
+    life_segments[1][1].gpa = GPA(LARGE_SIZE - 100);
+    life_start(1); /* ASan would see a byte too far */
 }
 
 /* --- stop and restart ------------------------------------------------------------------------------------------------------------------ */
@@ -439,14 +179,14 @@ static void sep9_restart_verifies_scrubs_and_counts_lives(void **state)
     const struct stop_record *record = &partitions[1].stops.last[0];
 
     (void)state;
-    start(1);
-    memset(ram[1], 0x5a, LARGE_SIZE);
+    life_start(1);
+    memset(life_ram[1], 0x5a, LARGE_SIZE);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     assert_int_equal(partitions[1].lives, 2);
-    assert_int_equal(ram[1][0x1000], 0);
-    assert_memory_equal(ram[1] + 0x100000, payload[1], 4000);
-    assert_int_equal(seen.apic_resets, 3);
+    assert_int_equal(life_ram[1][0x1000], 0);
+    assert_memory_equal(life_ram[1] + 0x100000, life_payload[1], 4000);
+    assert_int_equal(life.apic_resets, 3);
     assert_int_equal(partitions[1].stops.made, 1);
     assert_int_equal(record->cause, CAUSE_TRAP);
     assert_int_equal(record->value, 14);
@@ -460,32 +200,32 @@ static void sep9_restart_forgets_what_was_kept_for_the_guest(void **state)
 {
     (void)state;
     fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_RESTART;
-    start(0);
+    life_start(0);
     for (unsigned core = 0; core < 2; core++) {
         vcpus[core].nmi_pending = vcpus[core].nmi_blocked = true;
         vcpus[core].apic = (struct apic_shadow){0};
     }
     partitions[0].vectors[BH_SOURCE_CONSOLE] = 0x40;
-    memset(&seen, 0, sizeof(seen));
+    memset(&life, 0, sizeof(life));
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
-    settle();
+    life_settle();
     assert_int_equal(partitions[0].lives, 2);
     for (unsigned core = 0; core < 2; core++) {
         assert_false(vcpus[core].nmi_pending || vcpus[core].nmi_blocked);
         assert_int_equal(vcpus[core].apic.base_msr, 0xfee00c00);
     }
     assert_int_equal(partitions[0].vectors[BH_SOURCE_CONSOLE], 0);
-    assert_int_equal(seen.device_resets, 1);
-    assert_int_equal(seen.console_resets, 1);
-    assert_int_equal(seen.ioapic_resets, 1);
-    assert_int_equal(seen.apic_resets, 3);
-    assert_int_equal(seen.quiets, 1);
-    assert_int_equal(seen.pci_stops, 1);
-    assert_int_equal(seen.pci_starts, 1);
-    assert_int_equal(seen.fpu_resets[0], 1);
-    assert_int_equal(seen.msr_resets[0], 1);
-    assert_int_equal(seen.entry_resets, 1);
+    assert_int_equal(life.device_resets, 1);
+    assert_int_equal(life.console_resets, 1);
+    assert_int_equal(life.ioapic_resets, 1);
+    assert_int_equal(life.apic_resets, 3);
+    assert_int_equal(life.quiets, 1);
+    assert_int_equal(life.pci_stops, 1);
+    assert_int_equal(life.pci_starts, 1);
+    assert_int_equal(life.fpu_resets[0], 1);
+    assert_int_equal(life.msr_resets[0], 1);
+    assert_int_equal(life.entry_resets, 1);
 }
 
 static void altered_payload_is_not_started_again(void **state)
@@ -493,43 +233,43 @@ static void altered_payload_is_not_started_again(void **state)
     const struct stop_record *record = &partitions[1].stops.last[1];
 
     (void)state;
-    start(1);
-    payload[1][4321] ^= 1;
-    memset(ram[1], 0x5a, LARGE_SIZE);
+    life_start(1);
+    life_payload[1][4321] ^= 1;
+    memset(life_ram[1], 0x5a, LARGE_SIZE);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(vcpus[2].mode, VCPU_PARKED);
     assert_int_equal(partitions[1].stops.made, 2);
     assert_int_equal(record->cause, CAUSE_IMAGE);
     assert_int_equal(record->action, ACTION_STOP);
     assert_int_equal(partitions[1].stop_cause, CAUSE_IMAGE);
-    assert_int_equal(ram[1][0x100000], 0);
+    assert_int_equal(life_ram[1][0x100000], 0);
 }
 
 static void restart_limit_is_kept_in_its_window(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     crash_one();
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
-    start(1); /* by hand it may always */
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
+    life_start(1); /* by hand it may always */
     fake_ms(60001);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 static void operator_restarts_are_not_limited(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     for (unsigned i = 0; i < 10; i++) {
         fake.core = plan.housekeeping;
         partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_RESTART);
-        settle();
-        assert_int_equal(state_of(1), PARTITION_RUNNING);
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_RUNNING);
     }
     assert_int_equal(partitions[1].lives, 11);
 }
@@ -550,17 +290,17 @@ static void backoff_waits(void **state)
 {
     (void)state;
     fake_plan_partitions[1].restart.backoff_ms = fake_plan_partitions[1].restart.backoff_max_ms = 500;
-    start(1);
+    life_start(1);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    assert_int_equal(life_state(1), PARTITION_BACKOFF);
     fake_ms(499);
     partition_tick(fake.ticks);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_BACKOFF);
     fake_ms(2);
     partition_tick(fake.ticks);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 static void each_cause_takes_the_tables_action(void **state)
@@ -578,12 +318,12 @@ static void each_cause_takes_the_tables_action(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
-        if (state_of(1) != PARTITION_RUNNING)
-            start(1);
+        if (life_state(1) != PARTITION_RUNNING)
+            life_start(1);
         fake.core = 2;
         assert_int_equal(hypercall(&vcpus[2], BH_CALL_END, ends[i].end, 7, 8), 0);
-        settle();
-        assert_int_equal(state_of(1), ends[i].after);
+        life_settle();
+        assert_int_equal(life_state(1), ends[i].after);
     }
 }
 
@@ -591,29 +331,29 @@ static void reset_action_resets_the_board(void **state)
 {
     (void)state;
     fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_RESET;
-    start(1);
+    life_start(1);
     assert_true(FAKE_ENDS(crash_one()));
     assert_int_equal(fake.resets, 1);
-    assert_int_equal(seen.flushes, 1);
+    assert_int_equal(life.flushes, 1);
 }
 
 static void sep4_stop_waits_for_all_cores_of_the_partition_only(void **state)
 {
     (void)state;
     fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
-    start(0);
-    start(1);
+    life_start(0);
+    life_start(1);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
-    assert_int_equal(state_of(0), PARTITION_STOPPING);
+    assert_int_equal(life_state(0), PARTITION_STOPPING);
     assert_false(partitions[0].gate_open); /* nobody may send to its cores any more */
     assert_int_equal(fake.kicks[1], 1);
-    step(0);
-    assert_int_equal(state_of(0), PARTITION_STOPPING);
-    step(1);
-    step(0);
-    assert_int_equal(state_of(0), PARTITION_STOPPED);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_step(0);
+    assert_int_equal(life_state(0), PARTITION_STOPPING);
+    life_step(1);
+    life_step(0);
+    assert_int_equal(life_state(0), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     assert_int_equal(fake.kicks[2], 1); /* its own start, nothing since */
 }
 
@@ -623,52 +363,53 @@ static void first_cause_wins(void **state)
 
     (void)state;
     fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
-    start(0);
+    life_start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 1, 2, 0);
     fake.core = 1;
     partition_stop(&vcpus[1], CAUSE_TRAP, 3, 4, 0);
     partition_order(&partitions[0], CAUSE_WATCHDOG, ACTION_RESET);
-    settle();
+    life_settle();
     assert_int_equal(partitions[0].stops.made, 1);
     assert_int_equal(record->cause, CAUSE_SHUTDOWN);
-    assert_int_equal(state_of(0), PARTITION_STOPPED);
+    assert_int_equal(life_state(0), PARTITION_STOPPED);
 }
 
 static void an_apic_that_would_not_empty_keeps_it_stopped(void **state)
 {
     (void)state;
-    start(1);
-    seen.apic_failures = 1;
+    life_start(1);
+    life.apic_failures = 1;
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
+    assert_int_equal(life.entry_resets, 1); /* no further life was tried */
 }
 
 static void sep9_an_apic_that_would_not_empty_keeps_it_from_starting(void **state)
 {
     (void)state;
     fake.core = plan.housekeeping;
-    seen.apic_failures = 1;
+    life.apic_failures = 1;
     partition_start(&partitions[1]);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].stop_cause, CAUSE_APIC);
-    assert_int_equal(seen.pci_starts, 0);
+    assert_int_equal(life.pci_starts, 0);
 }
 
 /* AC-49: a device that no reset brings back keeps its owner from a further life. */
 static void sep9_a_device_that_is_lost_keeps_it_stopped(void **state)
 {
     (void)state;
-    start(1);
-    seen.pci_stop_fails = seen.pci_start_fails = true;
+    life_start(1);
+    life.pci_stop_fails = life.pci_start_fails = true;
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].lives, 1);
     fake.core = plan.housekeeping;
     partition_start(&partitions[1]); /* the operator tries */
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].stop_cause, CAUSE_DEVICE);
     assert_false(partitions[1].gate_open);
     assert_int_equal(vcpus[2].mode, VCPU_PARKED);
@@ -678,13 +419,13 @@ static void never_again_is_for_the_operator_too(void **state)
 {
     (void)state;
     fake_plan_partitions[1].restart.never = true;
-    start(1);
+    life_start(1);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     fake.core = plan.housekeeping;
     partition_start(&partitions[1]);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].lives, 1);
     assert_non_null(strstr(fake_uart_text(), "never starts again"));
 }
@@ -698,27 +439,27 @@ static void backoff_doubles(void **state)
     (void)state;
     fake_plan_partitions[1].restart = (struct restart_spec){
         .limit = ARRAY_SIZE(waits), .window_ms = 60000, .backoff_ms = 100, .backoff_max_ms = 1000, .then = ACTION_STOP};
-    start(1);
+    life_start(1);
     for (unsigned i = 0; i < ARRAY_SIZE(waits); i++) {
         crash_one();
         fake_ms(waits[i] - 1);
         partition_tick(fake.ticks);
-        settle();
-        assert_int_equal(state_of(1), PARTITION_BACKOFF);
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_BACKOFF);
         fake_ms(1);
         partition_tick(fake.ticks);
-        settle();
-        assert_int_equal(state_of(1), PARTITION_RUNNING);
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_RUNNING);
     }
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
-    start(1);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
+    life_start(1);
     fake_ms(60001);
     crash_one();
     fake_ms(100); /* as at the beginning: the others are long ago */
     partition_tick(fake.ticks);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 /* Whom its table names starts again with it, is neither limited nor made to wait, and takes nobody along itself. */
@@ -732,16 +473,16 @@ static void a_named_group_restarts_along(void **state)
     fake_plan_partitions[2].restart =
         (struct restart_spec){.limit = 1, .window_ms = 60000, .backoff_ms = 500, .backoff_max_ms = 500};
     for (unsigned i = 0; i < 3; i++)
-        start(i);
+        life_start(i);
     crash_one();
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
     assert_int_equal(partitions[1].lives, 3);
     assert_int_equal(partitions[2].lives, 3);
     assert_int_equal(partitions[0].lives, 1);
     crash_one(); /* over the limit */
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[2].lives, 3);
 }
 
@@ -750,13 +491,13 @@ static void who_was_stopped_does_not_start_along(void **state)
     (void)state;
     fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
     fake_plan_partitions[1].group = 1u << 2;
-    start(1);
-    start(2);
+    life_start(1);
+    life_start(2);
     partition_order(&partitions[2], CAUSE_OPERATOR, ACTION_STOP);
-    settle();
+    life_settle();
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_STOPPED);
 }
 
 /* Both crash, each takes the other along: each of them starts again once. */
@@ -766,13 +507,13 @@ static void two_take_each_other_along(void **state)
     for (unsigned i = 1; i < 3; i++) {
         fake_plan_partitions[i].actions[EVENT_CRASH] = ACTION_RESTART_GROUP;
         fake_plan_partitions[i].group = 1u << (3 - i);
-        start(i);
+        life_start(i);
     }
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
     crash_one();
     for (unsigned i = 1; i < 3; i++) {
-        assert_int_equal(state_of(i), PARTITION_RUNNING);
+        assert_int_equal(life_state(i), PARTITION_RUNNING);
         assert_in_range(partitions[i].lives, 2, 3);
     }
 }
@@ -783,8 +524,8 @@ static void at_the_limit_its_group_restarts_once(void **state)
     fake_plan_partitions[1].restart = (struct restart_spec){.limit = 2, .window_ms = 60000, .then = ACTION_RESTART_GROUP};
     fake_plan_partitions[1].group = 1u << 2;
     fake_ms(1);
-    start(1);
-    start(2);
+    life_start(1);
+    life_start(2);
     crash_one();
     crash_one();
     assert_int_equal(partitions[2].lives, 1);
@@ -792,13 +533,13 @@ static void at_the_limit_its_group_restarts_once(void **state)
     assert_int_equal(partitions[1].lives, 4);
     assert_int_equal(partitions[2].lives, 2);
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[2].lives, 2);
-    start(1);
+    life_start(1);
     fake_ms(60001);
     for (unsigned i = 0; i < 4; i++)
         crash_one();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[2].lives, 3);
 }
 
@@ -806,7 +547,7 @@ static void at_the_limit_the_board_is_reset(void **state)
 {
     (void)state;
     fake_plan_partitions[1].restart.then = ACTION_RESET;
-    start(1);
+    life_start(1);
     crash_one();
     crash_one();
     assert_int_equal(fake.resets, 0);
@@ -827,11 +568,11 @@ static void two_lose_each_other(void **state)
     channels_create();
     for (unsigned i = 1; i < 3; i++) {
         fake_plan_partitions[i].actions[EVENT_PEER_LOST] = ACTION_RESTART;
-        start(i);
+        life_start(i);
     }
     crash_one();
     for (unsigned i = 1; i < 3; i++) {
-        assert_int_equal(state_of(i), PARTITION_RUNNING);
+        assert_int_equal(life_state(i), PARTITION_RUNNING);
         assert_int_equal(partitions[i].lives, 2);
         assert_int_equal(partitions[i].health.counts[EVENT_PEER_LOST], i == 2);
     }
@@ -851,11 +592,11 @@ static void a_peer_uses_up_its_own_restarts(void **state)
     fake_plan_partitions[2].actions[EVENT_PEER_LOST] = ACTION_RESTART;
     fake_plan_partitions[1].restart.limit = 4;
     fake_plan_partitions[2].restart.limit = 1;
-    start(1);
-    start(2);
+    life_start(1);
+    life_start(2);
     for (unsigned life = 2; life < 6; life++) {
         crash_one();
-        assert_int_equal(state_of(2), PARTITION_RUNNING);
+        assert_int_equal(life_state(2), PARTITION_RUNNING);
         assert_int_equal(partitions[2].lives, life);
     }
 }
@@ -865,19 +606,19 @@ static void a_watchdog_first_injects(void **state)
 {
     (void)state;
     fake_plan_partitions[1].actions[EVENT_WATCHDOG] = ACTION_INJECT;
-    start(1);
+    life_start(1);
     for (unsigned life = 1; life < 3; life++) {
         fake.core = plan.housekeeping;
         partition_order(&partitions[1], CAUSE_WATCHDOG, ACTION_DEFAULT);
-        settle();
-        assert_int_equal(state_of(1), PARTITION_RUNNING);
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_RUNNING);
         assert_true(vcpus[2].nmi_pending);
         fake.core = plan.housekeeping;
         partition_order(&partitions[1], CAUSE_WATCHDOG, ACTION_DEFAULT);
-        settle();
-        assert_int_equal(state_of(1), PARTITION_STOPPED);
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_STOPPED);
         assert_false(vcpus[2].nmi_pending);
-        start(1);
+        life_start(1);
     }
 }
 
@@ -885,7 +626,7 @@ static void a_denied_flood_is_one_event_in_a_second(void **state)
 {
     (void)state;
     fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_LOG;
-    start(1);
+    life_start(1);
     for (unsigned second = 1; second <= 3; second++) {
         fake.core = 2;
         for (unsigned i = 0; i < 1000; i++)
@@ -895,7 +636,7 @@ static void a_denied_flood_is_one_event_in_a_second(void **state)
         fake.core = plan.housekeeping;
         partition_tick(fake.ticks);
     }
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 /* --- restart groups ---------------------------------------------------------------------------------------------------------------- */
@@ -904,31 +645,31 @@ static void a_denied_flood_is_one_event_in_a_second(void **state)
 static void group_make(void)
 {
     fake_plan_partitions[1].restart_group = 1u << 2;
-    start(0);
-    start(1);
-    start(2);
-    seen.pci_starts = seen.entry_resets = seen.pci_stops = 0;
+    life_start(0);
+    life_start(1);
+    life_start(2);
+    life.pci_starts = life.entry_resets = life.pci_stops = 0;
 }
 
 static void a_group_restarts_together(void **state)
 {
     (void)state;
     group_make();
-    others_go_on = true;
+    life_others_go_on = true;
     crash_one();
-    others_go_on = false;
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    life_others_go_on = false;
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
     assert_int_equal(partitions[1].lives, 2);
     assert_int_equal(partitions[2].lives, 2);
     assert_int_equal(partitions[2].stops.last[0].cause, CAUSE_GROUP);
     assert_int_equal(partitions[2].restart.count, 0); /* it is not to blame */
     assert_int_equal(partitions[0].lives, 1);
-    assert_int_equal(seen.stopped[0], 2); /* the VF's owner first */
-    assert_int_equal(seen.stopped[1], 1);
-    assert_int_equal(seen.started[0], 1);
-    assert_int_equal(seen.started[1], 2);
+    assert_int_equal(life.stopped[0], 2); /* the VF's owner first */
+    assert_int_equal(life.stopped[1], 1);
+    assert_int_equal(life.started[0], 1);
+    assert_int_equal(life.started[1], 2);
 }
 
 /* A member's restart is its own affair. */
@@ -938,7 +679,7 @@ static void a_member_restarts_alone(void **state)
     group_make();
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
-    settle();
+    life_settle();
     assert_int_equal(partitions[2].lives, 2);
     assert_int_equal(partitions[1].lives, 1);
 }
@@ -948,16 +689,16 @@ static void a_group_starts_only_whom_it_stopped(void **state)
 {
     (void)state;
     fake_plan_partitions[1].restart_group = 1u << 2 | 1u << 0;
-    start(1);
-    start(2);
+    life_start(1);
+    life_start(2);
     fake_plan_partitions[2].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
-    settle();
+    life_settle();
     crash_one();
-    assert_int_equal(state_of(0), PARTITION_CREATED);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_STOPPED);
+    assert_int_equal(life_state(0), PARTITION_CREATED);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_STOPPED);
 }
 
 /* It waits neither for ever nor with a pending restart of a member. */
@@ -969,25 +710,25 @@ static void a_group_waits_for_a_while(void **state)
     atomic_store(&partitions[2].state, PARTITION_LOADING);
     crash_one(); /* hello is being loaded meanwhile */
     assert_non_null(strstr(fake_uart_text(), "partition control: its devices are not reset: partition hello, which has virtual"));
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
-    assert_int_equal(seen.pci_stops, 0); /* a VF of its PF may be at work */
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
+    assert_int_equal(life.pci_stops, 0); /* a VF of its PF may be at work */
     partition_start(&partitions[1]);     /* the operator tries too early */
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(partitions[1].stop_cause, CAUSE_DEVICE);
-    assert_int_equal(seen.pci_stops + seen.pci_starts, 0);
+    assert_int_equal(life.pci_stops + life.pci_starts, 0);
     fake.step = 0;
     atomic_store(&partitions[2].state, PARTITION_RUNNING);
-    others_go_on = true;
+    life_others_go_on = true;
     partition_start(&partitions[1]);
-    settle();
-    others_go_on = false;
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
-    assert_int_equal(seen.stopped[0], 2);
-    assert_int_equal(seen.stopped[1], 1);
-    assert_int_equal(seen.pci_stops, 2);
+    life_settle();
+    life_others_go_on = false;
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
+    assert_int_equal(life.stopped[0], 2);
+    assert_int_equal(life.stopped[1], 1);
+    assert_int_equal(life.pci_stops, 2);
 }
 
 /* While a PF is reset nobody starts one that has VFs of it; it starts once that is over. */
@@ -998,19 +739,19 @@ static void a_member_does_not_start_meanwhile(void **state)
     fake_plan_partitions[2].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
-    settle();
+    life_settle();
     fake.core = 2;
     partition_stop(&vcpus[2], CAUSE_TRAP, 14, 0, 0);
     fake.core = plan.housekeeping;
     partition_start(&partitions[2]); /* the operator */
-    seen.pci_starts = 0;
-    step(3);
-    assert_int_equal(state_of(2), PARTITION_STOPPED);
+    life.pci_starts = 0;
+    life_step(3);
+    assert_int_equal(life_state(2), PARTITION_STOPPED);
     assert_int_equal(partitions[2].stop_cause, CAUSE_GROUP);
-    assert_int_equal(seen.pci_starts, 0);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    assert_int_equal(life.pci_starts, 0);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
 }
 
 /* A PF's owner that is stopped by its group waits for the owners of its VFs as well. */
@@ -1021,9 +762,9 @@ static void a_member_waits_for_its_own_group(void **state)
     group_make();
     fake.step = 1000000;
     partition_order(&partitions[1], CAUSE_GROUP, ACTION_STOP);
-    step(2); /* hello's core does not answer */
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
-    assert_int_equal(seen.pci_stops, 0);
+    life_step(2); /* hello's core does not answer */
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
+    assert_int_equal(life.pci_stops, 0);
     fake.step = 0;
 }
 
@@ -1040,12 +781,12 @@ static void two_in_each_others_group(void **state)
                 fake.core = i + 1;
                 partition_stop(&vcpus[i + 1], CAUSE_TRAP, 14, 0, 0);
             }
-        others_go_on = true;
-        settle();
-        others_go_on = false;
-        settle();
-        assert_int_equal(state_of(1), PARTITION_RUNNING);
-        assert_int_equal(state_of(2), PARTITION_RUNNING);
+        life_others_go_on = true;
+        life_settle();
+        life_others_go_on = false;
+        life_settle();
+        assert_int_equal(life_state(1), PARTITION_RUNNING);
+        assert_int_equal(life_state(2), PARTITION_RUNNING);
         assert_null(strstr(fake_uart_text(), "in time"));
     }
     fake.step = 0;
@@ -1058,16 +799,16 @@ static void a_member_in_back_off_waits_for_the_group(void **state)
     fake_plan_partitions[2].restart.backoff_ms = fake_plan_partitions[2].restart.backoff_max_ms = 100;
     fake.core = 3;
     partition_stop(&vcpus[3], CAUSE_TRAP, 14, 0, 0);
-    settle();
-    assert_int_equal(state_of(2), PARTITION_BACKOFF);
+    life_settle();
+    assert_int_equal(life_state(2), PARTITION_BACKOFF);
     fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
     crash_one();
     fake_ms(200);
     partition_tick(fake.ticks);
-    settle();
-    assert_int_equal(state_of(2), PARTITION_STOPPED);
-    start(1);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(2), PARTITION_STOPPED);
+    life_start(1);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
 }
 
 static void faults_are_looked_for_at_each_tick(void **state)
@@ -1075,7 +816,7 @@ static void faults_are_looked_for_at_each_tick(void **state)
     (void)state;
     for (unsigned i = 1; i <= 3; i++) {
         partition_tick(fake.ticks);
-        assert_int_equal(seen.fault_looks, i);
+        assert_int_equal(life.fault_looks, i);
     }
 }
 
@@ -1083,11 +824,11 @@ static void requests_to_a_stopped_partition_do_nothing(void **state)
 {
     (void)state;
     fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_STOP;
-    start(0);
+    life_start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
     vcpu_request(&vcpus[1], REQUEST_INIT | REQUEST_SIPI | REQUEST_NMI);
-    settle();
+    life_settle();
     assert_int_equal(vcpus[1].mode, VCPU_PARKED);
     assert_false(vcpus[1].nmi_pending);
 }
@@ -1096,18 +837,18 @@ static void sep9_requests_of_an_earlier_life_are_forgotten(void **state)
 {
     (void)state;
     fake_plan_partitions[0].actions[EVENT_CRASH] = ACTION_RESTART;
-    start(0);
+    life_start(0);
     fake.core = 0;
     partition_stop(&vcpus[0], CAUSE_SHUTDOWN, 0, 0, 0);
-    step(0);
+    life_step(0);
     fake.core = 1;
     vcpu_request(&vcpus[0], REQUEST_INIT | REQUEST_NMI); /* its sibling's last deed */
-    step(1);
+    life_step(1);
     vcpu_request(&vcpus[1], REQUEST_NMI);
     fake.core = 0;
     vcpu_serve(&vcpus[0]);
-    settle();
-    assert_int_equal(state_of(0), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(0), PARTITION_RUNNING);
     assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
     assert_false(vcpus[0].nmi_pending || vcpus[1].nmi_pending);
 }
@@ -1119,14 +860,14 @@ static void sep4_records_are_bounded(void **state)
 
     (void)state;
     fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
-    start(0);
-    start(1);
+    life_start(0);
+    life_start(1);
     fake.ticks = fake.boot_ticks + 1234567000;
     crash_one();
     for (unsigned i = 0; i < 20; i++) {
         fake.core = plan.housekeeping;
         partition_order(&partitions[0], CAUSE_OPERATOR, ACTION_RESTART);
-        settle();
+        life_settle();
     }
     fake_uart_text();
     partition_stops_log(&partitions[0]);
@@ -1155,7 +896,7 @@ static void sep3_interrupts_reach_only_own_cores_through_an_open_gate(void **sta
     (void)state;
     partition_interrupt(&partitions[0], 0, 0x40);
     assert_int_equal(fake.ipi_count, 0); /* not running: gate shut */
-    start(0);
+    life_start(0);
     partition_interrupt(&partitions[0], 1, 0x40);
     assert_int_equal(fake.ipi_count, 1);
     assert_int_equal(fake.ipis[0].core, 1);
@@ -1167,8 +908,8 @@ static void sep3_interrupts_reach_only_own_cores_through_an_open_gate(void **sta
 static void ram_is_answered_within_one_range_only(void **state)
 {
     (void)state;
-    assert_ptr_equal(partition_ram(&partitions[1], GPA(0), 1), ram[1]);
-    assert_ptr_equal(partition_ram(&partitions[1], GPA(LARGE_SIZE - 8), 8), ram[1] + LARGE_SIZE - 8);
+    assert_ptr_equal(partition_ram(&partitions[1], GPA(0), 1), life_ram[1]);
+    assert_ptr_equal(partition_ram(&partitions[1], GPA(LARGE_SIZE - 8), 8), life_ram[1] + LARGE_SIZE - 8);
     assert_null(partition_ram(&partitions[1], GPA(LARGE_SIZE - 8), 9));
     assert_null(partition_ram(&partitions[1], GPA(LARGE_SIZE), 1));
     assert_null(partition_ram(&partitions[1], GPA(UINT64_MAX), 2));
@@ -1178,19 +919,19 @@ static void ram_is_answered_within_one_range_only(void **state)
 static void denied_accesses_have_a_rate(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     fake.core = 2;
     for (unsigned i = 0; i < 10; i++)
         partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     fake_ms(1000);
     partition_tick(fake.ticks); /* a new second */
     for (unsigned i = 0; i < 10; i++)
         partition_denied(&vcpus[2], DENIED_MSR, 0x10);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     partition_denied(&vcpus[2], DENIED_MEMORY, 0x10);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(vcpus[2].counters.denied[DENIED_PORT], 10);
     assert_int_equal(vcpus[2].counters.denied[DENIED_MSR], 10);
     assert_int_equal(vcpus[2].counters.denied[DENIED_MEMORY], 1);
@@ -1200,35 +941,40 @@ static void sep9_denied_accesses_are_counted_per_life(void **state)
 {
     (void)state;
     fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_RESTART;
-    start(1);
+    life_start(1);
     fake.core = 2;
     for (unsigned i = 0; i < 11; i++)
         partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-    settle();
+    life_settle();
     assert_int_equal(partitions[1].lives, 2);
     fake.core = 2;
     partition_denied(&vcpus[2], DENIED_PORT, 0x80); /* in the same second */
-    settle();
+    life_settle();
     assert_int_equal(partitions[1].lives, 2);
+    fake.core = 2;
+    for (unsigned i = 0; i < 10; i++)
+        partition_denied(&vcpus[2], DENIED_PORT, 0x80); /* a flood again */
+    life_settle();
+    assert_int_equal(partitions[1].lives, 3);
 }
 
 static void denied_accesses_may_only_be_logged(void **state)
 {
     (void)state;
     fake_plan_partitions[1].actions[EVENT_DENIED] = ACTION_LOG;
-    start(1);
+    life_start(1);
     fake.core = 2;
     for (unsigned i = 0; i < 100000; i++)
         partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 static void calls_are_checked(void **state)
 {
     (void)state;
     fake_plan_partitions[1].denied.per_second = 1000;
-    start(1);
+    life_start(1);
     fake.core = 2;
     assert_int_equal(hypercall(&vcpus[2], BH_CALL_VERSION, ~0ull, ~0ull, ~0ull), BH_ABI_VERSION);
     for (uint64_t n = BH_CALL_COUNT; n != 0; n <<= 1)
@@ -1240,7 +986,7 @@ static void calls_are_checked(void **state)
     assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_CONSOLE, 256, 0), BH_EINVAL);
     assert_int_equal(hypercall(&vcpus[2], BH_CALL_VECTOR, BH_SOURCE_CONSOLE, 255, 0), 0);
     assert_int_equal(partitions[1].vectors[BH_SOURCE_CONSOLE], 255);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
 }
 
 static uint64_t observe(uint64_t n, uint64_t fact)
@@ -1252,7 +998,7 @@ static uint64_t observe(uint64_t n, uint64_t fact)
 static void test_sep5_ac51_only_whom_the_table_names_is_observed(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     fake.core = 2;
     for (uint64_t fact = 0; fact < 8; fact++)
         for (uint64_t n = 0; n < 40; n++)
@@ -1261,7 +1007,7 @@ static void test_sep5_ac51_only_whom_the_table_names_is_observed(void **state)
     fake_plan_partitions[0].name = "abcdefghijklmno";
     assert_int_equal(observe(0, BH_FACT_STATE), BH_STATE_CREATED);
     assert_int_equal(observe(0, BH_FACT_STARTS), 0);
-    start(0);
+    life_start(0);
     fake.core = 2;
     assert_int_equal(observe(0, BH_FACT_STATE), BH_STATE_RUNNING);
     assert_int_equal(observe(0, BH_FACT_STARTS), 1);
@@ -1284,56 +1030,56 @@ static void a_paused_partition_waits_with_all_it_has(void **state)
     unsigned resets;
 
     (void)state;
-    start(0);
-    resets = seen.apic_resets;
+    life_start(0);
+    resets = life.apic_resets;
     fake.core = 1;
     assert_false(partition_resume(&partitions[0]));
     assert_true(partition_pause(&partitions[0]));
     assert_false(partition_pause(&partitions[0]));
-    settle();
-    assert_int_equal(state_of(0), PARTITION_PAUSED);
+    life_settle();
+    assert_int_equal(life_state(0), PARTITION_PAUSED);
     assert_int_equal(vcpus[0].mode, VCPU_PAUSED);
     assert_int_equal(vcpus[1].mode, VCPU_WAIT_SIPI);
     assert_true(partitions[0].gate_open);
     /* A core that is started meanwhile waits like the others. */
     atomic_store(&vcpus[1].sipi_vector, 5);
     vcpu_request(&vcpus[1], REQUEST_SIPI);
-    settle();
-    assert_int_equal(seen.sipi, 5);
+    life_settle();
+    assert_int_equal(life.sipi, 5);
     assert_int_equal(vcpus[1].mode, VCPU_PAUSED);
     vcpu_request(&vcpus[0], REQUEST_NMI);
-    settle();
+    life_settle();
     assert_true(vcpus[0].nmi_pending);
     assert_int_equal(vcpus[0].mode, VCPU_PAUSED);
     assert_true(partition_resume(&partitions[0]));
-    settle();
-    assert_int_equal(state_of(0), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(0), PARTITION_RUNNING);
     assert_int_equal(vcpus[0].mode, VCPU_RUNNING);
     assert_int_equal(vcpus[1].mode, VCPU_RUNNING);
-    assert_int_equal(seen.apic_resets, resets + 1); /* the SIPI's */
+    assert_int_equal(life.apic_resets, resets + 1); /* the SIPI's */
     assert_int_equal(partitions[0].lives, 1);
 }
 
 static void a_paused_partition_can_be_stopped_and_started_again(void **state)
 {
     (void)state;
-    start(1);
+    life_start(1);
     assert_true(partition_pause(&partitions[1]));
-    settle();
+    life_settle();
     partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_STOP);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_equal(vcpus[2].mode, VCPU_PARKED);
     assert_false(partition_pause(&partitions[1]));
     assert_false(partition_resume(&partitions[1]));
-    start(1);
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_start(1);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
     assert_true(partition_pause(&partitions[1]));
-    settle();
+    life_settle();
     partition_order(&partitions[1], CAUSE_OPERATOR, ACTION_RESTART);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     assert_int_equal(vcpus[2].mode, VCPU_RUNNING);
     assert_int_equal(partitions[1].lives, 3);
 }
@@ -1342,34 +1088,34 @@ static void one_in_back_off_can_be_held(void **state)
 {
     (void)state;
     fake_plan_partitions[1].restart.backoff_ms = 500;
-    start(1);
+    life_start(1);
     assert_false(partition_hold(&partitions[1]));
     crash_one();
-    assert_int_equal(state_of(1), PARTITION_BACKOFF);
+    assert_int_equal(life_state(1), PARTITION_BACKOFF);
     assert_true(partition_hold(&partitions[1]));
     fake_ms(1000);
     partition_tick(fake.ticks);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
 }
 
 static void an_audit_that_was_asked_for_runs_once_on_the_housekeeping_core(void **state)
 {
     (void)state;
-    start(0);
-    start(1);
+    life_start(0);
+    life_start(1);
     fake_plan_partitions[1].audits = true;
     fake.core = 2;
     assert_int_equal(hypercall(&vcpus[2], BH_CALL_CONTROL, 0, BH_CONTROL_AUDIT, 0), 0);
-    assert_int_equal(seen.audits, 0);
-    step(2);
-    assert_int_equal(seen.audits, 0);
+    assert_int_equal(life.audits, 0);
+    life_step(2);
+    assert_int_equal(life.audits, 0);
     fake_ms(6);
-    step(plan.housekeeping);
+    life_step(plan.housekeeping);
     fake.core = plan.housekeeping;
     atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
-    step(plan.housekeeping);
-    assert_int_equal(seen.audits, 1);
+    life_step(plan.housekeeping);
+    assert_int_equal(life.audits, 1);
 }
 
 /* What a partition was told of others in its life before is gone. */
@@ -1379,7 +1125,7 @@ static void test_sep9_answers_of_an_earlier_life_are_scrubbed(void **state)
 
     (void)state;
     memset(answer, 0xa5, BH_ANSWER_SIZE);
-    start(1);
+    life_start(1);
     for (unsigned i = 0; i < BH_ANSWER_SIZE; i++)
         assert_int_equal(answer[i], 0);
 }
@@ -1389,13 +1135,13 @@ static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
     unsigned before;
 
     (void)state;
-    start(1);
+    life_start(1);
     fake.core = 2;
     before = fake.kicks[plan.housekeeping];
     fake_ms(10);
     for (unsigned i = 0; i < 1000; i++) { /* it looks after each call, so that each could be a kick */
         hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
-        step(plan.housekeeping);
+        life_step(plan.housekeeping);
         fake.core = 2;
     }
     assert_int_equal(fake.kicks[plan.housekeeping], before + 1);
@@ -1410,7 +1156,7 @@ static void console_calls_wake_housekeeping_at_a_bounded_rate(void **state)
 static void nmi_on_housekeeping(void)
 {
     atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
-    step(plan.housekeeping);
+    life_step(plan.housekeeping);
 }
 
 /* Single ticks of 20 ms until none is ordered; returns for how many milliseconds. */
@@ -1430,21 +1176,21 @@ static void perf1_without_a_tick_a_look_is_followed_by_others_while_there_is_som
 {
     (void)state;
     fake_plan.tick_off = true;
-    start(1);
+    life_start(1);
     assert_in_range(lingers(), 1100, 1300); /* what it said at its start is seen */
     nmi_on_housekeeping();
     assert_int_equal(fake.tick_starts, 0); /* the UART had nothing to say */
-    seen.console_busy = true;
+    life.console_busy = true;
     nmi_on_housekeeping();
-    seen.console_busy = false;
+    life.console_busy = false;
     assert_in_range(lingers(), 1100, 1300);
     fake.core = 2;
     hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0); /* with an empty ring: more may follow at once, without a kick */
-    step(plan.housekeeping);
+    life_step(plan.housekeeping);
     assert_in_range(lingers(), 1100, 1300);
     fake.core = plan.housekeeping;
     hypercall(&vcpus[plan.housekeeping], BH_CALL_CONSOLE, 0, 0, 0);
-    step(plan.housekeeping);
+    life_step(plan.housekeeping);
     assert_in_range(lingers(), 1100, 1300);
 }
 
@@ -1453,13 +1199,13 @@ static void with_a_tick_none_is_ordered(void **state)
     unsigned before;
 
     (void)state;
-    start(1);
-    seen.console_busy = true;
+    life_start(1);
+    life.console_busy = true;
     before = fake.kicks[plan.housekeeping];
     fake.core = 2;
     hypercall(&vcpus[2], BH_CALL_CONSOLE, 0, 0, 0);
     assert_int_equal(fake.kicks[plan.housekeeping], before + 1); /* its first words are not held back by its start */
-    settle();
+    life_settle();
     nmi_on_housekeeping();
     assert_int_equal(fake.tick_starts, 0);
 }
@@ -1468,14 +1214,14 @@ static void without_a_tick_a_stop_is_seen(void **state)
 {
     (void)state;
     fake_plan.tick_off = true;
-    start(1);
+    life_start(1);
     (void)lingers();
     fake_plan.all_stopped = ALL_STOPPED_POWEROFF;
     fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
     fake.core = 2;
     partition_stop(&vcpus[2], CAUSE_TRAP, 0, 0, 0);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
     assert_int_not_equal(fake.tick_starts, 0);
     assert_true(FAKE_ENDS((void)lingers())); /* all have stopped */
     assert_int_equal(fake.poweroffs, 1);
@@ -1488,29 +1234,29 @@ static void without_a_tick_denied_accesses_are_counted_per_second(void **state)
 
     (void)state;
     fake_plan.tick_off = true;
-    start(1);
+    life_start(1);
     (void)lingers();
     before = fake.kicks[plan.housekeeping];
     for (unsigned i = 0; i < 40; i++) {
         fake.core = 2;
         partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-        step(plan.housekeeping);
+        life_step(plan.housekeeping);
         assert_in_range(lingers(), 1100, 1300);
     }
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     assert_int_equal(fake.kicks[plan.housekeeping], before + 40);
     fake.core = 2;
     for (unsigned i = 0; i < 10; i++) {
         fake_ms(6);
         partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-        settle();
+        life_settle();
         fake.core = 2;
     }
     assert_int_equal(fake.kicks[plan.housekeeping], before + 41); /* one a second */
-    assert_int_equal(state_of(1), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_RUNNING);
     partition_denied(&vcpus[2], DENIED_PORT, 0x80);
-    settle();
-    assert_int_equal(state_of(1), PARTITION_STOPPED);
+    life_settle();
+    assert_int_equal(life_state(1), PARTITION_STOPPED);
 }
 
 static void all_stopped_rule(void **state)
@@ -1518,7 +1264,7 @@ static void all_stopped_rule(void **state)
     (void)state;
     for (volatile unsigned i = 0; i < 3; i++) {
         fake_plan.all_stopped = i;
-        start(1);
+        life_start(1);
         fake_plan_partitions[1].actions[EVENT_CRASH] = ACTION_STOP;
         crash_one();
         fake_ms(1001);
@@ -1536,25 +1282,25 @@ static void sep7_long_work_breathes(void **state)
     unsigned before;
 
     (void)state;
-    start(0); /* housekeeping's own core loads */
-    before = seen.services;
+    life_start(0); /* housekeeping's own core loads */
+    before = life.services;
     fake.core = plan.housekeeping;
     atomic_fetch_or(&vcpus[plan.housekeeping].requests, REQUEST_TICK);
     vcpu_breathe();
-    assert_int_equal(seen.services, before + 1);
+    assert_int_equal(life.services, before + 1);
     vcpu_breathe();
-    assert_int_equal(seen.services, before + 1);
-    assert_true(seen.watchdog_ticks > 0 &&
-                seen.ticks_before_service == seen.watchdog_ticks); /* their lines come out in this look */
+    assert_int_equal(life.services, before + 1);
+    assert_true(life.watchdog_ticks > 0 &&
+                life.ticks_before_service == life.watchdog_ticks); /* their lines come out in this look */
     fake_plan.tick_off = true;
     fake.core = 2;
     fake_ms(1000);
     vcpu_housekeeping_wake();
     fake.core = plan.housekeeping;
     vcpu_breathe();
-    assert_int_equal(seen.services, before + 2);
+    assert_int_equal(life.services, before + 2);
     assert_int_equal(fake.tick_starts, 1);
-    step(plan.housekeeping);
+    life_step(plan.housekeeping);
     assert_int_equal(atomic_load(&vcpus[plan.housekeeping].requests), 0);
     assert_in_range(lingers(), 1100, 1300);
 }
@@ -1565,11 +1311,11 @@ static void launch_starts_what_the_table_says(void **state)
     fake_plan_partitions[1].stopped_at_boot = true;
     assert_true(launch_verify_payloads());
     launch_start_partitions();
-    settle();
-    assert_int_equal(state_of(0), PARTITION_RUNNING);
-    assert_int_equal(state_of(1), PARTITION_CREATED);
-    assert_int_equal(state_of(2), PARTITION_RUNNING);
-    payload[2][0] ^= 0x80;
+    life_settle();
+    assert_int_equal(life_state(0), PARTITION_RUNNING);
+    assert_int_equal(life_state(1), PARTITION_CREATED);
+    assert_int_equal(life_state(2), PARTITION_RUNNING);
+    life_payload[2][0] ^= 0x80;
     assert_false(launch_verify_payloads());
 }
 

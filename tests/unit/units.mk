@@ -67,7 +67,9 @@ unit_walk := $(GUEST_POLICY)
 unit_decode := arch/x86/virt/decode.c
 unit_exit := core/exit.c
 unit_rights := $(addprefix core/,rights.c status.c trace.c log.c pool.c) $(addprefix tests/unit/,fake_arch.c fake_plan.c fake_partition.c)
-unit_lifecycle := core/lifecycle.c core/health.c core/restart_group.c core/partition.c core/vcpu.c core/hypercall.c core/channel.c tests/unit/fake_port.c core/loader.c core/launch.c core/sha256.c core/pool.c core/log.c core/rights.c core/status.c core/trace.c core/pause.c $(RECORDER) tests/unit/fake_arch.c tests/unit/fake_plan.c
+# What the life cycle is made of, and a machine for it.
+LIFE := core/lifecycle.c core/health.c core/restart_group.c core/partition.c core/vcpu.c core/hypercall.c core/channel.c tests/unit/fake_port.c core/loader.c core/launch.c core/sha256.c core/pool.c core/log.c core/rights.c core/status.c core/trace.c core/pause.c $(RECORDER) tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_life.c
+unit_lifecycle := $(LIFE)
 unit_svm := arch/x86/virt/svm.c arch/x86/virt/svm_audit.c arch/x86/mm/nested.c arch/x86/virt/svm_nested.c core/pool.c tests/unit/fake_arch.c tests/unit/fake_plan.c tests/unit/fake_x86.c
 unit_lapic := arch/x86/irq/lapic.c tests/unit/fake_plan.c
 AMDVI := $(addprefix arch/x86/iommu/,amdvi.c amdvi_unit.c amdvi_queue.c amdvi_table.c amdvi_ivrs.c amdvi_event.c amdvi_audit.c io_table.c)
