@@ -454,7 +454,7 @@ include tests/unit/units.mk
 UNITS := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 UNIT_CFLAGS := -std=gnu11 -Ulinux -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
 	-Itests/unit/fake -Itests/unit $(INCLUDES) -Iconfig/tool -Iconfig/check -Ipartitions/lib -Ipvdrivers \
-	-Ipartitions/port/lwip -Ipartitions/httpd -Ipartitions/router -isystem $(LWIP)/src/include -Ipartitions/update
+	-Ipartitions/port/lwip -Ipartitions/httpd -Ipartitions/fetch -Ipartitions/router -isystem $(LWIP)/src/include -Ipartitions/update
 unit_objs = $(patsubst %.c,build/unit/obj/%.o,tests/unit/test_$(1).c $(unit_$(1)))
 
 build/unit/obj/%.o: %.c | build/.deps

@@ -87,8 +87,9 @@ program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c te
 program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c visible.c show.c output.c dump.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
+program_fetch := $(addprefix partitions/fetch/,fetch.c look.c feed.c answer.c choice.c wire.c stage.c)
 
-OUR_PROGRAMS := talk hello control probe witness victim attacker bench pair libtest storage diskcheck ledger httpd nettest supervisor router
+OUR_PROGRAMS := talk hello control probe witness victim attacker bench pair libtest storage diskcheck ledger httpd nettest supervisor router fetch
 PROGRAMS ?=
 UNIKERNEL_PROGRAMS := $(or $(PROGRAMS),$(OUR_PROGRAMS))
 UNIKERNEL_ELFS := $(UNIKERNEL_PROGRAMS:%=$(O)/programs/%.elf)

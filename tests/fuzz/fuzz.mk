@@ -9,6 +9,7 @@ fuzz_console := $(unit_console) core/watchdog.c# F9
 fuzz_cpio := partitions/lib/cpio.c
 fuzz_decode := $(unit_decode)# F7
 fuzz_dmar := $(unit_dmar)# F11
+fuzz_fetch := $(addprefix partitions/fetch/,feed.c answer.c choice.c)
 fuzz_functions := $(unit_pci)# F4, F5, F6
 fuzz_hypercall := $(LIFE)# F8
 fuzz_libs_hypercall := -lcmocka

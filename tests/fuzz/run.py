@@ -15,7 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path("build/fuzz")
-LONGEST = {"acpi": 4096, "decode": 17, "http": 8192}  # bytes of an input; others 2048
+LONGEST = {"acpi": 4096, "decode": 17, "fetch": 8192, "http": 8192}  # bytes of an input; others 2048
 # What of a target's output says why it ended.
 TELLING = re.compile(rf"^(broken|PROMISE|==\d+==ERROR|SUMMARY|.*runtime error|ALARM|\s+#\d+ .* in \w+ {re.escape(str(ROOT))}/)")
 
