@@ -57,10 +57,13 @@ ifeq ($(BUILD_CLAIM)$(filter help hil $(TIERS),$(goals)),)
 export BUILD_CLAIM := $(shell config/tool/claim.sh $$PPID)
 endif
 
-# A folder made from another product or board of the same name is of no use.
+# A folder made from another product or board of the same name is of no use, but for images that somebody may count on.
 origin := $(product_dir) $(board_dir)
 ifneq ($(image_goals),)
 ifneq ($(file <$(out)/origin),$(origin))
+ifneq ($(wildcard $(out)/release $(out)/signed),)
+$(error $(out) has release or signed images made of $(or $(file <$(out)/origin),another product): move them away, then remove $(out))
+endif
 $(shell rm -rf $(out) && mkdir -p $(out))
 $(file >$(out)/origin,$(origin))
 endif
@@ -236,6 +239,7 @@ $(filter-out $(out)/%,$(sort $(foreach name,$(UNIKERNELS),$(call files_archive,$
 image_args := $(foreach name,$(UNIKERNELS),--image $(name)=$(call program_elf,$(name)) $(addprefix --files $(name)=,$(call files_archive,$(name)))) \
 	$(foreach name,$(LINUXES),--kernel $(name)=$(call linux_kernel,$(name)) --initrd $(name)=$(call linux_initrd,$(name)))
 
+$(if $(filter-out y,$(RELEASE)),$(error RELEASE=$(RELEASE): give y, or leave it out))
 # Disk images are signed where SIGNED=y asks for it, those of a release unless SIGNED=n forbids it.
 signed := $(if $(or $(filter y,$(SIGNED)),$(and $(RELEASE)$(filter image,$(goals)),$(filter-out n,$(or $(SIGNED),y)))),signed/)
 $(if $(filter-out y n,$(SIGNED)),$(error SIGNED=$(SIGNED): give y or n))
@@ -249,17 +253,22 @@ INSTALLER_TOOLS := $(DISK_TOOLS) config/tool/installerimage.py config/tool/archi
 KEY_FILES := $(addprefix $(KEYS)/,boot.key boot.pub db.key db.crt)
 $(KEY_FILES):
 	$(error $@ is not there: images are signed with the keys in KEYS=$(KEYS), which `make keys` makes)
+# Changes when KEYS names others than the last time.
+keys_used = $(shell cat $(KEY_FILES) $(KEYS)/update.pub 2>/dev/null | sha256sum)
+$(out)/keys: always
+	$(Q)echo '$(keys_used)' | cmp -s - $@ || echo '$(keys_used)' >$@
 # The disk image of a folder: $(1) that folder, $(2) further planner options, $(3) where it goes, $(4) more for diskimage.py.
 define disk_rule
 $(3)disk.img $(3)disk.img.xz $(3)disk.img.bmap $(3)disk.json &: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS)
 	$$(call say,DISK,$(3)disk.img)
 	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
 	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
+		$(UPDATE_VERSION:%=--update %) \
 		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2) $(4)
 endef
 # Its update bundle: $(1) the folder, $(2) where it goes, $(3) further options.
 define bundle_rule
-$(2)update.bundle: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS) config/tool/bundle.py
+$(2)update.bundle: $(out)/keys $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/%.img) $(DISK_TOOLS) config/tool/bundle.py
 	$$(call say,BUNDLE,$$@)
 	$$(Q)mkdir -p $$(@D) && config/tool/bundle.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --version $(UPDATE_VERSION) \
 		--keys $(KEYS) $(3) --output $$@
@@ -286,8 +295,8 @@ $(1)/bulkhead.iso: $(1)/bulkhead.elf $(1)/grub.cfg $(PARTITIONS:%=$(1)/payloads/
 	$$(Q)config/tool/mkimage.sh $(1) $$@
 $(call disk_rule,$(1),$(2),$(1)/)
 $(call disk_rule,$(1),$(2),$(1)/signed/,--keys '$(KEYS)')
-$(1)/signed/disk.img: $(KEY_FILES)
-$(call bundle_rule,$(1),$(1)/)
+$(1)/signed/disk.img: $(KEY_FILES) $(out)/keys
+$(call bundle_rule,$(1),$(1)/,$$(if $$(filter n,$$(SIGNED)),,$$(if $$(wildcard $$(KEYS)/boot.key),--signed)))
 $(call bundle_rule,$(1),$(1)/signed/,--signed)
 $(1)/signed/update.bundle: $(KEY_FILES)
 $(1)/$(signed)installer.img: $(1)/$(signed)disk.img $(1)/grub.cfg build/linux/kernel $(INSTALLER_TOOLS)
@@ -327,7 +336,7 @@ flash: $(out)/$(if $(RELEASE),release/)$(signed)disk.img ## write the disk image
 
 .PHONY: image-installer
 image-installer: $(out)/$(if $(RELEASE),release/)$(signed)installer.img ## a stick that installs the disk image on a box; SIGNED=y, RELEASE=y: that one
-	@echo 'installer: $<; write it to a stick with: config/tool/flash.py $< /dev/...'
+	@echo 'installer: $<; write it to a stick with: sudo config/tool/flash.py $< /dev/...'
 
 .PHONY: image
 ifneq ($(NOT_FOR_RELEASE),)
@@ -336,7 +345,7 @@ image: # nothing is compiled for it
 else
 image: $(out)/release/bulkhead.iso $(out)/release/$(signed)disk.img $(out)/release/bulkhead.lst $(out)/release/sizes.txt ## the release image, its disk signed with KEYS= unless SIGNED=n; refused on test boards
 	@cat $(out)/release/sizes.txt
-	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick), $(out)/release/$(signed)disk.img (disk)'
+	@echo 'release image: $(out)/release/bulkhead.iso (CD or USB stick, not signed), $(out)/release/$(signed)disk.img (disk$(if $(signed),$(comma) signed,))'
 endif
 
 # --- running -----------------------------------------------------------------------------------------------------------------------

@@ -36,9 +36,10 @@ def pieces(ranges):
     return [(start, min(start + PIECE - 1, last)) for first, last in joined for start in range(first, last + 1, PIECE)]
 
 
-def digest(file, first, last):
+def digest(file, first, last, size):
+    """Of these blocks, the last of which may reach beyond an image of this size."""
     file.seek(first * BLOCK)
-    return hashlib.sha256(file.read((last + 1 - first) * BLOCK)).hexdigest()
+    return hashlib.sha256(file.read(min((last + 1) * BLOCK, size) - first * BLOCK)).hexdigest()
 
 
 def make(file, size, ranges):
@@ -48,7 +49,7 @@ def make(file, size, ranges):
     rows, mapped = "", 0
     for first, last in pieces(ranges):
         mapped += last + 1 - first
-        rows += f'        <Range chksum="{digest(file, first, last)}"> {first}-{last} </Range>\n'
+        rows += f'        <Range chksum="{digest(file, first, last, size)}"> {first}-{last} </Range>\n'
     text = TEMPLATE.format(size=size, block=BLOCK, blocks=size // BLOCK, mapped=mapped, checksum="0" * 64, ranges=rows)
     return text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1)
 

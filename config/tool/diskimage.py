@@ -226,13 +226,18 @@ def versions(kernel):
     return dict(line.split(" ", 1) for line in lines)
 
 
+def key_digests(folder):
+    """SHA-256 of what of the keys is on a box: which image was signed with which."""
+    return {name: sha256(pathlib.Path(folder) / name) for name in ("boot.pub", "db.crt")} if folder else {}
+
+
 def manifest(options, image, partitions, sums, esp):
     names = [image.name, f"{image.name}.xz", f"{image.name}.bmap"]
     version = re.search(r'#define VERSION "(.*)"', (ROOT / "core/launch.c").read_text())
     return {
         "product": options.product, "board": options.board, "kind": "release" if options.release else "development",
         "signed": bool(options.keys),
-        "version": version[1] if version else "",
+        "version": version[1] if version else "", "update": options.update, "keys": key_digests(options.keys),
         "files": {name: {"size": (image.parent / name).stat().st_size, "sha256": sha256(image.parent / name)} for name in names},
         "partitions": [{"name": p.name, "guid": str(p.guid), "start": p.start, "size": p.size} for p in partitions],
         "slot": sums, "esp": esp, "packages": versions(options.kernel), "report": pathlib.Path(options.report).read_text(),
@@ -274,6 +279,7 @@ def main():
     parser.add_argument("--data", type=int, default=0)
     parser.add_argument("--kernel", metavar="FILE", help="has the package and version of the Linux in it")
     parser.add_argument("--release", action="store_true")
+    parser.add_argument("--update", type=int, metavar="N", help="the version that it says of itself to updates")
     parser.add_argument("--keys", metavar="FOLDER", help="sign with these")
     options = parser.parse_args()
     folder = pathlib.Path(options.folder, "signed" if options.keys else "")

@@ -182,15 +182,24 @@ class Progress:
         print(f"{self.what}: {percent:3d} %, {human(self.done)} of {human(self.total)}, {human(int(rate))}/s    ", end=end, flush=True)
 
 
+def load_whole(image):
+    """The image of a CD or stick has no map: all of it is written."""
+    size = image.stat().st_size
+    with open(image, "rb") as file:
+        return size, [(first, last, bmap.digest(file, first, last, size)) for first, last in bmap.pieces([(0, (size - 1) // bmap.BLOCK)])]
+
+
 def load(image):
     """The image's size and ranges, once each was found to be what its map says."""
     try:
+        if image.suffix == ".iso" and not os.path.exists(f"{image}.bmap"):
+            return load_whole(image)
         size, ranges = bmap.read(pathlib.Path(f"{image}.bmap").read_text())
         if image.stat().st_size != size:
             raise bmap.Damaged(f"it is for an image of {size} bytes, this one has {image.stat().st_size}")
         with open(image, "rb") as file:
             for first, last, digest in ranges:
-                if bmap.digest(file, first, last) != digest:
+                if bmap.digest(file, first, last, size) != digest:
                     raise bmap.Damaged(f"blocks {first} to {last} of the image are not those it was made with")
     except OSError as error:
         raise Refused(f"{error.filename}: {error.strerror}: make it with `make disk-image`") from None
@@ -222,7 +231,7 @@ def write(image, file, ranges):
         for first, last, _ in ranges:
             source.seek(first * bmap.BLOCK)
             for offset in range(first * bmap.BLOCK, (last + 1) * bmap.BLOCK, CHUNK):
-                data = source.read(min(CHUNK, (last + 1) * bmap.BLOCK - offset))
+                data = source.read(min(CHUNK, (last + 1) * bmap.BLOCK - offset))  # less at the end of the image
                 put(file, offset, data)
                 synced += len(data)
                 if synced >= SYNC:
@@ -245,7 +254,7 @@ def verify(target, file, ranges, size):
     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     progress = Progress("reading back", sum(last + 1 - first for first, last, _ in ranges) * bmap.BLOCK)
     for first, last, digest in ranges:
-        if bmap.digest(file, first, last) != digest:
+        if bmap.digest(file, first, last, size) != digest:
             raise Refused(f"{target.path}: blocks {first} to {last} do not read back as written: it is defective, or not of the size it claims. Take another")
         progress.add((last + 1 - first) * bmap.BLOCK)
     start, count = old_table(target, size)
@@ -270,6 +279,8 @@ def flash(image, target):
             os.fsync(file.fileno())
             verify(target, file, ranges, size)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) and not stat.S_ISBLK(os.fstat(file.fileno()).st_mode):
+                raise Refused(f"{target.path}: {error.strerror}: {human(size)} are needed; what was written of it is of no use") from None
             raise Refused(f"{target.path}: {error.strerror} while writing: it is defective or was pulled; it does not start now. Flash it again, "
                           "or take another") from None  # fmt: skip
         if stat.S_ISBLK(os.fstat(file.fileno()).st_mode):

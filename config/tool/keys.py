@@ -119,7 +119,10 @@ def main():
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
     os.umask(0o077)  # for the folder that is made too; one that is there keeps its mode
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"keys: {folder}: {error.strerror}: KEYS names a folder")
     try:
         for kind in KINDS:
             if len(sys.argv) == 2 or kind[0] == sys.argv[2]:

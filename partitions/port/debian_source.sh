@@ -36,10 +36,10 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 done
 apt() {
     apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/sources" -o Dir::State::lists="$work/lists" \
-        -o Dir::Cache="$work/cache" -o APT::Sandbox::User= -o APT::Get::List-Cleanup=false "$@" >"$work/log" 2>&1 9>&-
+        -o Dir::Cache="$work/cache" -o APT::Sandbox::User= -o APT::Get::List-Cleanup=false -o APT::Update::Error-Mode=any "$@" >"$work/log" 2>&1 9>&-
 }
 echo "$package: fetching the source of $version"
-apt update || fail "no list of source packages: $(tail -n 1 "$work/log")"
+apt update || fail "no list of source packages; is there a network? $(tail -n 1 "$work/log")"
 (cd "$work/download" && apt source --download-only "$package") || fail "no source package: $(tail -n 1 "$work/log")"
 archive=$(ls "$work/download/${package}_$version"*.orig.tar.?z 2>/dev/null) || fail "the archive has another version than $version: $(ls "$work/download")"
 [ "$(sha256sum <"$archive" | cut -d' ' -f1)" = "$digest" ] || fail "$(basename "$archive") is not the source that this port was written for"

@@ -45,6 +45,8 @@ def complain(board, file):
         return "make hil LG_ENV=...: name a labgrid environment; tests/hil/ has examples, docs/howto-hil.md says how to write one"
     if not pathlib.Path(file).is_file():
         return f"make hil LG_ENV={file}: no such file"
+    if re.search(r"^[^#\n]*\bCHANGE\b", pathlib.Path(file).read_text(), re.M):
+        return f"make hil LG_ENV={file}: it still says CHANGE where the bench has a name of its own"
     folder = pathlib.Path(board) if "/" in board else ROOT / "board" / board
     return None if (folder / "board.c").exists() else f"make hil BOARD={board}: {folder}/board.c does not exist"
 
@@ -54,6 +56,9 @@ def run(board, file, tests=()):
     wrong = complain(board, file)
     if wrong:
         sys.exit(wrong)
+    missing = [test for test in tests if not (ROOT / test.split("::")[0]).exists()]
+    if missing:
+        sys.exit(f"make hil TESTS=...: no such file: {' '.join(missing)}")
     board = str(pathlib.Path(board).resolve()) if "/" in board else board
     folder = ROOT / "build/hil" / pathlib.Path(board).name
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The build as a user meets it: missing packages, wrong names, a product outside the tree, the release image, `make run`."""
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -199,6 +200,7 @@ def test_board_without_a_vendor_is_refused(tmp_path, file, says):
 def test_release_image_of_a_real_board(tmp_path):
     """Made of the one whose IOMMU is its processor's vendor's, as in real machines (CFG-699)."""
     like, board = "qemu-q35-amd", tmp_path / "real"
+    shutil.rmtree(ROOT / "build/real", ignore_errors=True)  # of an earlier test
     shutil.copytree(ROOT / "board" / like, board)
     source = board / "board.c"
     source.write_text(source.read_text().replace("    .test_only = true,\n", "").replace("    .no_speculation = true,\n", "").replace(f'"{like}"', '"real"'))
@@ -212,6 +214,11 @@ def test_release_image_of_a_real_board(tmp_path):
     status, output = make("PRODUCT=minimal", f"BOARD={board}", keys, "image")
     assert status == 0, output
     assert json.loads((ROOT / "build/real/minimal/release/signed/disk.json").read_text())["signed"]
+    manifest = json.loads((ROOT / "build/real/minimal/release/signed/disk.json").read_text())
+    assert manifest["keys"]["boot.pub"] == hashlib.sha256((tmp_path / "keys/boot.pub").read_bytes()).hexdigest()
+    other = shutil.copytree(ROOT / "config/minimal", tmp_path / "minimal")
+    status, output = make(f"PRODUCT={other}", f"BOARD={board}", "check-config")
+    assert status != 0 and "has release or signed images made of config/minimal" in output, output
     image = ROOT / "build/real/minimal/release/bulkhead.iso"
     assert image.exists()
     with Machine("minimal", like, image=image) as machine:

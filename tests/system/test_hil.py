@@ -161,6 +161,8 @@ def test_board_from_documents_says_what_is_not_known_and_is_not_released(board):
 
 def test_words_that_are_wrong_are_told():
     assert "name a labgrid environment" in make("hil")[1]
+    assert "it still says CHANGE" in make("hil", "BOARD=apu2", "LG_ENV=tests/hil/apu2.yaml")[1]
+    assert "no such file: tests/system/test_boots.py" in make("hil", "LG_ENV=tests/hil/board.yaml", "TESTS=tests/system/test_boots.py")[1]
     assert "make hil LG_ENV=/nonexistent.yaml: no such file" in make("hil", "LG_ENV=/nonexistent.yaml")[1]
 
 

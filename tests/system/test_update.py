@@ -230,7 +230,7 @@ def test_update_of_a_signed_disk(bundles, tmp_path):
     signed = (built("update-next", "SIGNED=y", "update-bundle") / "signed/update.bundle").read_bytes()
     try:
         box.on("slot A: start 1 of 3", "update: slot A is confirmed")
-        for number, bundle, why in ((3, bundles[3], r"file [^\r\n]*\.sig' not found"),
+        for number, bundle, why in ((3, bundle_of("update-sick", ours, 3, tmp_path), r"file [^\r\n]*\.sig' not found"),
                                     (4, bundle_of("update-next", mixed, 4, tmp_path, "--signed"), r"error: public key \w+ not found")):  # fmt: skip
             box.bring(bundle)
             box.says(f"update: version {number} is in slot B and starts next")
