@@ -22,7 +22,7 @@ BLOCK = b"# GRUB Environment Block\n"
 CHUNK = 128 * SECTOR  # the beginning of a slot, written twice
 WRITE, FLUSH = 18, 75  # pwrite64, fdatasync
 
-pytestmark = pytest.mark.limit(120)
+pytestmark = pytest.mark.limit(300)
 
 
 @pytest.fixture(scope="module")
