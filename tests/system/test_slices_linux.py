@@ -100,6 +100,63 @@ def test_sep4_client_killed_under_load(rig):
     rig.machine.key("v", r"audit: .*: 0 findings")
 
 
+BLOCKS = "(i=$((NEXT)); while :; do yes $i | dd of=/dev/vda bs=4k seek=$i count=1 iflag=fullblock conv=fsync 2>/dev/null && echo synced $i; i=$((i + 1)); done) & true"
+BAD = ("for i in $(seq 1 LAST); do dd if=/dev/vda bs=4k skip=$i count=1 2>/dev/null >/tmp/there; "
+       "yes $i | dd bs=4k count=1 iflag=fullblock 2>/dev/null | cmp -s - /tmp/there || echo lost $i; done")
+
+
+def numbers(pattern, text):
+    return max(map(int, re.findall(pattern, text)), default=0)
+
+
+@pytest.mark.long
+@pytest.mark.limit(900)
+def test_sep4_linux_killed_under_load_beside_another_client():
+    """Three times, at numbers of blocks that a seed draws: what it said to be on the disk is there; the server lives on, and serves the other
+    client meanwhile, which loses nothing either."""
+    with Machine("tests/system/products/till") as machine:
+        seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+        print(f"TEST_SEED={seed} draws the same points again")
+        draw = random.Random(seed)
+
+        def reach(pattern, number, timeout=90):
+            for _ in range(timeout * 10):
+                if numbers(pattern, machine.text) >= number:
+                    return
+                machine.drain(0.1)
+            raise AssertionError(f"no {pattern} of {number}: {machine.text[-2000:]}")
+
+        synced, safe = r"synced (\d+)\r*\n", r"books\| ledger: acknowledged (\d+)\s"
+        booted(machine)
+        for life in range(2, 5):
+            shell = Shell(machine)
+            last = numbers(synced, machine.text)
+            shell.run(BLOCKS.replace("NEXT", str(last + 1)))
+            reach(synced, last + draw.randrange(5, 60))
+            machine.attention("a")
+            before = numbers(safe, machine.text)
+            reach(safe, before + 1)  # both have requests under way
+            place = machine.place()
+            machine.keyboard("linux")
+            machine.attention("r")
+            machine.since(place, rf"partition linux: running, life {life},", timeout=60)
+            reach(safe, numbers(safe, machine.text) + 200)  # before the Linux is up again
+            booted(machine, place=place, life=life)
+            last = numbers(synced, machine.text)
+            shell = Shell(machine)
+            assert shell.run(BAD.replace("LAST", str(last)), timeout=240) == ""
+            assert shell.run("dmesg | grep -Ei 'i/o error|blk_update'") == ""
+            shell.leave()
+            reach(safe, numbers(safe, machine.text) + 20)
+        machine.keyboard("books")
+        seen = machine.type("verify\r", r"books\| ledger: verified (\d+) entries up to (\d+), lost (\d+)", timeout=60)
+        assert seen[3] == "0" and int(seen[2]) >= numbers(safe, machine.text)
+        seen = machine.type("status\r", r"books\| ledger: acknowledged \d+, server met (\d+) times, (\d+) requests sent again, (\d+) strange answers")
+        assert seen.groups() == ("1", "0", "0"), seen[0]
+        assert "partition storage: running, life 2" not in machine.text
+        machine.key("v", r"audit: .*: 0 findings")
+
+
 @pytest.mark.long
 def test_sep1_a_slice_that_may_only_be_read():
     """It is mounted and read; what would write fails with an error, at the file system and at the block device; the disk has what it had."""
