@@ -142,6 +142,27 @@ static void do_restarts(unsigned count, unsigned unused)
            ring.end.seen - first, same, 10 * count, ring.missing);
 }
 
+static unsigned words_left(unsigned channel)
+{
+    const volatile struct bh_channel *c = &channel_list()->channel[channel];
+    const volatile uint64_t *words = (const volatile uint64_t *)(uintptr_t)(c->gpa + RECORD_RING_AT);
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < c->size / sizeof(*words); i++)
+        left += words[i] != 0;
+    return left;
+}
+
+/* What the answerer has written into the ring for bytes, and what is left of that when it has started again and been given nothing to write there. */
+static void do_residue(unsigned a, unsigned b)
+{
+    unsigned before = words_left(stream_in);
+
+    do_restarts(1, 0);
+    printf("residue: %u words before, %u after\n", before, words_left(stream_in));
+    (void)a, (void)b;
+}
+
 /* What is shown by everybody who listens. */
 static void do_news(unsigned count, unsigned unused)
 {
@@ -271,9 +292,9 @@ static void command(const char *line)
     static const struct {
         const char *name;
         void (*run)(unsigned a, unsigned b);
-    } commands[] = {{"messages", do_messages}, {"stream", do_stream},     {"restarts", do_restarts},
-                    {"news", do_news},         {"storm", do_storm},       {"foreign", do_foreign},
-                    {"scribble", do_scribble}, {"trespass", do_trespass}, {"execute", do_execute}};
+    } commands[] = {{"messages", do_messages}, {"stream", do_stream},   {"restarts", do_restarts}, {"news", do_news},
+                    {"storm", do_storm},       {"foreign", do_foreign}, {"scribble", do_scribble}, {"trespass", do_trespass},
+                    {"execute", do_execute},   {"residue", do_residue}};
     char name[16] = "";
     unsigned a = 0, b = 0;
 
@@ -284,7 +305,7 @@ static void command(const char *line)
             return;
         }
     printf("messages COUNT SIZE, stream KIB, restarts COUNT, news COUNT, storm COUNT, foreign COUNT, scribble COUNT, trespass, "
-           "execute\n");
+           "execute, residue\n");
 }
 
 static void call(void)

@@ -46,6 +46,13 @@ def test_sep4_restart_of_the_peer(machine):
     machine.type("restarts 25\r", r"restarts: 25, told of 25, epoch 25 more, 250 of 250 messages came back, 0 missing", timeout=120)
 
 
+def test_sep9_nothing_is_left_in_a_channel(machine):
+    """The ring that a stream has filled is empty in its writer's next life."""
+    machine.type("stream 256\r", r"stream: 262144 of 262144 bytes came back, 0 wrong", timeout=60)
+    match = machine.type("residue\r", r"residue: (\d+) words before, (\d+) after", timeout=60)
+    assert int(match[1]) > 4000 and match[2] == "0", match[0]
+
+
 @pytest.mark.long
 @pytest.mark.limit(1900)
 def test_sep4_a_thousand_restarts_of_the_peer(machine):
