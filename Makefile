@@ -137,7 +137,7 @@ $(out)/board.o: $(board_dir)/board.c | build/.deps
 # --- the planner and its checks, on the host ---------------------------------------------------------------------------
 
 RULES_OBJS := check.o events.o image.o rules.o rules_product.o rules_rights.o rules_cpu.o rules_memory.o rules_life.o rules_health.o rules_console.o rules_image.o \
-	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_channels.o rules_labels.o rules_ports.o rules_slices.o rules_update.o rules_blank.o rules_release.o
+	rules_file.o rules_board.o rules_pci.o rules_bar.o rules_iommu.o rules_devices.o rules_channels.o rules_labels.o rules_ports.o rules_slices.o rules_update.o rules_tpm.o rules_blank.o rules_release.o
 PLANNER_OBJS := $(addprefix config/tool/,planner.o plan_layout.o roles.o labels.o plan_devices.o plan_channels.o plan_ports.o plan_pool.o plan_emit.o payload.o elf_file.o payload_elf.o payload_linux.o payload_bzimage.o payload_pvh.o acpi.o \
 	report.o report_devices.o report_channels.o report_slices.o report_labels.o report_html.o report_svg.o) \
 	$(addprefix config/check/,$(RULES_OBJS)) core/sha256.o partitions/lib/cpio.o

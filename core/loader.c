@@ -111,6 +111,7 @@ static void start_info_write(struct partition *partition)
     info->watchdog_ms = partition->plan->watchdog.period_ms;
     info->tick_hz = plan.tick_off ? 0 : plan.tick_hz;
     info->x2apic = partition->plan->apic == APIC_X2APIC;
+    info->tpm = partition->plan->tpm.v;
     info->files = partition->plan->payload.files.v;
     info->files_size = partition->plan->payload.files_size;
     info->dma_offset = partition->plan->dma_offset;

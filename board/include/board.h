@@ -188,6 +188,7 @@ struct board {
         uint16_t hpet_function;                    /* of the HPET's; 0: none named */
     } iommu;
 
+    bool tpm;            /* at 0xfed40000: a chip with a FIFO (TIS), there or to be plugged in; none that the firmware plays */
     bool unsafe_dma;     /* devices may be given away without an IOMMU: each can then read and write all memory. No release image */
     bool invariant_tsc;  /* we vouch: the TSC runs at one rate in all states, alike on all cores */
     bool arat;           /* we vouch: the APIC timer runs in all idle states */

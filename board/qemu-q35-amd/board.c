@@ -61,6 +61,7 @@ const struct board board = {
     .function_count = 10,
     .iommu = {.kind = IOMMU_AMDVI, .units = {0xfed80000}, .unit_count = 1, .unit_functions = {0x0008}, .ioapic_function = 0x00a0},
 
+    .tpm = true, /* where one is plugged in: nobody does but tests/system/test_tpm.py */
     .invariant_tsc = true,
     .arat = true,
     .no_speculation = true,

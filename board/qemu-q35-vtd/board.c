@@ -71,6 +71,7 @@ const struct board board = {
     .function_count = BOARD_FUNCTIONS,
     .iommu = {.kind = IOMMU_VTD, .units = {0xfed90000}, .unit_count = 1, .ioapic_function = 0xff00},
 
+    .tpm = true, /* where one is plugged in: nobody does but tests/system/test_tpm.py */
     .invariant_tsc = true,
     .arat = true,
     .no_speculation = true,

@@ -288,6 +288,11 @@ RULE(rule_cable_self);
 RULE(rule_cable_mac);
 RULE(rule_cable_mac_unique);
 
+/* rules_tpm.c */
+RULE(rule_tpm_board);
+RULE(rule_tpm_one);
+RULE(rule_tpm_unikernel);
+
 /* rules_blank.c: what is not known of a board */
 RULE(rule_blank_release);
 RULE(rule_blank_field);

@@ -16,7 +16,7 @@ struct area {
     uint64_t base, size;
 };
 
-#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 7)
+#define MAX_AREAS (BOARD_MAX_RAM + BOARD_MAX_IOMMUS + 8)
 
 static uint64_t unit_size(const struct board *board)
 {
@@ -47,6 +47,8 @@ static unsigned areas(const struct check *check, const char *but, struct area ou
         out[n++] = (struct area){"configuration space", b->pci.ecam, b->pci.ecam ? MIB(b->pci.last_bus + 1u) : 0};
     out[n++] = (struct area){"the IO-APIC", b->ioapic.base < ADDRESS_END ? b->ioapic.base : 0, PAGE_SIZE};
     out[n++] = (struct area){"the local APIC", LOCAL_APIC, PAGE_SIZE};
+    if (b->tpm)
+        out[n++] = (struct area){"the TPM", PLAN_TPM, PLAN_TPM_LOCALITIES * PAGE_SIZE};
     out[n++] = (struct area){"partitions' ABI area", BH_ABI_GPA, LARGE_SIZE};
     out[n++] = (struct area){"partitions' configuration space", PLAN_ECAM, PLAN_ECAM_SIZE};
     out[n++] = (struct area){"partitions' virtio ports", PLAN_PORT_MSIX, PORTS_MAX * PAGE_SIZE};

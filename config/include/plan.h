@@ -125,6 +125,10 @@ struct plan_port {
     uint32_t config_size;
 };
 
+/* Registers of a TPM: a page for each of its localities, of which one partition may have the first. Guest-physical = host-physical. */
+#define PLAN_TPM 0xfed40000u
+#define PLAN_TPM_LOCALITIES 5u
+
 /* What can befall a partition. Each has an action in its table. */
 enum health_event {
     EVENT_CRASH,
@@ -151,6 +155,7 @@ struct plan_partition {
     uint32_t ram_count;
     uint64_t memory;     /* sum of ram sizes */
     uint64_t dma_offset; /* what its devices call guest-physical 0 */
+    hpa_t tpm;           /* PLAN_TPM; 0: the TPM is not its own */
     struct plan_payload payload;
     enum apic_mode apic;
     struct watchdog_spec watchdog;

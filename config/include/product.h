@@ -153,6 +153,7 @@ struct partition_spec {
     uint64_t memory;      /* bytes, multiple of 2 MiB */
     enum apic_mode apic;  /* how the partition meets its local APIC */
     struct device_spec devices[PRODUCT_MAX_DEVICES]; /* on its PCI bus 0 as device 1, 2, ... in this order */
+    bool tpm;        /* unikernel: it has the board's TPM, the registers of its locality 0; one partition at most */
     uint16_t serves; /* TCP port at which it answers on its network card: `make run` makes one of this host's of it. 0: none */
     const char *observes[PRODUCT_MAX_PARTITIONS]; /* names of partitions whose state, counters, output, stops and trace it may see,
                                                    * but no registers or memory; ends at the first 0 */

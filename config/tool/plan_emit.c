@@ -165,7 +165,8 @@ static void emit_partition(FILE *out, unsigned i, const struct product *product,
     fprintf(out, ",\n        .cores = cores_%u,\n        .core_count = %u,\n", i, place->core_count);
     fprintf(out, "        .ram = ram_%u,\n        .ram_count = %u,\n        .memory = 0x%" PRIx64 ",\n", i, place->ram_count,
             spec->memory);
-    fprintf(out, "        .dma_offset = 0x%" PRIx64 ",\n        .payload =\n", layout_dma_offset(layout, i));
+    fprintf(out, "        .dma_offset = 0x%" PRIx64 ",\n        .tpm = {0x%x},\n        .payload =\n", layout_dma_offset(layout, i),
+            spec->tpm ? PLAN_TPM : 0);
     emit_payload(out, i, spec->name, payload);
     fprintf(out, "        .first_function = %u,\n        .function_count = %u,\n        .restart_group = 0x%04x,\n",
             layout->devices.first[i], layout->devices.count[i], layout->devices.restart_group[i]);

@@ -115,6 +115,7 @@ uint32_t pool_pages(const struct product *product, const struct board *board, co
         pages += traced(product, spec) ? spec->cores * (uint64_t)POOL_TRACE : 0;
         pages += channel_pages(channels, i);
         pages += dumped(product, i) ? POOL_DUMP : 0;
+        pages += spec->tpm ? POOL_TPM : 0;
         if (devices->count[i] != 0)
             pages += POOL_NESTED_BARS + io_pages(board, spec->memory);
     }

@@ -14,6 +14,7 @@
 #define POOL_PARTITION 22u   /* ABI (9), ring (9), nested tables of the ABI (2) and where memory goes on behind the PCI hole (1) */
 #define POOL_TRACE 4u        /* a core of a partition that is traced or observed: its ring */
 #define POOL_DUMP 1u         /* a partition that another may dump: a page of it */
+#define POOL_TPM 1u          /* a partition that has the TPM: the table of its page */
 #define POOL_NESTED_UPPER 2u /* nested tables above those of a GiB */
 #define POOL_MAPPED_BY 512u  /* one page more for so many, that maps them */
 

@@ -101,10 +101,17 @@ void table_addresses(const struct report *r, struct table *t)
         window_rows(t, &d->bridges[i]);
     for (uint32_t i = 0; i < d->function_count; i++)
         bar_rows(t, owner(r, &d->functions[i]), d->functions[i].role, d->functions[i].bars);
+    bool tpm = false;
+    for (uint32_t i = 0; i < r->layout->partition_count; i++)
+        if (r->product->partitions[i].tpm) {
+            tpm = true;
+            table_row(t, "%s|TPM|locality 0|memory|0x%08x|0x%08x", r->product->partitions[i].name, PLAN_TPM,
+                      PLAN_TPM + PAGE_SIZE - 1u);
+        }
     if (d->ecam)
         table_row(t, "each with devices|emulated|its own bus 0|configuration|0x%08" PRIx64 "|0x%08" PRIx64, d->ecam,
                   d->ecam + MIB(1) - 1);
-    else
+    else if (!tpm)
         table_row(t, "none");
 }
 

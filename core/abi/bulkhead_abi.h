@@ -61,11 +61,12 @@ struct bh_start_info {
     char args[BH_ARGS_MAX];  /* from the product table, separated by single spaces, NUL-terminated */
     uint32_t tick_hz, pad;   /* how often the output ring is looked at; 0: only after BH_CALL_CONSOLE */
     uint64_t dma_offset;     /* its devices find guest-physical memory at addresses that are this much higher; 0 with an IOMMU */
+    uint64_t tpm;            /* guest-physical address of a page, uncached: the registers of the TPM's locality 0; 0: it has none */
 };
 _Static_assert(offsetof(struct bh_start_info, ram_size) == 16, "bh_start_info.ram_size");
 _Static_assert(offsetof(struct bh_start_info, lives) == 56, "bh_start_info.lives");
 _Static_assert(offsetof(struct bh_start_info, name) == 88, "bh_start_info.name");
-_Static_assert(sizeof(struct bh_start_info) == 104 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
+_Static_assert(sizeof(struct bh_start_info) == 112 + BH_NAME_MAX + BH_ARGS_MAX, "bh_start_info size");
 
 /* Shared words. Indices run freely modulo 2^32; a ring's position is the index modulo its size. The hypervisor reads each
  * word once and distrusts it: an index that is more than the ring's size ahead loses the ring's content, nothing else. */

@@ -46,6 +46,7 @@ static const struct plan_partition plan_partitions[] = {
      .ram = hello_ram,
      .ram_count = 1,
      .memory = 0x400000,
+     .tpm = {PLAN_TPM},
      .first_function = 1,
      .function_count = 1},
 };
@@ -338,7 +339,8 @@ static void tables_make(void)
                                             {GPA(BH_ABI_GPA + 0x6000), HPA(abi + 0x6000), 0x3000, 0},
                                             {GPA(CABLE_GPA), arch_hpa(channel_pages[0]), 0x2000, NESTED_WRITE},
                                             {GPA(CABLE_GPA + 0x2000), arch_hpa(channel_pages[1]), 0x2000, 0},
-                                            {GPA(VF_BAR), HPA(VF_BAR), 0x2000, device}};
+                                            {GPA(VF_BAR), HPA(VF_BAR), 0x2000, device},
+                                            {GPA(PLAN_TPM), HPA(PLAN_TPM), 0x1000, device}};
 
     board_found.iommu.kind = IOMMU_NONE;
     for (unsigned p = 0; p < 2; p++)

@@ -14,8 +14,8 @@ static void test_sound_tables_are_silent_and_counted(void **state)
         fail_msg("%s", log_text);
     assert_int_equal(result.partitions, 2);
     assert_int_equal(result.cores, 4);
-    assert_int_equal(result.leaves, 4 + 2 + 2 + 9 + 4 + 1 + 4 + 4 + 1 + 2);
-    assert_int_equal(result.pages, (0x800000 + 0x400000 + 0x400000) / 4096 + 9 + 4 + 1 + 8 + 512 + 2);
+    assert_int_equal(result.leaves, 4 + 2 + 2 + 9 + 4 + 1 + 4 + 4 + 1 + 2 + 1);
+    assert_int_equal(result.pages, (0x800000 + 0x400000 + 0x400000) / 4096 + 9 + 4 + 1 + 8 + 512 + 2 + 1);
     assert_int_equal(result.ports, 65536);
     assert_int_equal(result.msrs, 3 * 8192 * 2);
 }
@@ -76,6 +76,28 @@ static void test_channels(void **state)
     assert_clean();
     *register_leaf(0, NIC_SMALL) = arch_hpa(channel_pages[0]).v | bits; /* a Linux has none, though it is an end of it */
     assert_finding(" of lan.0");
+}
+
+/* Locality 0 for its owner; the others, from which a TPM takes more, and all of them for anybody else: nobody's. */
+static void test_tpm(void **state)
+{
+    uint64_t leaf = *register_leaf(1, PLAN_TPM);
+
+    (void)state;
+    flip_every_bit(register_leaf(1, PLAN_TPM), PTE_A | PTE_D);
+    *register_leaf(1, PLAN_TPM) = 0;
+    assert_finding("AUDIT hello: fed40000: expected 4096 bytes of TPM, found 0");
+    for (unsigned locality = 1; locality < PLAN_TPM_LOCALITIES; locality++) {
+        *register_leaf(1, PLAN_TPM) = leaf + locality * PAGE_SIZE;
+        assert_finding(" of the TPM");
+    }
+    *register_leaf(1, PLAN_TPM) = leaf;
+    *register_leaf(1, PLAN_TPM + PAGE_SIZE) = leaf + PAGE_SIZE;
+    assert_finding("AUDIT hello: fed41000: expected nothing, found fed41000");
+    *register_leaf(1, PLAN_TPM + PAGE_SIZE) = 0;
+    assert_clean();
+    *register_leaf(0, NIC_SMALL) = leaf;
+    assert_finding("AUDIT linux: fe000000: expected its own memory, found fed40000 of the TPM");
 }
 
 static void test_channel_as_table(void **state)
@@ -368,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup(test_missing_pages, machine_make),
         cmocka_unit_test_setup(test_extra_mapping, machine_make),
         cmocka_unit_test_setup(test_foreign_memory, machine_make),
+        cmocka_unit_test_setup(test_tpm, machine_make),
         cmocka_unit_test_setup(test_duplicate_frame, machine_make),
         cmocka_unit_test_setup(test_wrong_size, machine_make),
         cmocka_unit_test_setup(test_permissions, machine_make),

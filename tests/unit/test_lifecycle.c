@@ -94,6 +94,7 @@ static void start_information_is_complete(void **state)
     fake_plan_partitions[1].payload.files = GPA(0x1f0000);
     fake_plan_partitions[1].payload.files_size = 4097;
     fake_plan_partitions[1].dma_offset = 0x12345678000;
+    fake_plan_partitions[1].tpm = HPA(PLAN_TPM);
     life_start(1);
     info = (const struct bh_start_info *)partitions[1].abi;
     assert_int_equal(info->magic, BH_START_MAGIC);
@@ -107,6 +108,7 @@ static void start_information_is_complete(void **state)
     assert_string_equal(info->args, "one two");
     assert_int_equal(info->files, 0x1f0000);
     assert_int_equal(info->dma_offset, 0x12345678000);
+    assert_int_equal(info->tpm, 0xfed40000);
     assert_int_equal(info->files_size, 4097);
 }
 

@@ -74,21 +74,24 @@ hpa_t io_entry_address(uint64_t entry)
 
 #define RANGES_MAX 64u
 
-static unsigned nested_take(const struct layout *l, unsigned partition, bool bars)
+/* `devices`: with BARs, and with the TPM. */
+static unsigned nested_take(const struct layout *l, unsigned partition, bool devices)
 {
     const struct layout_partition *p = &l->partitions[partition];
-    static struct nested_region regions[LAYOUT_MAX_RAM + PRODUCT_MAX_DEVICES * RANGES_MAX];
+    static struct nested_region regions[LAYOUT_MAX_RAM + PRODUCT_MAX_DEVICES * RANGES_MAX + 1];
     unsigned n = 0;
 
     for (unsigned r = 0; r < p->ram_count; r++)
         regions[n++] = (struct nested_region){p->ram[r].gpa, p->ram[r].hpa, p->ram[r].size, NESTED_WRITE | NESTED_EXECUTE};
-    for (unsigned i = 0; bars && i < l->devices.count[partition]; i++) {
+    for (unsigned i = 0; devices && i < l->devices.count[partition]; i++) {
         struct pci_range ranges[RANGES_MAX];
         unsigned count = pci_bar_ranges(&l->devices.functions[l->devices.first[partition] + i], ranges, RANGES_MAX);
 
         for (unsigned k = 0; k < count; k++)
             regions[n++] = (struct nested_region){GPA(ranges[k].base.v), ranges[k].base, ranges[k].size, NESTED_WRITE};
     }
+    if (devices)
+        regions[n++] = (struct nested_region){GPA(PLAN_TPM), HPA(PLAN_TPM), PAGE_SIZE, NESTED_WRITE | NESTED_DEVICE};
     taken = 0;
     nested_build(regions, n);
     return taken;
@@ -132,9 +135,9 @@ static void random_machine(struct board *b, struct product *p)
     }
     *p = (struct product){.name = "r", .housekeeping = "a"};
     p->partitions[0] = (struct partition_spec){
-        .name = "a", .cores = 1, .memory = random_in(8, 2200) * MIB(2), .devices = {{.role = "r0"}, {.role = "r1"}}};
-    p->partitions[1] =
-        (struct partition_spec){.name = "b", .cores = 1, .memory = MIB(16), .devices = {{.role = "r2"}, {.role = "r3"}}};
+        .name = "a", .cores = 1, .memory = random_in(8, 2200) * MIB(2), .tpm = true, .devices = {{.role = "r0"}, {.role = "r1"}}};
+    p->partitions[1] = (struct partition_spec){
+        .name = "b", .cores = 1, .memory = MIB(16), .tpm = true, .devices = {{.role = "r2"}, {.role = "r3"}}};
 }
 
 static void test_planner_and_builders_agree(void **state)
@@ -152,7 +155,7 @@ static void test_planner_and_builders_agree(void **state)
         random_machine(&b, &p);
         plain = p;
         for (unsigned i = 0; i < 2; i++)
-            memset(plain.partitions[i].devices, 0, sizeof(plain.partitions[i].devices));
+            memset(plain.partitions[i].devices, 0, sizeof(plain.partitions[i].devices)), plain.partitions[i].tpm = false;
         if (!layout_hypervisor(&p, &b, 0, &with) || layout_memory(&p, &b, &with) != 0 ||
             !layout_hypervisor(&plain, &b, 0, &without))
             continue;

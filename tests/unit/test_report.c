@@ -225,6 +225,7 @@ static void test_devices(void **state)
                                            "NEVER: not by the operator either",
                                            "bridge 00:01.0  window         memory         0xc0100000  0xc02fffff",
                                            "0x2000..0x201f  one",
+                                           "TPM             locality 0     memory         0xfed40000  0xfed40fff",
                                            "disk0.vf2, entries",
                                            "emulated        its own bus 0  configuration  0xf1000000  0xf10fffff"};
     b = good;
@@ -232,7 +233,7 @@ static void test_devices(void **state)
         GOOD_PRODUCT,
         .partitions = {
             {GOOD_UNIKERNEL("one"), .devices = {{.role = "nic0"}, {.role = "none0", .optional = true}, {.role = "timer0"}}, NEVER},
-            {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0"}}},
+            {GOOD_UNIKERNEL("two"), .devices = {{.role = "disk0"}}, .tpm = true},
             {GOOD_UNIKERNEL("three"), .devices = {{.role = "disk0.vf2"}}}}};
     memset(&layout, 0, sizeof(layout));
     assert_true(layout_cores(&p, &b, &layout) && layout_hypervisor(&p, &b, 0, &layout));

@@ -155,6 +155,7 @@ static void wild_functions(struct board *b)
 {
     b->function_count = (uint32_t)random_in(0, BOARD_MAX_FUNCTIONS + 2);
     b->unsafe_dma = random_in(0, 1);
+    b->tpm = random_in(0, 1);
     for (unsigned i = 0; i < BOARD_MAX_FUNCTIONS; i++) {
         struct board_function *f = &b->functions[i];
         f->role = random_role();
@@ -197,7 +198,7 @@ static void wild_partition(struct partition_spec *p)
     wild_texts(p->dumps, PRODUCT_MAX_PARTITIONS);
     wild_texts(p->group, PRODUCT_MAX_PARTITIONS);
     wild_texts(p->labels, PRODUCT_MAX_LABELS);
-    p->reads_log = p->audits = p->trace = p->watchdog.may_stop;
+    p->reads_log = p->audits = p->trace = p->tpm = p->watchdog.may_stop;
     p->exits.declared = random_in(0, 1);
     p->kind = (enum image_kind)random_in(0, 3);
 }
@@ -391,11 +392,26 @@ static void test_devices_accepted(void **state)
     }
 }
 
+/* What the board says of its TPM takes addresses from others. */
+static void test_tpm_has_its_address(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct board b = {GOOD_BOARD, .tpm = i % 2 == 1};
+        struct product p = {GOOD_PRODUCT, .partitions = {{GOOD_UNIKERNEL("one"), .tpm = i % 2 == 1}}};
+        b.iommu.units[0] = i < 2 ? 0xfed48000 : 0xfed44000; /* behind its last page, and on it */
+        check = (struct check){.product = &p, .board = &b, .iommu = "amdvi"};
+        assert_int_equal(check_run(&check), i == 3);
+        assert_int_equal(check_has(&check, "CFG-696"), i == 3);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rule_table),  cmocka_unit_test(test_all_at_once),     cmocka_unit_test(test_print_safe),
-        cmocka_unit_test(test_wild_tables), cmocka_unit_test(test_wild_images),     cmocka_unit_test(test_many_findings),
-        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_which_partition), cmocka_unit_test(test_devices_accepted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule_table),       cmocka_unit_test(test_all_at_once),
+                                       cmocka_unit_test(test_print_safe),       cmocka_unit_test(test_wild_tables),
+                                       cmocka_unit_test(test_wild_images),      cmocka_unit_test(test_many_findings),
+                                       cmocka_unit_test(test_defaults),         cmocka_unit_test(test_which_partition),
+                                       cmocka_unit_test(test_devices_accepted), cmocka_unit_test(test_tpm_has_its_address)};
     return cmocka_run_group_tests(tests, 0, 0);
 }

@@ -103,7 +103,7 @@ static uint32_t low_page_find(void)
 
 /* --- 2. partitions ------------------------------------------------------------------------------------------------------------------ */
 
-#define REGIONS_MAX (16 + BH_ABI_PAGES + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * PCI_RANGES)
+#define REGIONS_MAX (17 + BH_ABI_PAGES + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * PCI_RANGES)
 
 /* The BARs of its functions, but what is answered and not mapped. Returns the new count. */
 static unsigned bars_add(const struct plan_partition *partition, struct nested_region *regions, unsigned count)
@@ -130,7 +130,7 @@ static unsigned channels_add(const struct partition *partition, struct nested_re
     return count;
 }
 
-/* RAM, ABI pages, channels and its devices' memory (SEP-1). */
+/* RAM, ABI pages, channels, its devices' memory and the TPM's first page (SEP-1). */
 static void nested_make(struct partition *partition)
 {
     struct nested_region regions[REGIONS_MAX];
@@ -149,6 +149,9 @@ static void nested_make(struct partition *partition)
     }
     count = channels_add(partition, regions, count);
     count = bars_add(partition->plan, regions, count);
+    if (partition->plan->tpm.v != 0)
+        regions[count++] =
+            (struct nested_region){GPA(partition->plan->tpm.v), partition->plan->tpm, PAGE_SIZE, NESTED_WRITE | NESTED_DEVICE};
     partition->nested_root = nested_build(regions, count).v;
 }
 

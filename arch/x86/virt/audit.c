@@ -24,7 +24,7 @@ struct wanted {
     bool device; /* uncached; pages that hold MSI-X tables are left out */
 };
 
-#define WANTED_MAX (16u + 3u + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * BOARD_BARS)
+#define WANTED_MAX (16u + 4u + BH_MAX_CHANNELS + PRODUCT_MAX_DEVICES * BOARD_BARS)
 struct walk {
     struct audit_result *result;
     const char *who;    /* partition, or "parking guest" */
@@ -83,6 +83,20 @@ static bool guests_reach(uint64_t hpa, uint64_t size)
     return abi_owner(hpa, size, NOBODY) != 0 || channel_foreign(hpa, size, NOBODY, true) != 0;
 }
 
+/* The TPM has one owner, the first that the plan names, and of it the page of locality 0 alone. */
+static bool tpm_foreign(uint64_t hpa, uint64_t size, unsigned partition)
+{
+    const uint64_t end = PLAN_TPM + PLAN_TPM_LOCALITIES * PAGE_SIZE;
+    uint64_t from = PLAN_TPM;
+    unsigned owner = 0;
+
+    while (owner < plan.partition_count && plan.partitions[owner].tpm.v == 0)
+        owner++;
+    if (owner == partition && owner < plan.partition_count)
+        from += PAGE_SIZE;
+    return range_overlap(hpa, size, from, end - from);
+}
+
 /* Whose memory is this, if not the partition's own? Looks at the plan and at every other partition, not at `wanted`. */
 static const char *foreign_owner(const struct walk *w, uint64_t hpa, uint64_t size, bool write)
 {
@@ -99,6 +113,8 @@ static const char *foreign_owner(const struct walk *w, uint64_t hpa, uint64_t si
             return plan.partitions[plan.functions[i].partition].name;
     if (audit_board_register(hpa, size))
         return "the board";
+    if (tpm_foreign(hpa, size, w->partition))
+        return "the TPM";
     if (range_overlap(hpa, size, plan.crash.v, plan.crash_size))
         return "crash record";
     if (range_overlap(hpa, size, plan.zone.v, plan.zone_size))
@@ -271,6 +287,8 @@ static void partition_check(struct audit_result *result, unsigned index)
     want_channels(&w);
     for (unsigned i = 0; i < p->function_count; i++)
         want_bars(&w, &plan.functions[p->first_function + i]);
+    if (p->tpm.v != 0)
+        want(&w, &(struct wanted){"TPM", PLAN_TPM, PLAN_TPM, PAGE_SIZE, .write = true, .device = true});
     tables_walk(&w, partitions[index].nested_root);
     completeness_check(&w);
     result->partitions++;
