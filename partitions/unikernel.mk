@@ -53,6 +53,9 @@ unilib_sources := \
 	pvdrivers/slice_server.c \
 	pvdrivers/slice_wait.c \
 	pvdrivers/stream.c \
+	pvdrivers/tpm_counter.c \
+	pvdrivers/tpm_fifo.c \
+	pvdrivers/tpm_message.c \
 	pvdrivers/watchdog.c
 
 # The network, for programs one of whose sources includes bh_net.h: those of lwIP's own files that we use, and ours.
@@ -80,7 +83,7 @@ program_attacker := $(addprefix partitions/attacker/,attacker.c attack_util.c at
 	attack_stale.c attack_svm.c attack_triple.c attack_paged_run.S attack_sweep.S attack_unpaged.S)
 program_bench := partitions/bench/bench.c
 program_pair := partitions/bench/pair.c partitions/bench/carry.c
-program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c updates.c) $(update_sources) $(sodium_sources)
+program_storage := $(addprefix partitions/storage/,storage.c settings.c slices.c updates.c floor.c) $(update_sources) $(sodium_sources)
 program_ledger := partitions/ledger/ledger.c partitions/ledger/entry.c
 program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)

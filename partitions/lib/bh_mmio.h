@@ -6,6 +6,18 @@
 
 #include <stdint.h>
 
+static inline uint8_t bh_mmio_read8(const volatile void *address)
+{
+    uint8_t value;
+    __asm__ volatile("movb %1, %0" : "=q"(value) : "m"(*(const volatile uint8_t *)address) : "memory");
+    return value;
+}
+
+static inline void bh_mmio_write8(volatile void *address, uint8_t value)
+{
+    __asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)address) : "q"(value) : "memory");
+}
+
 static inline uint32_t bh_mmio_read32(const volatile void *address)
 {
     uint32_t value;

@@ -23,6 +23,7 @@ fuzz_recorder := $(unit_recorder)
 fuzz_ring := $(unit_ring)
 fuzz_slice := $(filter-out tests/fuzz/%,$(unit_slice))
 fuzz_router := $(filter-out tests/fuzz/%,$(unit_router))
+fuzz_tpm := pvdrivers/tpm_message.c# a TPM's answers
 fuzz_update := $(unit_update)
 fuzz_libs_update := -lcmocka
 fuzz_vtd := $(unit_vtd_lies)# F14

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_tables_sign();
     if (data[0] & 2)
         fake_bundle_sign();
-    if (update_open(&update, &fake_update_disk, &fake_trust, &standing) != 0)
+    if (update_open(&update, &fake_update_disk, &fake_trust, &fake_floor, &standing) != 0)
         return 0;
     if (update_begin(&update, &fake_source) == 0)
         for (unsigned steps = 0; update_step(&update); steps++)

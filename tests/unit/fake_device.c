@@ -16,6 +16,7 @@
 
 struct fake_device fake;
 static uint8_t bar[1]; /* never touched: an address only */
+volatile uint8_t *const fake_registers = bar;
 
 void fake_device_reset(void)
 {
@@ -145,6 +146,16 @@ static unsigned offset_of(const volatile void *address, unsigned size)
     assert_int_equal(offset % size, 0);
     fake.accesses++;
     return (unsigned)offset;
+}
+
+uint8_t bh_mmio_read8(const volatile void *address)
+{
+    return (uint8_t)fake.read(offset_of(address, 1), 1);
+}
+
+void bh_mmio_write8(volatile void *address, uint8_t value)
+{
+    fake.write(offset_of(address, 1), 1, value);
 }
 
 uint32_t bh_mmio_read32(const volatile void *address)

@@ -27,6 +27,7 @@ extern struct fake_device {
     } interrupts[BH_PCI_INTERRUPTS];
     unsigned delivered;
 } fake;
+extern volatile uint8_t *const fake_registers; /* of BAR 0 */
 
 /* The device counts its addresses of memory from elsewhere than the driver does: what it is given, and what is there. */
 #define FAKE_DMA_OFFSET 0x100000000000ull

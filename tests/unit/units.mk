@@ -14,6 +14,8 @@ unit_e1000e := pvdrivers/e1000e.c tests/unit/fake_device.c
 unit_nvme := pvdrivers/nvme.c pvdrivers/nvme_manage.c tests/unit/fake_device.c
 UPDATE_UNDER_TEST := $(addprefix partitions/update/,update.c bundle.c environment.c layout.c digest.c) $(sodium_sources)
 unit_update := $(UPDATE_UNDER_TEST) $(SODIUM)/src/libsodium/crypto_sign/ed25519/ref10/keypair.c tests/unit/fake_slots.c tests/unit/fake_random.c
+unit_tpm := $(addprefix pvdrivers/,tpm_fifo.c tpm_message.c tpm_counter.c) tests/unit/fake_device.c tests/fuzz/fuzz_tpm.c
+unit_floor := partitions/storage/floor.c
 unit_storage := partitions/storage/settings.c pvdrivers/disk_pattern.c
 unit_payload := $(addprefix config/tool/,payload.c elf_file.c payload_elf.c payload_linux.c payload_bzimage.c payload_pvh.c acpi.c roles.c plan_ports.c)
 unit_payload_pvh := $(unit_payload)
@@ -43,7 +45,7 @@ unit_recorder := core/recorder_before.c tests/unit/fake_arch.c tests/unit/fake_p
 # Rules and planner: every rule belongs to the table in rules.c, so that all are linked.
 RULES_UNDER_TEST := config/check/check.c config/check/events.c config/check/image.c config/check/rules.c config/check/rules_product.c config/check/rules_rights.c config/check/rules_cpu.c config/check/rules_memory.c \
 	config/check/rules_life.c config/check/rules_health.c config/check/rules_console.c config/check/rules_image.c config/check/rules_file.c config/check/rules_board.c config/check/rules_pci.c config/check/rules_bar.c config/check/rules_iommu.c config/check/rules_devices.c config/check/rules_channels.c \
-	config/check/rules_labels.c config/check/rules_ports.c config/check/rules_slices.c config/check/rules_update.c config/check/rules_blank.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_ports.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
+	config/check/rules_labels.c config/check/rules_ports.c config/check/rules_slices.c config/check/rules_update.c config/check/rules_tpm.c config/check/rules_blank.c config/check/rules_release.c $(addprefix config/tool/,plan_layout.c roles.c labels.c plan_devices.c plan_channels.c plan_ports.c plan_pool.c) core/sha256.c partitions/lib/cpio.c
 unit_planner := $(RULES_UNDER_TEST) config/tool/plan_emit.c
 unit_rules := $(RULES_UNDER_TEST)
 unit_labels := $(RULES_UNDER_TEST)

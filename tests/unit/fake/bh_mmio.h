@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+uint8_t bh_mmio_read8(const volatile void *address);
+void bh_mmio_write8(volatile void *address, uint8_t value);
 uint32_t bh_mmio_read32(const volatile void *address);
 void bh_mmio_write32(volatile void *address, uint32_t value);
 uint64_t bh_mmio_read64(const volatile void *address);
