@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bh.h"
+#include "floor.h"
 #include "slices.h"
 #include "staging.h"
 #include "update.h"
@@ -22,6 +23,7 @@ static struct nvme_namespace space;
 static struct update_trust trust;
 static struct update update;
 static struct update_disk disk;
+static struct update_floor least;
 static enum update_standing standing;
 static uint64_t staging_first, staging_sectors; /* of the namespace */
 static uint64_t next_look, begun;
@@ -75,7 +77,8 @@ static const char *disk_open(uint32_t id, const struct bh_file *facts)
     if (space.block_size != SECTOR || nvme->transfer_max < CHUNK)
         return "the namespace has no blocks of 512 bytes, or the controller takes no 64 KiB";
     disk = (struct update_disk){0, space.blocks, disk_read, disk_write, disk_flush, bh_dma_memory(CHUNK, NVME_PAGE)};
-    return disk.memory ? update_open(&update, &disk, &trust, &standing) : "there is no memory";
+    floor_open(&least);
+    return disk.memory ? update_open(&update, &disk, &trust, &least, &standing) : "there is no memory";
 }
 
 enum updates_state updates_open(struct nvme *controller, uint32_t id, uint64_t *first, uint64_t *sectors)
@@ -144,6 +147,8 @@ static void answer(enum staging_outcome outcome, const char *text)
 static void begin(void)
 {
     struct update_source source = {0, staging_sectors - STAGING_BUNDLE, staging_read};
+    if (least.unknown)
+        floor_read(&least); /* perhaps it answers now */
     const char *wrong = update_begin(&update, &source);
 
     begun = bh_now_ns();
@@ -249,6 +254,8 @@ bool updates_step(void)
     if (now < next_look)
         return false;
     next_look = now + (LOOK_NS << (failures < FAILURES_MAX ? failures : FAILURES_MAX));
+    if (standing == STANDING_CONFIRMED)
+        floor_raise(&least, trust.oldest);
     if (standing == STANDING_OPEN)
         confirm_look(now);
     else if (staging_sectors)

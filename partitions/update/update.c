@@ -71,9 +71,17 @@ static unsigned started(const struct update *update, const struct environment *e
     return version == 0 || version == update->trust->version ? slot : 2;
 }
 
+/* Whoever writes the disk can make the block's number smaller, not the floor's. */
+static uint64_t oldest(const struct update *update, const struct environment *environment)
+{
+    uint64_t number = environment_number(environment, "MIN_VERSION");
+
+    return number > update->floor->oldest ? number : update->floor->oldest;
+}
+
 static bool too_old(const struct update *update, const struct environment *environment)
 {
-    return update->trust->version < environment_number(environment, "MIN_VERSION");
+    return update->trust->version < oldest(update, environment);
 }
 
 static const char *standing_find(struct update *update, struct environment *environment, enum update_standing *standing)
@@ -101,11 +109,11 @@ static const char *standing_find(struct update *update, struct environment *envi
 }
 
 const char *update_open(struct update *update, const struct update_disk *disk, const struct update_trust *trust,
-                        enum update_standing *standing)
+                        const struct update_floor *least, enum update_standing *standing)
 {
     struct environment environment;
 
-    *update = (struct update){.disk = disk, .trust = trust};
+    *update = (struct update){.disk = disk, .trust = trust, .floor = least};
     const char *wrong = layout_find(&update->layout, disk);
     if (wrong)
         return wrong;
@@ -125,12 +133,14 @@ static const char *target_check(const struct update *update, const struct enviro
 {
     const struct bundle *bundle = &update->bundle;
 
+    if (update->floor->unknown)
+        return update->floor->unknown;
     if (running > 1)
         return "the environment block does not say which slot started: start the box again first";
     bool wanted = !too_old(update, environment); /* else anything that is new enough is better than what runs */
     if (wanted && slot_number(environment, running, "TRY") > 0)
         return "what runs is not confirmed yet, and the other slot is what the box falls back to";
-    if (bundle->version < environment_number(environment, "MIN_VERSION"))
+    if (bundle->version < oldest(update, environment))
         return "the bundle is older than the oldest version that this box takes";
     if (wanted && slot_number(environment, !running, "VERSION") == bundle->version) {
         if (slot_number(environment, !running, "TRY") >= STARTS)

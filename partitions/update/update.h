@@ -20,6 +20,12 @@ struct update_source {
     bool (*read)(void *context, uint64_t sector, uint32_t sectors, void *memory);
 };
 
+/* The oldest version that the box takes as something remembers it that is not on the disk. The block says one too; the newer of the two counts. */
+struct update_floor {
+    uint64_t oldest;
+    const char *unknown; /* why it cannot be told: no bundle is taken then, what runs goes on; 0: it is told */
+};
+
 enum update_stage {
     UPDATE_IDLE,
     UPDATE_CHECK,     /* the source's digest */
@@ -35,6 +41,7 @@ enum update_stage {
 struct update {
     const struct update_disk *disk;
     const struct update_trust *trust;
+    const struct update_floor *floor;
     struct layout layout;
     struct update_source source;
     struct bundle bundle;
@@ -55,9 +62,9 @@ enum update_standing {
     STANDING_TOO_OLD,   /* older than the oldest that this box takes: the other slot is the next to start, where there is one */
 };
 
-/* Once at the start of the disk's owner. 0, or why this disk is none to update; *standing where it is 0. */
+/* Once at the start of the disk's owner; the floor may change later. 0, or why this disk is none to update; *standing where it is 0. */
 const char *update_open(struct update *update, const struct update_disk *disk, const struct update_trust *trust,
-                        enum update_standing *standing);
+                        const struct update_floor *least, enum update_standing *standing);
 /* The slot that runs: 'A', 'B', or 0, unknown. */
 char update_started(const struct update *update);
 /* A bundle is there. 0, or why it is refused; nothing has been written then. */

@@ -54,14 +54,14 @@ def nvme(path):
 class Box:
     """A box and its disk; the power can be cut."""
 
-    def __init__(self, image, folder, product="update"):
-        self.path, self.machine, self.numbers, self.product = folder / "disk.img", None, 0, product
+    def __init__(self, image, folder, product="update", extra=()):
+        self.path, self.machine, self.numbers, self.product, self.extra = folder / "disk.img", None, 0, product, extra
         subprocess.run(["cp", "--sparse=always", image, self.path], check=True)
         with open(self.path, "rb") as file:
             self.places = {place.name: place for place in gpt.read(file)}
 
     def on(self, *lines, timeout=BOOT):
-        self.machine = Machine(PRODUCTS / self.product, image="none", change_command=nvme(self.path))
+        self.machine = Machine(PRODUCTS / self.product, image="none", change_command=nvme(self.path), extra=self.extra)
         self.says(*lines, timeout=timeout)
 
     def says(self, *lines, timeout=BOOT):

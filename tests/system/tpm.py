@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TPM 2.0 played by swtpm, for one machine; its registers can be read when the machine has been cut off."""
+"""A TPM 2.0 played by swtpm, for one machine at a time; its registers can be read, and commands given to it, while no machine has it."""
 import array
 import os
 import pathlib
@@ -10,13 +10,16 @@ import subprocess
 import time
 
 SET_DATA = struct.pack(">I", 0x10)  # swtpm's control channel: the descriptor that comes along is for commands
-NO_SESSIONS, PCR_READ, SHA256 = 0x8001, 0x17E, 0x000B
+INIT = struct.pack(">II", 2, 0)  # the power comes
+NO_SESSIONS, SESSIONS, PCR_READ, STARTUP, SHA256 = 0x8001, 0x8002, 0x17E, 0x144, 0x000B
 PCRS = 24
+DEFINE, UNDEFINE, INCREMENT, OWNER, PASSWORD = 0x12A, 0x122, 0x134, 0x40000001, struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+COUNTER, COUNTER_ATTRIBUTES = 0x01804248, 0x02040014  # as pvdrivers/tpm_counter.h has them
 
 
 class Tpm:
-    def __init__(self, folder):
-        self.control = pathlib.Path(folder) / "control"
+    def __init__(self, folder, device="tpm-crb"):
+        self.device, self.control = device, pathlib.Path(folder) / "control"
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--ctrl",
                                          f"type=unixio,path={self.control}"], stdin=subprocess.DEVNULL)  # fmt: skip
         end = time.monotonic() + 20
@@ -34,7 +37,37 @@ class Tpm:
     @property
     def words(self):
         """For QEMU."""
-        return ["-chardev", f"socket,id=tpm,path={self.control}", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
+        return ["-chardev", f"socket,id=tpm,path={self.control}", "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", f"{self.device},tpmdev=tpm0"]
+
+    def command(self, tag, code, body):
+        """For a while nobody else has it: power on, this command, power off. The answer's code."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(20)
+            control.connect(str(self.control))
+            ours, its = socket.socketpair()
+            ours.settimeout(20)
+            control.sendmsg([SET_DATA], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [its.fileno()]))])
+            assert control.recv(64)[:4] == bytes(4)
+            control.sendall(INIT)
+            assert control.recv(64)[:4] == bytes(4)
+            with ours, its:
+                codes = []
+                for words in (NO_SESSIONS, STARTUP, bytes(2)), (tag, code, body):
+                    ours.sendall(struct.pack(">HII", words[0], 10 + len(words[2]), words[1]) + words[2])
+                    codes.append(struct.unpack_from(">I", ours.recv(4096), 6)[0])
+                assert codes[0] == 0, codes
+                return codes[1]
+
+    def count(self, times):
+        """A new counter, and so many steps of it."""
+        public = struct.pack(">IHIHH", COUNTER, SHA256, COUNTER_ATTRIBUTES, 0, 8)
+        assert self.command(SESSIONS, DEFINE, struct.pack(">I", OWNER) + PASSWORD + struct.pack(">HH", 0, len(public)) + public) == 0
+        for _ in range(times):
+            assert self.command(SESSIONS, INCREMENT, struct.pack(">II", COUNTER, COUNTER) + PASSWORD) == 0
+
+    def forget(self):
+        """Its owner takes the counter away."""
+        assert self.command(SESSIONS, UNDEFINE, struct.pack(">II", OWNER, COUNTER) + PASSWORD) == 0
 
     def pcrs(self, machine):
         """The SHA-256 bank, as bytes by number. Ends the machine so that it cannot tell swtpm to end as well."""

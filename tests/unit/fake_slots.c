@@ -14,6 +14,7 @@ struct fake_disk fake;
 struct fake_bundle fake_bundle;
 uint8_t fake_memory[CHUNK] __attribute__((aligned(4096)));
 struct update_trust fake_trust;
+struct update_floor fake_floor;
 static uint8_t public[KEY_BYTES], secret[crypto_sign_ed25519_SECRETKEYBYTES];
 
 /* --- the disk ---------------------------------------------------------------------------------------------------------------------- */
@@ -174,6 +175,7 @@ void fake_disk_new(void)
     }
     fake = made;
     memset(&fake_trust, 0, sizeof(fake_trust));
+    fake_floor = (struct update_floor){0};
     strcpy(fake_trust.product, "box");
     strcpy(fake_trust.board, "shelf");
     fake_trust.version = 1;

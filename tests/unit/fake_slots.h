@@ -37,6 +37,7 @@ extern uint8_t fake_memory[CHUNK];
 extern const struct update_disk fake_update_disk;
 extern struct update_source fake_source;
 extern struct update_trust fake_trust;
+extern struct update_floor fake_floor;
 
 void fake_disk_new(void);               /* both slots have version 1, A has started and is confirmed */
 void fake_bundle_new(uint32_t version); /* signed by the key of fake_trust */

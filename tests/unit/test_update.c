@@ -20,7 +20,7 @@ static enum update_standing opened(void)
 {
     enum update_standing standing;
 
-    assert_null(update_open(&update, &fake_update_disk, &fake_trust, &standing));
+    assert_null(update_open(&update, &fake_update_disk, &fake_trust, &fake_floor, &standing));
     return standing;
 }
 
@@ -311,6 +311,44 @@ static void too_old_can_be_mended(void **state)
     assert_int_equal(fake_slot_version(1), 2);
 }
 
+/* Whoever can write the disk has made the block say less: what is not on the disk decides. */
+static void a_floor_that_is_not_on_the_disk(void **state)
+{
+    (void)state;
+    fresh(2);
+    fake_floor.oldest = 1;
+    assert_int_equal(opened(), STANDING_CONFIRMED);
+    fake_floor.oldest = 2;
+    assert_int_equal(opened(), STANDING_TOO_OLD);
+    assert_int_equal(opened(), STANDING_TOO_OLD);
+    assert_null(update_begin(&update, &fake_source)); /* good enough for it */
+    run();
+    assert_int_equal(update.stage, UPDATE_DONE);
+    fresh(7);
+    fake_floor.oldest = 8;
+    is_refused("the bundle is older than the oldest version that this box takes");
+    fake_set("MIN_VERSION", "9");
+    fake_floor.oldest = 7;
+    is_refused("the bundle is older than the oldest version that this box takes"); /* the newer of the two, whichever */
+    fake_set("MIN_VERSION", "1");
+    fake_floor.oldest = 0x100000007ull; /* more than a version can be */
+    is_refused("the bundle is older than the oldest version that this box takes");
+    fake_floor.oldest = 7;
+    assert_null(update_begin(&update, &fake_source));
+}
+
+/* Nothing is taken then, but what runs goes on. */
+static void a_floor_that_is_not_known(void **state)
+{
+    (void)state;
+    fresh(2);
+    fake_floor.unknown = "no TPM answers";
+    assert_int_equal(opened(), STANDING_CONFIRMED);
+    is_refused("no TPM answers");
+    fake_floor.unknown = 0;
+    assert_null(update_begin(&update, &fake_source));
+}
+
 static void a_block_that_is_none(void **state)
 {
     (void)state;
@@ -340,7 +378,7 @@ static void is_no_disk_of_ours(const char *why)
     static uint8_t before[sizeof(fake.seen)];
 
     memcpy(before, fake.seen, sizeof(before));
-    assert_string_equal(update_open(&update, &fake_update_disk, &fake_trust, &standing), why);
+    assert_string_equal(update_open(&update, &fake_update_disk, &fake_trust, &fake_floor, &standing), why);
     assert_memory_equal(before, fake.seen, sizeof(before));
 }
 
@@ -585,6 +623,8 @@ int main(void)
         cmocka_unit_test(a_disk_that_keeps_something_else),
         cmocka_unit_test(too_old_gives_way),
         cmocka_unit_test(too_old_can_be_mended),
+        cmocka_unit_test(a_floor_that_is_not_on_the_disk),
+        cmocka_unit_test(a_floor_that_is_not_known),
         cmocka_unit_test(a_block_that_is_none),
         cmocka_unit_test(other_tables_are_refused),
         cmocka_unit_test(other_file_systems_are_refused),

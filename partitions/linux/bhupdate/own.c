@@ -17,6 +17,7 @@ static struct update_disk disk;
 static struct update_trust trust;
 static struct update update;
 static enum update_standing standing;
+static const struct update_floor no_floor; /* a Linux is given no TPM */
 
 static const char *trust_read(const char *path)
 {
@@ -47,7 +48,7 @@ static int opened(const struct options *options)
         return refuse(options->trust, wrong);
     wrong = disk_open(options->disk, true);
     if (!wrong)
-        wrong = update_open(&update, &disk, &trust, &standing);
+        wrong = update_open(&update, &disk, &trust, &no_floor, &standing);
     return wrong ? refuse(options->disk, wrong) : 0;
 }
 

@@ -17,6 +17,9 @@
 #ifndef ONE_MORE
 #define ONE_MORE .name = 0
 #endif
+#ifndef WITH_TPM
+#define WITH_TPM false
+#endif
 #ifndef WORKER
 #define WORKER .name = "worker", .kind = IMAGE_UNIKERNEL, .program = "hello", .cores = 1, .memory = MIB(16)
 #endif
@@ -43,6 +46,7 @@ const struct product product = {
                 .devices = {{.role = "disk0"}},
                 .cores = 1,
                 .memory = MIB(16),
+                .tpm = WITH_TPM,
                 .observes = {"worker", "books"},
                 .on_reboot = ACTION_RESET,
                 .on_crash = ACTION_RESTART,
