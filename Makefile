@@ -23,6 +23,7 @@ PYTHON := /usr/bin/python3
 goals := $(or $(MAKECMDGOALS),all)
 comma := ,
 
+$(foreach name,product board keys signed release dev,$(if $(findstring command,$(origin $(name))),$(error $(name)=: it is written in capitals)))
 # A name without a slash is one of the tree's own; else it is the path of a folder.
 folders_with = $(patsubst $(1)/%/$(2),%,$(sort $(wildcard $(1)/*/$(2))))
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
@@ -45,6 +46,9 @@ IOMMU := $(if $(filter file,$(origin IOMMU)),$(IOMMU),none)
 TIERS := check-fast check check-mutants check-boards check-bochs check-long fuzz
 image_goals := $(filter all run image pxe disk-image update-bundle flash image-installer gdb bench symbolize check-config report $(out)/%,$(goals))
 needs_tables := $(filter-out check-config,$(image_goals))
+ifneq ($(needs_tables),)
+$(if $(wildcard build/newlib),,$(info the first build here fetches packages and sources, and compiles the C library: a few minutes, with a network))
+endif
 
 # Looked at before minutes go into an image for it.
 ifneq ($(filter flash,$(goals)),)
@@ -245,14 +249,20 @@ signed := $(if $(or $(filter y,$(SIGNED)),$(and $(RELEASE)$(filter image,$(goals
 $(if $(filter-out y n,$(SIGNED)),$(error SIGNED=$(SIGNED): give y or n))
 # Keys for practice are in nobody's release, whoever asks for it by which verb.
 release := $(filter-out check-config report,$(if $(RELEASE),$(image_goals),$(filter image,$(goals))))
-ifneq ($(and $(release),$(if $(filter file,$(origin NOT_FOR_RELEASE)),$(if $(NOT_FOR_RELEASE),,y)),$(or $(signed),$(UPDATE_OWNER)),$(filter $(abspath build)/%,$(abspath $(KEYS)))),)
+fit_for_release := $(if $(filter file,$(origin NOT_FOR_RELEASE)),$(if $(NOT_FOR_RELEASE),,y))
+ifneq ($(and $(release),$(fit_for_release),$(or $(signed),$(UPDATE_OWNER)),$(filter $(abspath build)/%,$(abspath $(KEYS)))),)
 $(error a release needs keys of its own, not those for practice in $(KEYS): make keys KEYS=a folder outside the tree, then make $(release) KEYS=the same)
 endif
 DISK_TOOLS := $(addprefix config/tool/,diskimage.py gpt.py bmap.py keys.py signing.py slots.cfg signed.cfg)
 INSTALLER_TOOLS := $(DISK_TOOLS) config/tool/installerimage.py config/tool/archive.py $(wildcard config/installer/*)
 KEY_FILES := $(addprefix $(KEYS)/,boot.key boot.pub db.key db.crt)
+no_key = $(error $(1) is not there: images are signed with the keys in KEYS=$(KEYS), which `make keys` makes)
 $(KEY_FILES):
-	$(error $@ is not there: images are signed with the keys in KEYS=$(KEYS), which `make keys` makes)
+	$(call no_key,$@)
+# Said before minutes go into an image that cannot be signed, but after what keeps it from being a release at all.
+ifneq ($(and $(signed),$(filter disk-image update-bundle flash image-installer image,$(goals)),$(if $(filter image,$(goals)),$(fit_for_release),y)),)
+$(foreach file,$(if $(filter keys,$(goals)),,$(KEY_FILES)),$(if $(wildcard $(file)),,$(call no_key,$(file))))
+endif
 # Changes when KEYS names others than the last time.
 keys_used = $(shell cat $(KEY_FILES) $(KEYS)/update.pub 2>/dev/null | sha256sum)
 $(out)/keys: always
@@ -359,8 +369,10 @@ EMULATOR_FLAGS := $(or $(QEMU_FLAGS),$(BOCHS_FLAGS))
 build/disk.img: config/tool/disk.py | build/.deps
 	$(call say,DISK,$@)
 	$(Q)config/tool/disk.py $@
-run_image = $(if $(EMULATOR),,$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)) \
-	$(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(if $(SERVES),--serves $(SERVES))
+ifneq ($(and $(filter run gdb bench,$(goals)),$(if $(EMULATOR),,y)),)
+$(error board "$(BOARD)" is not an emulator: there is nothing to run it with)
+endif
+run_image = $(Q)rm -f build/.claim; $(PYTHON) config/tool/run.py --command $(out)/run.args --image $(out)/bulkhead.iso --attention $(ATTENTION) $(STARTED:%=--partition %) $(if $(SERVES),--serves $(SERVES))
 ifneq ($(RUN_SECONDS),)
 ifeq ($(shell echo '$(subst ','"'"',$(RUN_SECONDS))' | grep -xE '[0-9]+(\.[0-9]+)?' | grep '[1-9]'),)
 $(error RUN_SECONDS=$(RUN_SECONDS) is not a positive number of seconds)
