@@ -61,7 +61,7 @@ def unit_run(folder, unit, seen):
     status, output = run(folder, "make", "--no-print-directory", f"build/unit/{unit}")
     if status != 0:
         return f"does not build\n{output[-2000:]}", ""
-    status, output = run(folder, f"build/unit/{unit}", timeout=120)
+    status, output = run(folder, f"build/unit/{unit}", timeout=LIMIT / 2)
     if status == 0:
         return f"unit {unit} still passes", ""
     found = re.search(seen or FUNCTION_FAILED, output)

@@ -243,9 +243,10 @@ def test_installer_from_a_stick(board, tmp_path):
     for path, size in (target, 200 * MIB), (small, 20 * MIB):
         with open(path, "wb") as file:
             file.truncate(size)
-    extra = ["-drive", f"file={small},format=raw,if=ide,index=1", "-device", "qemu-xhci,id=usb", "-drive", f"if=none,id=image,format=raw,file={stick}",
-             "-device", "usb-storage,id=stick,drive=image,bus=usb.0,bootindex=0"]  # fmt: skip
-    with Machine(PRODUCT, board, image=target, extra=extra) as machine:
+    extra = ["-drive", f"if=none,id=target,format=raw,file={target}", "-device", "ide-hd,drive=target,bus=ide.0,bootindex=1",
+             "-drive", f"if=none,id=small,format=raw,file={small}", "-device", "ide-hd,drive=small,bus=ide.1", "-device", "qemu-xhci,id=usb",
+             "-drive", f"if=none,id=image,format=raw,file={stick}", "-device", "usb-storage,id=stick,drive=image,bus=usb.0,bootindex=0"]  # fmt: skip
+    with Machine(PRODUCT, board, image="none", extra=extra) as machine:
         machine.expect(r"Install disk-on-\S+: serial port", BOOT)
         machine.send("\r")
         listed = machine.expect("Installer of disk-on-.*, 131 MiB.*or press Enter.*: ", 120)[0]
