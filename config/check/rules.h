@@ -315,6 +315,7 @@ RULE(rule_update_confirm);
 RULE(rule_update_restarts);
 RULE(rule_update_staging);
 RULE(rule_update_data);
+RULE(rule_update_fetch);
 RULE(rule_update_linux);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of updates: who takes them, when a new version is confirmed, what is left where it is not. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules.h"
@@ -155,4 +156,29 @@ void rule_update_data(struct check *check)
               "where the box starts from the owner's disk, its slices lie in the data partition of the disk image",
               "give at least the sum of the slices' sizes", "%llu MiB, slices of %llu MiB",
               (unsigned long long)(check->product->data_size >> 20), (unsigned long long)(bytes >> 20));
+}
+
+/* What stands behind this word among the arguments; 0: it is not there. */
+static const char *word_of(const struct partition_spec *p, const char *word)
+{
+    for (const char *at = p->args ? p->args : ""; *at; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        if (strncmp(at, word, strlen(word)) == 0)
+            return at + strlen(word);
+    }
+    return 0;
+}
+
+void rule_update_fetch(struct check *check)
+{
+    EACH_PARTITION(p, check)
+    {
+        const char *program = p->program ? p->program : p->name, *version = word_of(p, "version=");
+        if (p->kind != IMAGE_UNIKERNEL || !program || strcmp(program, "fetch") != 0 || !word_of(p, "feed="))
+            continue;
+        if (update_of(check)->version == 0 || !version || strtoul(version, 0, 10) != update_of(check)->version)
+            found(check, (struct place){"product", p, "args"}, "it would fetch what runs already, or miss what is newer",
+                  "give version= the number that update.version has, by one macro", "version=%.10s, update.version %u",
+                  version ? version : "", update_of(check)->version);
+    }
 }

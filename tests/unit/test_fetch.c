@@ -126,6 +126,10 @@ static void test_answers(void **context)
     assert_int_equal(answer.first, 0);
     assert_int_equal(answer.last, 511);
     assert_int_equal(answer.total, 1024);
+    assert_null(parse("HTTP/1.1 206 Partial Content\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 09:44:31 GMT\r\n"
+                      "Content-Type: text/plain\r\nContent-Length: 96256\r\nLast-Modified: Sun, 22 Nov 2026 09:42:30 GMT\r\n"
+                      "Connection: close\r\nETag: \"6b02b906-18800\"\r\nContent-Range: bytes 4096-100351/100352\r\n\r\n"));
+    assert_true(answer.length == 96256 && answer.first == 4096 && answer.last == 100351 && answer.total == 100352);
     assert_null(parse("HTTP/1.0 200 OK\r\nContent-Length:7\r\nContent-Encoding: identity\r\n\r\n"));
     assert_int_equal(answer.status, 200);
     assert_false(answer.has_range);

@@ -483,6 +483,18 @@ static void by_drops(void **context)
     assert_true(owner.requests == 1 && owner.whole);
 }
 
+static void name_without_an_address(void **context)
+{
+    uint64_t before = now;
+
+    (void)context;
+    strcpy(fetcher.feed.host, "updates.example");
+    assert_true(look() < 3600);
+    strcpy(fetcher.feed.host, "127.0.0.1");
+    assert_true(now - before <= 31 * SECOND && server.looks == 0);
+    assert_int_equal(look(), 3600);
+}
+
 int main(void)
 {
     static char word[] = "net=loopback", *words[] = {word};
@@ -498,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(silent_feed_is_left, begin, end),
         cmocka_unit_test_setup_teardown(too_much, begin, end),
         cmocka_unit_test_setup_teardown(by_drops, begin, end),
+        cmocka_unit_test_setup_teardown(name_without_an_address, begin, end),
     };
 
     assert_null(bh_net_start(1, words));
