@@ -455,6 +455,25 @@ static void busy_for_a_while(void **state)
 /* Whatever it does: it is said within half a minute, and never that there is a number. */
 static void faults(void **state)
 {
+    static const char none[] = "no TPM answers", takes[] = "the TPM does not take a command",
+                      size[] = "the TPM's answer has an impossible size",
+                      other[] = "the TPM's answer is not of the size that it says";
+    static const char *const why[FAULTS] = {
+        [ABSENT_ONES] = none,
+        [ABSENT_ZEROS] = none,
+        [BUFFER] = "the TPM has a command buffer and no FIFO",
+        [TAKEN] = none,
+        [NEVER_READY] = "the TPM does not become ready",
+        [NO_BURST] = takes,
+        [NEVER_EXPECTS] = takes,
+        [ALWAYS_EXPECTS] = takes,
+        [NEVER_DONE] = "the TPM gives no answer",
+        [HUGE] = size,
+        [TINY] = size,
+        [SHORT] = other,
+        [LONGER] = other,
+    };
+
     (void)state;
     srand(11);
     for (unsigned round = 0; round < 200; round++)
@@ -465,12 +484,16 @@ static void faults(void **state)
                 continue;
             begin(0);
             model.fault = fault;
+            model.defined = model.written = true;
+            model.attributes = TPM_COUNTER;
             since = fake.now;
             const char *wrong = tpm_open(&tpm, fake_registers);
             if (!wrong)
                 wrong = tpm_counter_read(&tpm, &value);
             if (!wrong)
                 fail_msg("fault %u is not seen", fault);
+            if (why[fault])
+                assert_string_equal(wrong, why[fault]);
             assert_true(fake.now - since < 30000000000ull);
             model.fault = NONE;
             opens(); /* and it comes back */
