@@ -14,6 +14,10 @@ SURVIVORS = """
             PATIENT("inject", ACTION_STOP, ACTION_INJECT, ACTION_INJECT),
             PATIENT("reset", ACTION_RESET, ACTION_RESET, ACTION_RESET),
 """
+FOUR_CORES = """
+            PATIENT("restart", ACTION_RESTART, ACTION_RESTART, ACTION_RESTART, OFTEN),
+            PATIENT("inject", ACTION_STOP, ACTION_INJECT, ACTION_INJECT),
+"""
 pytestmark = pytest.mark.limit(900)
 
 # What is typed, and what the hypervisor then says.
@@ -38,16 +42,20 @@ def ended():
         yield machine
 
 
+def other_patients(folder, name, rows):
+    """The product with others."""
+    shutil.copytree(ROOT / HEALTH, folder / name)
+    table = folder / name / "product.c"
+    text = re.sub(r"(/\* patients \*/).*?( */\* end \*/)", lambda match: match[1] + rows + match[2], table.read_text(), flags=re.S)
+    readers = ", ".join(f'"{patient}"' for patient in re.findall(r'PATIENT\("(\w+)"', rows))
+    table.write_text(text.replace('"stop", "restart", "group"', readers).replace('"health"', f'"{name}"'))
+    return folder / name
+
+
 @pytest.fixture(scope="module")
 def survivors(tmp_path_factory):
     """Patients whose events are logged, or answered by an NMI; and one that resets the board."""
-    product = tmp_path_factory.mktemp("product") / "survivors"
-    shutil.copytree(ROOT / HEALTH, product)
-    table = product / "product.c"
-    text = re.sub(r"(/\* patients \*/).*?( */\* end \*/)", lambda match: match[1] + SURVIVORS + match[2], table.read_text(), flags=re.S)
-    text = text.replace('{"stop", "restart", "group"}', '{"log", "inject", "reset"}').replace('"health"', '"survivors"')
-    table.write_text(text)
-    with Machine(product) as machine:
+    with Machine(other_patients(tmp_path_factory.mktemp("product"), "survivors", SURVIVORS)) as machine:
         ready(machine, "other", "log", "inject", "reset")
         yield machine
 
@@ -158,6 +166,26 @@ def test_event_resets_the_board(survivors, word):
     survivors.since(place, rf"partition reset: {EVENTS[word]},.* action: reset the board", "partition reset: its table resets the board",
                     timeout=LONGEST)  # fmt: skip
     ready_again(survivors, place)
+
+
+@pytest.mark.x2apic
+def test_sep4_events_on_four_cores(tmp_path):
+    """Each event on a board that has no room for all patients: one restarts, the other one gets an NMI, or is stopped where it has ended."""
+    with Machine(other_patients(tmp_path, "four", FOUR_CORES)) as machine:
+        ready(machine, "other", "restart", "inject")
+        for life, (word, cause) in enumerate(EVENTS.items(), 2):
+            place = tell(machine, "restart", word)
+            machine.since(place, rf"partition restart: {cause},.* action: restart(?! )", rf"partition restart: running, life {life},",
+                          rf"\] restart\| restart: life {life}", timeout=LONGEST)  # fmt: skip
+        for word, cause in {**SILENT, "deny": SURVIVED["deny"]}.items():
+            place = tell(machine, "inject", word)
+            machine.since(place, rf"partition inject: {cause}, \d so far; action: inject an NMI", r"\] inject\| well, [1-9]\d* NMIs", timeout=LONGEST)
+            machine.keyboard("inject")
+            machine.key("r", r"inject\| inject: life \d")
+        place = tell(machine, "inject", "crash")
+        machine.since(place, "partition inject: trap,.* action: stop", "partition inject: stopped")
+        assert lives(machine, "other") == ("running", 1)
+        keeper_unharmed(machine)
 
 
 def budgets(machine):
