@@ -6,12 +6,13 @@ import struct
 import subprocess
 import sys
 
-from lib import ROOT, Machine, make
+from lib import ROOT, VMX, X2APIC, Machine, make
 
 sys.path.insert(0, str(ROOT / "config/tool"))
 import trace as bulkhead_trace  # noqa: E402
 
 PROMPT = "supervisor> "
+QUIET = X2APIC and VMX  # nothing exits but what starts a life; AMD's processors of Bochs have no x2APIC
 
 
 def line(name, core, index, *words):
@@ -49,21 +50,27 @@ def test_trace_of_a_running_partition(tmp_path):
         machine.seen(r"supervisor: life 1; type help")
         machine.key("1", r"supervisor has screen and keyboard")
 
-        def shell(text, *patterns):
+        def shell(text, *patterns, timeout=30):
             place = machine.place()
             machine.send(text + "\r")
-            machine.since(place, *patterns, rf"(?s)\n.*{PROMPT}(?=\r|\Z)")
+            machine.since(place, *patterns, rf"(?s)\n.*{PROMPT}(?=\r|\Z)", timeout=timeout)
             return machine.text[place:]
 
         assert "lost" not in shell("trace control show", "trace control end")  # off: no record
         shell("trace control on", "control: trace on")
         shell("info control", r"trace +on")
         machine.drain(3)  # about 900 exits a second: more than the ring holds
+        if QUIET:
+            shell("restart control", r"\ncontrol: running, life 2", timeout=60)
+            machine.drain(2)
         shell("trace control off", "control: trace off")
         text = shell("trace control show", "trace control end")
-        assert re.search(r"trace control/0 lost \d+", text)
         records = re.findall(r"trace control/0 (\d+) [0-9a-f]{64}", text)
-        assert len(records) >= 400 and [int(n) for n in records] == list(range(int(records[0]), int(records[0]) + len(records)))
+        if QUIET:
+            assert 5 <= len(records) < 50 and "lost" not in text  # nothing of its 1 kHz
+        else:
+            assert len(records) >= 400 and re.search(r"trace control/0 lost \d+", text)
+        assert [int(n) for n in records] == list(range(int(records[0]), int(records[0]) + len(records)))
         again = shell("trace control show", "trace control end")
         assert re.findall(r"trace control/0 (\d+) ", again) == records  # off: nothing new
         shell("trace guarded on", "error: trace guarded: not allowed: name guarded in .controls")  # to observe it is not enough
@@ -75,13 +82,14 @@ def test_trace_of_a_running_partition(tmp_path):
     assert status == 0, output
     events = [event for event in json.loads((tmp_path / "console.log.json").read_text())["traceEvents"] if event["ph"] == "X"]
     assert len(events) == len(records)
-    assert "msr_write" in {event["name"] for event in events}
+    assert ("hypercall" if QUIET else "msr_write") in {event["name"] for event in events}
     for record in re.findall(r"trace control/0 \d+ ([0-9a-f]{64})", text):
         _, _, kind, _, what, result = bulkhead_trace.RECORD.unpack(bytes.fromhex(record))
         name = bulkhead_trace.kinds()[kind]
         assert result == 0 or name == "hypercall", record
         assert what == 0 or name in ("io", "hypercall", "msr_read", "msr_write", "nested_fault", "cpuid"), record
     times = [event["ts"] for event in events]
-    assert times == sorted(times) and 0.3e6 < times[-1] - times[0] < 10e6  # some 450 of its 1 kHz timer
+    assert times == sorted(times)
+    assert QUIET or 0.3e6 < times[-1] - times[0] < 10e6  # some 450 of its 1 kHz timer
     assert all(0 < event["dur"] < 1e6 for event in events)
     assert len(bulkhead_trace.kinds()) == 21
