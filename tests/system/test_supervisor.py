@@ -80,6 +80,27 @@ def test_top_runs_until_a_key(shell):
     shell("uptime", r"UTC, the hypervisor is up \d+:\d\d, this partition \d+:\d\d in its life 1")
 
 
+@pytest.mark.long
+def test_top_for_a_minute(shell):
+    """Drawn each second over itself; what it says of each partition stays what it is doing. A key ends it, and the shell goes on."""
+    machine = shell.machine
+    place = machine.place()
+    machine.send("top\r")
+    machine.drain(60)
+    machine.send("x")
+    machine.since(place, r"top itself: \d+ us of this core, \d+\.\d{3} %\r?\n" + PROMPT + r"(?=\r|\Z)")
+    text = machine.text[place:]
+    rounds = text.count("any key ends it")
+    assert 40 <= rounds <= 61 and text.count("\x1b[H") == rounds + 1, rounds
+    for name, least, most in (("control", 200, 3000), ("hello", 0, 100), ("guarded", 200, 3000)):
+        rows = re.findall(rf"\n{name} +running +(\d+) +(\d+\.\d\d) +(\d+) +(\d+) +(\d+) +(\d+) +1 +0/(\d) +(\S+)(?: s)?\r?\n", text)
+        assert len(rows) == rounds, (name, len(rows), rounds)
+        for row in rows:
+            assert int(row[0]) < most and float(row[1]) < 10 and row[2] == row[4] == row[5] == "0" and int(row[3]) < 1000, (name, row)
+        assert sorted(int(row[0]) for row in rows)[rounds // 2] >= least, name  # fewer in a second in which the emulator had no processor
+    shell("uptime", "UTC, the hypervisor")
+
+
 def test_keys_of_the_line(shell):
     shell("\x01\x0bli\t", r"\ncontrol +running")
     shell("stat\t he\t", r"\nrunning")
