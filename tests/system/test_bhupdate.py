@@ -412,9 +412,17 @@ def test_linux_owns_the_disk(box):
     assert shell.run(tool + " --status").startswith("slot A: may start, version unknown, not confirmed, starts counted: 1\n")
     assert "what runs is not confirmed yet" in shell.run(tool + " /dev/nvme0n1p5 2>&1") and shell.status == 1
     assert shell.run(tool + " --confirm") == "slot A is confirmed, version 1\n"
+    in_use = "bhupdate: /dev/nvme0n1: somebody has mounted the ESP or the slot that is to be written\n"
+    assert shell.run("mkswap /dev/nvme0n1p4 >/dev/null && swapon /dev/nvme0n1p4 && echo taken") == "taken\n"
+    assert shell.run(tool + " /dev/nvme0n1p5 2>&1") == in_use
+    shell.run("swapoff /dev/nvme0n1p4")
     output = shell.run(tool + " /dev/nvme0n1p5 | cat", timeout=120)
     assert re.search(r"slot B is read back\nslot B is the next to start\nversion 2 is in slot B and starts next: \d+ bytes written, \d+ ms\n$", output), output
     print(output)
+    shell.run("dd if=/dev/nvme0n1p2 of=/tmp/keep bs=64k count=1; mkswap /dev/nvme0n1p2; swapon /dev/nvme0n1p2")
+    shell.run(f"dd if=/tmp/keep of=/dev/nvme0n1 bs=64k seek={box.places['esp'].start >> 16} conv=notrunc,fsync")
+    assert shell.run(tool + " --started 2>&1") == in_use
+    shell.run("swapoff /dev/nvme0n1p2")
     place = box.machine.place()
     box.machine.send("reboot\r")
     box.machine.since(place, "slot B: start 1 of 3", timeout=60)

@@ -4,13 +4,16 @@
 #define _GNU_SOURCE
 #include "block.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "disk.h"
@@ -44,6 +47,55 @@ const char *block_open(struct block *block, const char *path, bool writes)
     if (writes && flock(block->fd, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? "somebody else is at work on it" : strerror(errno);
     return block_look(block);
+}
+
+/* A number that the kernel says of a partition of the disk, in sectors of 512 bytes whatever the disk's are. */
+static uint64_t fact(int folder, const char *partition, const char *what)
+{
+    char path[NAME_MAX + 16], text[24] = "";
+    unsigned long long value = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", partition, what);
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    if (read(fd, text, sizeof(text) - 1) > 0)
+        sscanf(text, "%llu", &value);
+    close(fd);
+    return value;
+}
+
+/* Whoever mounts one takes it for himself alone, and so a second one who wants that is turned away. */
+static bool taken(const char *partition)
+{
+    char path[NAME_MAX + 16];
+
+    snprintf(path, sizeof(path), "/dev/%s", partition);
+    int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EBUSY;
+    close(fd);
+    return false;
+}
+
+bool block_in_use(const struct block *block, uint64_t first, uint64_t sectors)
+{
+    struct stat facts;
+    struct dirent *entry;
+    char path[64];
+    bool found = false;
+
+    if (block->file || fstat(block->fd, &facts) != 0)
+        return false;
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(facts.st_rdev), minor(facts.st_rdev));
+    DIR *folder = opendir(path);
+    while (folder && !found && (entry = readdir(folder))) {
+        uint64_t start = fact(dirfd(folder), entry->d_name, "start"), size = fact(dirfd(folder), entry->d_name, "size");
+        found = start < first + sectors && first < start + size && taken(entry->d_name);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
 }
 
 /* All of it, at once or in pieces. */

@@ -18,6 +18,7 @@ static struct update_trust trust;
 static struct update update;
 static enum update_standing standing;
 static const struct update_floor no_floor; /* a Linux is given no TPM */
+static const char in_use[] = "somebody has mounted the ESP or the slot that is to be written";
 
 static const char *trust_read(const char *path)
 {
@@ -47,6 +48,10 @@ static int opened(const struct options *options)
     if (wrong)
         return refuse(options->trust, wrong);
     wrong = disk_open(options->disk, true);
+    if (!wrong)
+        wrong = layout_find(&update.layout, &disk);
+    if (!wrong && block_in_use(&block, update.layout.environment, 1))
+        wrong = in_use;
     if (!wrong)
         wrong = update_open(&update, &disk, &trust, &no_floor, &standing);
     return wrong ? refuse(options->disk, wrong) : 0;
@@ -153,6 +158,9 @@ int disk_update(const struct options *options)
         wrong = update_begin(&update, &(struct update_source){&bundle, bundle.sectors, block_read});
     if (wrong)
         return refuse(options->bundle, wrong);
+    const struct extent *slot = &update.layout.slots[update.target];
+    if (block_in_use(&block, slot->first, slot->sectors))
+        return refuse(options->disk, in_use);
     uint64_t begun = milliseconds();
     printf("version %" PRIu32 ", %" PRIu64 " KiB, for slot %c\n", update.bundle.version, update.bundle.size >> 10,
            'A' + (int)update.target);
