@@ -111,6 +111,15 @@ static bool may_control(const struct call *call, unsigned over)
     return call->number == BH_CALL_CONTROL && named == &partitions[over] && (by->plan->controls >> over & 1) != 0;
 }
 
+/* Its first core fetches a page: it is asked to, and nothing else. */
+static bool may_dump(const struct call *call, unsigned over)
+{
+    const struct partition *by = call->vcpu->partition;
+
+    return call->number == BH_CALL_READ && (call->a & 0xff) == BH_READ_MEMORY && nth(by, call->a >> 8) == &partitions[over] &&
+           (by->plan->dumps >> over & 1) != 0 && partitions[over].state == PARTITION_STOPPED;
+}
+
 static bool rings(const struct call *call, unsigned reader)
 {
     return call->number == BH_CALL_DOORBELL && call->result == 0 && call->vcpu->partition->index != 0 && reader != 0;
@@ -152,6 +161,8 @@ static void others_compared(const struct call *call)
 
         if (p == call->vcpu->partition)
             continue;
+        if (may_dump(call, i))
+            before[i].requests[0] |= p->vcpus[0].requests & REQUEST_DUMP;
         PROMISE(!p->abi || memcmp(before[i].abi, p->abi, ABI_SIZE) == 0);
         PROMISE(same(&before[i], i) || may_control(call, i));
         PROMISE(life.inputs[i] - before[i].inputs <= 7);
