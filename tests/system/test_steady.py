@@ -151,13 +151,13 @@ def spans(machine, *wanted):
         missing = [span for span in wanted if span not in found]
         if not missing:
             return [*(found[span] for span in wanted), grown(first, after, "keeper")]
-        pause *= sum(missing[0]) / 2 / seconds
+        pause *= (3 * missing[0][0] + missing[0][1]) / 4 / seconds  # nearer the least: too long a span may outlast what is measured
         before = after
     raise AssertionError(f"{wanted}: only {found}")
 
 
-SHORT, LONG = (2, 6), (6 + SECONDS, 8 + 2 * SECONDS)
-TICK_OFF_RUN = 45
+SHORT, LONG = (2, 6), (6 + SECONDS, 16 + 2 * SECONDS)
+TICK_OFF_RUN = 75  # room for a span or two that come out too short or too long
 
 
 def test_perf1_ten_cpuids_of_the_housekeeping_core_with_the_tick_off(tick_off):
