@@ -4,6 +4,7 @@ the hypervisor's, read before and after ten emulated seconds of nothing but time
 
 AMD's processors of Bochs have no x2APIC. Its generic one can be given SVM and an x2APIC, but does not say in CPUID that it has SVM: there
 the image is one that does not ask."""
+import os
 import re
 import shutil
 import time
@@ -48,8 +49,8 @@ def machine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tick_off(tmp_path_factory):
-    """The same product, its tick switched off."""
-    product = tmp_path_factory.mktemp("product") / "steady-off"
+    """The same product, its tick switched off; two workers' would have one folder of build/."""
+    product = tmp_path_factory.mktemp("product") / f"steady-off{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     shutil.copytree(ROOT / PRODUCT, product)
     table = product / "product.c"
     table.write_text(table.read_text().replace('    .housekeeping = "keeper",\n', '    .housekeeping = "keeper",\n    .tick_off = true,\n'))
