@@ -10,14 +10,9 @@
 #include "fake_amdvi.h"
 #include "fake_arch.h"
 #include "iommu.h"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition))                                                                                                          \
-            abort();                                                                                                               \
-    } while (0)
 
 static const uint8_t *input;
 static size_t input_size;

@@ -11,15 +11,8 @@
 #include "../unit/fake_virt.h"
 #include "../unit/icr_reference.h"
 #include "policy.h"
+#include "promise.h"
 #include "virt.h"
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #define REGISTERS 64u
 #define IOAPIC_PAGE_BASE 0xfec00000u

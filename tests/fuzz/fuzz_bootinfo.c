@@ -5,14 +5,9 @@
 #include <string.h>
 
 #include "bootinfo.h"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition))                                                                                                          \
-            abort();                                                                                                               \
-    } while (0)
 
 static void check_promises(const struct boot_info *info)
 {

@@ -11,17 +11,10 @@
 #include "fake_arch.h"
 #include "fake_partition.h"
 #include "fake_plan.h"
+#include "promise.h"
 #include "watchdog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE broken, line %d: %s\n", __LINE__, #condition);                                                \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #define PARTITIONS 3u
 #define RATE 1000u

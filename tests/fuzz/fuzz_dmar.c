@@ -10,15 +10,8 @@
 #include "../unit/fake_plan.h"
 #include "arch.h"
 #include "fuzz_dmar.h"
+#include "promise.h"
 #include "vtd.h"
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 static const struct plan_function functions[] = {
     {.role = "nic0", .requester = 0x0010, .physical = PLAN_NO_FUNCTION},

@@ -10,17 +10,10 @@
 #include "fake_arch.h"
 #include "fake_life.h"
 #include "fake_plan.h"
+#include "promise.h"
 #include "recorder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE broken, line %d: %s\n", __LINE__, #condition);                                                \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #define CORES 4u
 #define ABI_SIZE (BH_ABI_PAGES * PAGE_SIZE)

@@ -12,16 +12,9 @@
 #include "fake_plan.h"
 #include "launch.h"
 #include "lifecycle.h"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE broken, line %d: %s\n", __LINE__, #condition);                                                \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #define CORES 4u
 #define DIRT 0x5a

@@ -9,14 +9,9 @@
 #include "fake_plan.h"
 #include "pci_bus.h"
 #include "pci_parts.h"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition))                                                                                                          \
-            abort();                                                                                                               \
-    } while (0)
 
 #define READS 50u /* of one walk: 48 steps, status, first pointer */
 

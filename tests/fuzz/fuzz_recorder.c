@@ -12,16 +12,9 @@
 
 #include "../../core/log.c"
 #include "../../core/recorder.c"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 static _Alignas(8) uint8_t area[RECORD_AREA_SIZE];
 

@@ -12,18 +12,11 @@
 #include "iommu.h"
 #include "lapic.h"
 #include "memory.h"
+#include "promise.h"
 #include "vtd.h"
 #include "x86.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                                                         \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "PROMISE line %d: %s\n", __LINE__, #condition);                                                        \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #define POOL_PAGES 64u
 #define UNITS 2u
