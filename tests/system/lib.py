@@ -27,6 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "config/tool"))
 import emulator  # noqa: E402
 import messages  # noqa: E402
+from reader import Reader  # noqa: E402
 
 LOGS = pathlib.Path(os.environ.get("TEST_LOGS", ROOT / "build/test-logs"))
 MAKE_BOARD = re.search(r"^BOARD \?= (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]  # where make is told none
@@ -148,7 +149,8 @@ class Machine:
         self.transcript = Transcript(LOGS / f"{test}.{number}.log")
         self.emulator = self.start(image, extra, change_command)
         self.transcript.write(f"# {self.emulator.command_line}\n")
-        self.serial = pexpect.fdpexpect.fdspawn(self.emulator.serial.fileno(), encoding="utf-8", codec_errors="replace", timeout=30)
+        self.reader = Reader(self.emulator.serial)
+        self.serial = pexpect.fdpexpect.fdspawn(self.reader.fd, encoding="utf-8", codec_errors="replace", timeout=30)
         self.serial.logfile_read = self.transcript
         Machine.last = self
 
@@ -173,6 +175,7 @@ class Machine:
             self.drain(0.1)
         except OSError:
             pass
+        self.reader.stop()
         self.emulator.stop()
         self.transcript.close()
 
