@@ -274,7 +274,8 @@ $(3)disk.img $(3)disk.img.xz $(3)disk.img.bmap $(3)disk.json &: $(1)/bulkhead.el
 	$$(Q)mkdir -p $(1)/report && $(planner) --report $(1)/report $(image_args) $(2)
 	$$(Q)config/tool/diskimage.py --folder $(1) --product $(PRODUCT_NAME) --board $(BOARD_NAME) --data $(DATA_SIZE) --report $(1)/report/report.txt \
 		$(UPDATE_VERSION:%=--update %) \
-		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) $(2) $(4)
+		$(if $(filter build/linux/kernel,$(foreach name,$(LINUXES),$(call linux_file,$(name)))),--kernel build/linux/version) \
+		$(addprefix --source ,$(sort $(if $(PROGRAMS),$(ports_used)) $(if $(filter $(LINUXES),$(UPDATE_OWNER) $(UPDATE_CLIENT)),libsodium=$(SODIUM)/stamp))) $(2) $(4)
 endef
 # Its update bundle: $(1) the folder, $(2) where it goes, $(3) further options.
 define bundle_rule

@@ -104,6 +104,9 @@ net_programs := $(foreach p,$(UNIKERNEL_PROGRAMS),$(if $(shell grep -ls '"bh_net
 program_sources = $(call own_sources,$(1)) $(if $(filter $(1),$(net_programs)),$(net_sources) $(lwip_sources))
 net_needed := $(sort $(net_sources) $(lwip_sources) $(foreach p,$(net_programs),$(call own_sources,$(p))))
 sodium_needed := $(sodium_sources) partitions/update/digest.c
+# The sources that the programs are made of besides ours: NAME=STAMP, which has version and digest.
+sodium_programs := $(foreach p,$(UNIKERNEL_PROGRAMS),$(if $(filter $(sodium_needed),$(call own_sources,$(p))),$(p)))
+ports_used = $(if $(strip $(net_programs)),lwip=$(LWIP)/stamp) $(if $(strip $(sodium_programs)),libsodium=$(SODIUM)/stamp)
 # All that have sources, for the rule that refuses others (CFG-509).
 PROGRAMS_THERE := $(sort $(if $(PRODUCT_DIR),$(notdir $(patsubst %/,%,$(dir $(call product_sources,*))))) $(OUR_PROGRAMS))
 # Object of a source; a path outside the tree keeps its shape below outside/.

@@ -226,6 +226,21 @@ def versions(kernel):
     return dict(line.split(" ", 1) for line in lines)
 
 
+def sources(stamps):
+    """Of what was fetched as source and is in the image's programs: version and the archive's digest."""
+    rows = {}
+    for name, _, stamp in (word.partition("=") for word in stamps):
+        version, digest = pathlib.Path(stamp).read_text().split()
+        rows[name] = {"version": version, "sha256": digest}
+    return rows
+
+
+def commit():
+    """Of this tree, "-dirty" behind it where files differ from it; nothing where there is no git to say so."""
+    run = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], capture_output=True, text=True)
+    return run.stdout.strip() if (ROOT / ".git").exists() else ""
+
+
 def key_digests(folder):
     """SHA-256 of what of the keys is on a box: which image was signed with which."""
     return {name: sha256(pathlib.Path(folder) / name) for name in ("boot.pub", "db.crt")} if folder else {}
@@ -237,10 +252,10 @@ def manifest(options, image, partitions, sums, esp):
     return {
         "product": options.product, "board": options.board, "kind": "release" if options.release else "development",
         "signed": bool(options.keys),
-        "version": version[1] if version else "", "update": options.update, "keys": key_digests(options.keys),
+        "version": version[1] if version else "", "commit": commit(), "update": options.update, "keys": key_digests(options.keys),
         "files": {name: {"size": (image.parent / name).stat().st_size, "sha256": sha256(image.parent / name)} for name in names},
         "partitions": [{"name": p.name, "guid": str(p.guid), "start": p.start, "size": p.size} for p in partitions],
-        "slot": sums, "esp": esp, "packages": versions(options.kernel), "report": pathlib.Path(options.report).read_text(),
+        "slot": sums, "esp": esp, "packages": versions(options.kernel), "sources": sources(options.source), "report": pathlib.Path(options.report).read_text(),
     }  # fmt: skip
 
 
@@ -278,6 +293,7 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--data", type=int, default=0)
     parser.add_argument("--kernel", metavar="FILE", help="has the package and version of the Linux in it")
+    parser.add_argument("--source", metavar="NAME=STAMP", action="append", default=[], help="is in it: the stamp has version and digest of its archive")
     parser.add_argument("--release", action="store_true")
     parser.add_argument("--update", type=int, metavar="N", help="the version that it says of itself to updates")
     parser.add_argument("--keys", metavar="FOLDER", help="sign with these")

@@ -100,6 +100,7 @@ def test_companions(image):
         assert (facts["size"], facts["sha256"]) == (len(file), hashlib.sha256(file).hexdigest()), name
     assert manifest["slot"]["hello.img"] == hashlib.sha256((image.parent / "payloads/hello.img").read_bytes()).hexdigest()
     assert manifest["packages"]["gcc"] and "hello" in manifest["report"]
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", manifest["commit"]) and manifest["sources"] == {}
     assert [uuid.UUID(row["guid"]) for row in manifest["partitions"]] == [place.guid for place in partitions(image).values()]
 
 
@@ -141,9 +142,12 @@ def test_same_bytes_from_another_folder(image, tmp_path):
     run = subprocess.run(["sh", "-c", f"umask 077; exec make -j2 PRODUCT=tests/system/products/disk BOARD={DEFAULT_BOARD} disk-image"], cwd=tree,
                          env={**clean, "TZ": "Pacific/Auckland"}, capture_output=True, text=True, timeout=280)  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
-    for name in "disk.img", "disk.img.xz", "disk.img.bmap", "disk.json":
-        there = tree / "build" / DEFAULT_BOARD / "disk" / name
-        assert there.read_bytes() == image.with_name(name).read_bytes(), name
+    there = tree / "build" / DEFAULT_BOARD / "disk"
+    for name in "disk.img", "disk.img.xz", "disk.img.bmap":
+        assert (there / name).read_bytes() == image.with_name(name).read_bytes(), name
+    manifests = [json.loads((folder / "disk.json").read_text()) for folder in (there, image.parent)]
+    assert [manifest.pop("commit") for manifest in manifests][0] == ""  # no git in the copy
+    assert manifests[0] == manifests[1]
 
 
 class Box:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Updates of a box that starts from its NVMe disk: applied to the other slot, started, confirmed, given up; what is refused; power cuts."""
 import hashlib
+import json
 import os
 import random
 import re
@@ -126,6 +127,13 @@ def resigned(bundle, folder, key, **change):
     (folder / "facts").write_bytes(facts)
     subprocess.run(["openssl", "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", folder / "facts", "-out", folder / "signature"], check=True)
     return bytes(facts) + (folder / "signature").read_bytes() + bundle[SECTOR:]
+
+
+def test_manifest_names_fetched_sources(image):
+    """By the digest of the archive that the build insists on."""
+    listed = json.loads(image.with_name("disk.json").read_text())["sources"]
+    recipe = (ROOT / "partitions/port/sodium/build.sh").read_text()
+    assert f'libsodium {listed["libsodium"]["version"]} {listed["libsodium"]["sha256"]} ' in recipe and list(listed) == ["libsodium"], listed
 
 
 def bad_bundles(bundle, folder):
