@@ -22,6 +22,8 @@ say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(2)')
 PYTHON := /usr/bin/python3
 goals := $(or $(MAKECMDGOALS),all)
 comma := ,
+# A word of a shell's, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 
 $(foreach name,product board keys signed release dev,$(if $(findstring command,$(origin $(name))),$(error $(name)=: it is written in capitals)))
 # A name without a slash is one of the tree's own; else it is the path of a folder.
@@ -29,7 +31,7 @@ folders_with = $(patsubst $(1)/%/$(2),%,$(sort $(wildcard $(1)/*/$(2))))
 board_dir := $(if $(findstring /,$(BOARD)),$(BOARD:%/=%),board/$(BOARD))
 product_dir := $(if $(findstring /,$(PRODUCT)),$(PRODUCT:%/=%),config/$(PRODUCT))
 out := build/$(notdir $(board_dir))/$(notdir $(product_dir))
-$(foreach name,PRODUCT BOARD CURDIR KEYS,$(if $(word 2,$($(name))),$(error $(name)="$($(name))" has a space in it: make can work with no such path)))
+$(foreach name,PRODUCT BOARD CURDIR KEYS,$(if $(or $(word 2,$($(name))),$(findstring ',$($(name)))),$(error $(name)="$($(name))" has a space or a quote in it: make can work with no such path)))
 ifeq ($(wildcard $(product_dir)/product.c),)
 $(error no product "$(PRODUCT)": $(product_dir)/product.c does not exist. PRODUCT is a folder of config/ ($(call folders_with,config,product.c)) or a path with a slash)
 endif
@@ -51,9 +53,14 @@ $(if $(wildcard build/newlib),,$(info the first build here fetches packages and 
 endif
 
 # Looked at before minutes go into an image for it.
+file = $(call quoted,$(FILE))
+ifneq ($(filter decode core symbolize trace,$(goals)),)
+$(if $(FILE),,$(error FILE= is missing: a log of the console, or for decode an image of memory. See docs/howto-crash.md))
+$(if $(shell head -c 1 $(file) >/dev/null && echo fine),,$(error FILE= cannot be read))
+endif
 ifneq ($(filter flash,$(goals)),)
 $(if $(DEV),,$(error make flash DEV=...: name a whole disk (lsblk lists them), or a file to practise on))
-$(if $(shell $(PYTHON) config/tool/flash.py --look '$(DEV)' >&2 && echo fine),,$(error nothing is built: DEV cannot be written to))
+$(if $(shell $(PYTHON) config/tool/flash.py --look $(call quoted,$(DEV)) >&2 && echo fine),,$(error nothing is built: DEV cannot be written to))
 endif
 
 # One make at a time writes into build/; those that its recipes call belong to it. A tier's claim for themselves, one by one.
@@ -343,7 +350,7 @@ endif
 # Writing waits for an answer: the claim is given up.
 .PHONY: flash
 flash: $(out)/$(if $(RELEASE),release/)$(signed)disk.img ## write the disk image to DEV=/dev/... or a file; SIGNED=y, RELEASE=y: that one. Asks first, reads back
-	$(Q)rm -f build/.claim; $(PYTHON) config/tool/flash.py $< '$(DEV)'
+	$(Q)rm -f build/.claim; $(PYTHON) config/tool/flash.py $< $(call quoted,$(DEV))
 
 .PHONY: image-installer
 image-installer: $(out)/$(if $(RELEASE),release/)$(signed)installer.img ## a stick that installs the disk image on a box; SIGNED=y, RELEASE=y: that one
@@ -416,18 +423,17 @@ endif
 
 .PHONY: trace
 trace: ## a timeline of a partition's exits: FILE=a log of the console with what the supervisor's `trace NAME show` printed
-	$(if $(FILE),,$(error give FILE=path of a log of the console))$(Q)$(PYTHON) config/tool/trace.py $(FILE)
+	$(Q)$(PYTHON) config/tool/trace.py $(file)
 
 # --- after a crash ----------------------------------------------------------------------------------------------------------------
 
-file_given = $(if $(FILE),,$(error FILE= is missing: a log of the console, or for decode an image of memory. See docs/howto-crash.md))
 .PHONY: decode core symbolize
 decode: ## the persistent record in FILE=, a log of the console or an image of memory
-	$(file_given)$(Q)config/tool/decode.py $(FILE)
+	$(Q)config/tool/decode.py $(file)
 core: ## the supervisor's dump in FILE=, a log of the console, as an ELF core for gdb: OUT= (core); NAME= of several
-	$(file_given)$(Q)config/tool/core.py $(FILE) $(or $(OUT),core) $(NAME)
+	$(Q)config/tool/core.py $(file) $(or $(OUT),core) $(NAME)
 symbolize: $(out)/bulkhead.elf ## functions and lines behind the addresses in FILE=, a log of the console of PRODUCT
-	$(file_given)$(Q)config/tool/symbolize.py $(FILE) --of $(PRODUCT_NAME) $(BOARD_NAME) bulkhead=$(out)/bulkhead.elf \
+	$(Q)config/tool/symbolize.py $(file) --of $(PRODUCT_NAME) $(BOARD_NAME) bulkhead=$(out)/bulkhead.elf \
 		$(foreach name,$(UNIKERNELS),$(name)=$(call program_elf,$(name))) $(foreach name,$(LINUXES),$(if $(UNPACKED_$(name)),$(name)=$(call linux_kernel,$(name))))
 
 # --- the board survey -------------------------------------------------------------------------------------------------------------------
@@ -461,13 +467,13 @@ survey: build/survey/survey.iso build/survey/survey-linux ## what prints a machi
 name_given = $(if $(NAME),,$(error NAME= is missing: make $@ NAME=..., a new name, or a path for a folder outside the tree))
 .PHONY: new-product new-partition new-board
 new-product: ## a small product of yours that builds and runs: NAME= in config/, or a path
-	$(name_given)$(Q)config/tool/scaffold.py product '$(NAME)'
+	$(name_given)$(Q)config/tool/scaffold.py product $(call quoted,$(NAME))
 new-partition: ## a program of yours and its row in the table of PRODUCT=: NAME=
 	$(name_given)$(if $(filter file,$(origin PRODUCT)),$(error PRODUCT= is missing: which product gets the partition))
-	$(Q)config/tool/scaffold.py partition '$(NAME)' '$(product_dir)'
+	$(Q)config/tool/scaffold.py partition $(call quoted,$(NAME)) '$(product_dir)'
 new-board: ## the table of a machine out of what a survey of it printed: NAME= in board/, or a path; FROM= the survey
 	$(name_given)$(if $(FROM),,$(error FROM= is missing: a file with what a survey printed. See docs/howto-new-board.md))
-	$(Q)config/tool/scaffold.py board '$(NAME)' '$(FROM)'
+	$(Q)config/tool/scaffold.py board $(call quoted,$(NAME)) $(call quoted,$(FROM))
 
 # --- unit tests --------------------------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,18 @@ def test_unknown_name_is_refused(variable):
 def test_path_with_a_space_is_refused(tmp_path, variable):
     status, output = make(f"{variable}={tmp_path}/with space", "check-config")
     assert status != 0
-    assert len(output.splitlines()) == 1 and f'{variable}="{tmp_path}/with space" has a space in it' in output, output
+    assert len(output.splitlines()) == 1 and f'{variable}="{tmp_path}/with space" has a space or a quote in it' in output, output
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("flash", "DEV={0}/it's.img"), "it's.img: No such file"), (("decode", "FILE={0}/it's.log"), "FILE= cannot be read"),
+    (("symbolize", "FILE={0}/none"), "FILE= cannot be read"), (("symbolize",), "FILE= is missing"), (("new-product", "NAME=it's"), '"it\'s" is no name'),
+    (("check-config", "PRODUCT={0}/it's"), 'it\'s" has a space or a quote in it')])
+def test_quotes_and_files_that_are_not_there(tmp_path, words, told):
+    """Said before anything is built: this product's table does not even compile. The shell is not asked what a quote means."""
+    (tmp_path / "product.c").write_text("no table")
+    status, output = make(f"PRODUCT={tmp_path}", *(word.format(tmp_path) for word in words))
+    assert status != 0 and told in output and "Unterminated" not in output and "CC" not in output, output
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.0", "-3", "abc", "1e3", "5 6", "5'", "1.2.3", "nan"])
