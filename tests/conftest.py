@@ -75,7 +75,7 @@ def machine_ends(request):
     seconds = int((mark.args[0] if mark else LIMIT) * lib.PATIENCE)
 
     def late(*_):
-        raise TimeoutError(f"test took more than {seconds} s")
+        raise lib.NotInTime(f"test took more than {seconds} s")
 
     lib.Machine.last = None
     signal.signal(signal.SIGALRM, late)

@@ -136,6 +136,10 @@ class Transcript:
 _boots = {}  # of each test in this run: transcripts of earlier runs are overwritten
 
 
+class NotInTime(AssertionError):
+    """What was waited for did not come. A tier tries such a test once more, with nothing beside it: that tells a busy host from a fault."""
+
+
 class Machine:
     """One boot. Ends the emulator at the end of its `with` block, or by close(), whatever happened."""
 
@@ -187,7 +191,7 @@ class Machine:
         try:
             self.serial.expect(patterns, timeout * PATIENCE)
         except pexpect.TIMEOUT:
-            raise AssertionError(f"no {pattern!r} within {timeout * PATIENCE:g} s; last:\n{self.serial.before[-2000:]}") from None
+            raise NotInTime(f"no {pattern!r} within {timeout * PATIENCE:g} s; last:\n{self.serial.before[-2000:]}") from None
         except pexpect.EOF:
             raise AssertionError(f"{self.emulator.name} ended before {pattern!r}; last:\n{self.serial.before[-2000:]}") from None
         return self.serial.match
@@ -246,7 +250,8 @@ class Machine:
                 self.drain(0.2)
                 continue
             missing = [pattern for pattern, match in zip(patterns, matches) if not match]
-            assert time.monotonic() < end, f"no {missing} within {timeout * PATIENCE:g} s; last:\n{self.transcript.text[place:][-2000:]}"
+            if time.monotonic() >= end:
+                raise NotInTime(f"no {missing} within {timeout * PATIENCE:g} s; last:\n{self.transcript.text[place:][-2000:]}")
             assert self.emulator.running(), f"{self.emulator.name} ended before {missing}; last:\n{self.transcript.text[place:][-2000:]}"
             self.drain(0.1)
 

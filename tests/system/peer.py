@@ -13,6 +13,8 @@ import socket
 import struct
 import time
 
+from lib import NotInTime
+
 MAC = bytes.fromhex("020000000001")
 LOCAL = ipaddress.IPv6Address("fe80::1")
 PREFIX = ipaddress.IPv6Network("2001:db8:0:1::/64")
@@ -187,4 +189,4 @@ class Peer:
                 if flags & FIN:
                     head, _, body = received.partition(b"\r\n\r\n")
                     return head.split(b"\r\n")[0].decode(), body
-        raise AssertionError(f"no answer from [{address}]:80 within {seconds} s, but {received!r:.100}")
+        raise NotInTime(f"no answer from [{address}]:80 within {seconds} s, but {received!r:.100}")
