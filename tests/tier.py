@@ -38,7 +38,7 @@ REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bo
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry", "channels", "trace")), "tests/hostile",
          "tests/system/test_linux.py::test_small_linux_from_start_to_power_off",
-         "tests/system/test_health.py::test_sep4_events_on_four_cores",
+         "tests/system/test_health.py::test_sep4_events_on_four_cores", "tests/system/test_health.py::test_perf1_minimal_keeps_its_budget_of_no_exit",
          *(f"tests/system/test_build.py::test_run_{name}" for name in ("without_a_terminal_ends_by_itself", "restores_the_terminal"))]
 # What `make check` has of these, at most 6 minutes; the run without the slow tick on one board.
 BOCHS_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_console.py", "tests/system/test_steady.py",
