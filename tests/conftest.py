@@ -68,6 +68,13 @@ def pytest_runtest_makereport(item, call):
         report.sections.append((f"serial port, its end; all of it: {machine.transcript.path}", machine.text[-6000:]))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What a test notes is shown if it has passed as well: record_property("note", text)."""
+    for report in (one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, ()) if one.when == "call"):
+        for text in (value for name, value in report.user_properties if name == "note"):
+            terminalreporter.write_line(f"{report.nodeid}: {text}")
+
+
 @pytest.fixture(autouse=True)
 def machine_ends(request):
     """Ends the machine a test has left, and the test itself after its time."""

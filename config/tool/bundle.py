@@ -56,8 +56,9 @@ def make(options):
                            hashlib.sha256(image).digest(), b"")  # fmt: skip
         data = facts + sign(facts, options.keys, work) + image
     new = options.output.with_name(options.output.name + ".new")
-    new.write_bytes(data)
-    new.replace(options.output)
+    with diskimage.all_or_none(new):
+        new.write_bytes(data)
+        new.replace(options.output)
     return data
 
 
@@ -107,3 +108,5 @@ if __name__ == "__main__":
         main()
     except keys.Failed as error:
         sys.exit(f"bundle: {error}")
+    except OSError as refused:
+        sys.exit(f"bundle: {diskimage.told(refused, 'the bundle')}")

@@ -17,12 +17,15 @@ A signed image's GRUB has the public key in it and reads nothing without a signa
 
 The same inputs make the same bytes, wherever and whenever: identifiers come from names, all times are SOURCE_DATE_EPOCH."""
 import argparse
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -49,8 +52,28 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
 
+FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
+ROOM = f"make room for it (folder build, and {tempfile.gettempdir()} or what TMPDIR= names) or lift the limit (quota, ulimit -f), then make it again"
+
+
 def fail(text):
     sys.exit(f"diskimage: {text}")
+
+
+def told(error, where):
+    """What the system refused, in one line. `where`: what was written to, if the error does not say it."""
+    return f"{error.filename or where}: {error.strerror}" + (f": {ROOM}" if error.errno in FULL else "")
+
+
+@contextlib.contextmanager
+def all_or_none(*files):
+    """None of these stays when what makes them fails."""
+    try:
+        yield
+    except BaseException:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def tool(*command, quiet=True):
@@ -60,7 +83,8 @@ def tool(*command, quiet=True):
                 "E2FSPROGS_FAKE_TIME": epoch, "MTOOLSRC": "/dev/null", "MTOOLS_SKIP_CHECK": "1"}  # fmt: skip
     run = subprocess.run([str(word) for word in command], env={**os.environ, **settings}, capture_output=True, text=True, errors="replace")
     if run.returncode != 0:
-        fail(f"{' '.join(map(str, command))}: {run.stderr.strip() or run.returncode}")
+        full = run.returncode == -signal.SIGXFSZ or any(os.strerror(number) in run.stderr for number in FULL)
+        fail(f"{' '.join(map(str, command))}: {' '.join(run.stderr.split()) or run.returncode}" + (f": {ROOM}" if full else ""))
     return run.stdout
 
 
@@ -215,7 +239,9 @@ def write_tables(image, names, partitions, size, code):
 def compress(image):
     """The image under xz, with the only checksum that every unpacker knows."""
     with open(f"{image}.xz.new", "wb") as out:
-        subprocess.run(["xz", "--stdout", "--threads=1", "--check=crc32", "-6", image], stdout=out, check=True)
+        run = subprocess.run(["xz", "--stdout", "--threads=1", "--check=crc32", "-6", image], stdout=out, stderr=subprocess.PIPE, text=True, errors="replace")
+    if run.returncode != 0:
+        fail(f"{' '.join(run.stderr.split()) or f'xz: {run.returncode}'}: {ROOM}")
     os.replace(f"{image}.xz.new", f"{image}.xz")
 
 
@@ -287,6 +313,23 @@ def build(options, image, work):
     return partitions, size, blocks, sums, esp_sums
 
 
+def make(options):
+    """The image and what belongs to it. Where that fails, what was there before stays whole, or nothing is there."""
+    folder = pathlib.Path(options.folder, "signed" if options.keys else "")
+    folder.mkdir(exist_ok=True)
+    image, new = folder / "disk.img", folder / "disk.img.new"
+    with all_or_none(new):
+        with tempfile.TemporaryDirectory() as work:
+            partitions, size, blocks, sums, esp = build(options, new, pathlib.Path(work))
+        with open(new, "rb") as file:
+            text = bmap.make(file, size, blocks)
+    with all_or_none(new, image, *(image.with_name(name) for name in ("disk.img.bmap", "disk.img.xz", "disk.img.xz.new", "disk.json"))):
+        new.replace(image)
+        image.with_name("disk.img.bmap").write_text(text)
+        compress(image)
+        image.with_name("disk.json").write_text(json.dumps(manifest(options, image, partitions, sums, esp), indent=2, sort_keys=True) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in "folder", "product", "board", "report":
@@ -298,20 +341,12 @@ def main():
     parser.add_argument("--update", type=int, metavar="N", help="the version that it says of itself to updates")
     parser.add_argument("--keys", metavar="FOLDER", help="sign with these")
     options = parser.parse_args()
-    folder = pathlib.Path(options.folder, "signed" if options.keys else "")
-    folder.mkdir(exist_ok=True)
-    image, new = folder / "disk.img", folder / "disk.img.new"
-    with tempfile.TemporaryDirectory() as work:
-        try:
-            partitions, size, blocks, sums, esp = build(options, new, pathlib.Path(work))
-        except keys.Failed as error:
-            fail(error)
-    with open(new, "rb") as file:
-        text = bmap.make(file, size, blocks)
-    new.replace(image)
-    image.with_name("disk.img.bmap").write_text(text)
-    compress(image)
-    image.with_name("disk.json").write_text(json.dumps(manifest(options, image, partitions, sums, esp), indent=2, sort_keys=True) + "\n")
+    try:
+        make(options)
+    except keys.Failed as error:
+        fail(error)
+    except OSError as error:
+        fail(told(error, options.folder))
 
 
 if __name__ == "__main__":

@@ -225,6 +225,7 @@ def test_release_image_of_a_real_board(tmp_path):
     status, output = make("PRODUCT=minimal", f"BOARD={board}", keys, "image")
     assert status == 0, output
     assert json.loads((ROOT / "build/real/minimal/release/signed/disk.json").read_text())["signed"]
+    assert (ROOT / "build/real/minimal/release/signed/disk.img.xz").stat().st_size <= 2 << 20
     manifest = json.loads((ROOT / "build/real/minimal/release/signed/disk.json").read_text())
     assert manifest["keys"]["boot.pub"] == hashlib.sha256((tmp_path / "keys/boot.pub").read_bytes()).hexdigest()
     other = shutil.copytree(ROOT / "config/minimal", tmp_path / "minimal")

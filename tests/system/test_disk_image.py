@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk image: what is in it, that its bytes depend on the sources alone, that it starts, counts and falls back."""
+import errno
 import hashlib
 import json
 import lzma
 import os
+import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import pytest
 from lib import DEFAULT_BOARD, Machine, ROOT, build_product, make
 
 import bmap
+import diskimage
 import gpt
 
 PRODUCT = ROOT / "tests/system/products/disk"
@@ -148,6 +152,42 @@ def test_same_bytes_from_another_folder(image, tmp_path):
     manifests = [json.loads((folder / "disk.json").read_text()) for folder in (there, image.parent)]
     assert [manifest.pop("commit") for manifest in manifests][0] == ""  # no git in the copy
     assert manifests[0] == manifests[1]
+
+
+def making(image, folder):
+    """The words that make the image once more, in a folder of its own."""
+    shutil.copytree(image.parent / "payloads", folder / "payloads")
+    for name in "bulkhead.elf", "grub.cfg":
+        shutil.copy(image.with_name(name), folder / name)
+    return ["diskimage.py", "--folder", str(folder), "--product", "disk", "--board", DEFAULT_BOARD, "--data", str(32 * MIB), "--report",
+            str(image.parent / "report/report.txt")]  # fmt: skip
+
+
+def test_a_full_disk_below_the_build(image, tmp_path):
+    """One line says what and what to do; what was there before is as it was, and nothing half made lies beside it."""
+    words = making(image, tmp_path)
+    (tmp_path / "disk.img").write_text("the one before")
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100 * MIB, 100 * MIB))
+    run = subprocess.run([ROOT / "config/tool" / words[0], *words[1:]], capture_output=True, text=True, timeout=120, preexec_fn=small)
+    assert run.returncode == 1 and re.fullmatch(r"diskimage: .*: File too large: make room for it .*\n", run.stderr), run.stderr
+    assert (tmp_path / "disk.img").read_text() == "the one before" and not list(tmp_path.glob("disk.img?*"))
+
+
+@pytest.mark.parametrize("late", ["compress", "manifest"])
+def test_a_disk_that_fills_up(image, tmp_path, monkeypatch, late):
+    """An image without what belongs to it does not stay."""
+    words = making(image, tmp_path)
+
+    def fails(path, *_):
+        if late == "compress":
+            pathlib.Path(f"{path}.xz.new").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(diskimage, late, fails)
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit, match="^diskimage: .*: No space left on device: make room for it .* then make it again$"):
+        diskimage.main()
+    assert not list(tmp_path.glob("disk*"))
 
 
 class Box:

@@ -6,6 +6,7 @@ import hashlib
 import lzma
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -224,15 +225,28 @@ def test_a_disk_that_forgets_is_found(image, box, monkeypatch, capsys, place):
     assert "has the image" not in capsys.readouterr().out
 
 
-def test_a_disk_that_fails_while_writing(image, box, monkeypatch, capsys):
+@pytest.mark.parametrize("number, says", [(errno.EIO, "Input/output error while writing: .*does not start now"),
+                                          (errno.ENOSPC, "No space left on device: 4.0 MiB are needed; what was written of it is of no use"),
+                                          (errno.EDQUOT, "Disk quota exceeded: 4.0 MiB are needed")])  # fmt: skip
+def test_a_disk_that_fails_while_writing(image, box, monkeypatch, capsys, number, says):
     def fails(*_):
-        raise OSError(errno.EIO, "Input/output error")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(flash, "confirm", lambda target: None)
     monkeypatch.setattr(os, "pwrite", fails)
-    with pytest.raises(flash.Refused, match="Input/output error while writing: .*does not start now"):
+    with pytest.raises(flash.Refused, match=says):
         flash.flash(image, flash.Target(flash.System(box.root), box.target))
     assert "has the image" not in capsys.readouterr().out
+
+
+def test_a_full_disk_below_the_file(image, tmp_path):
+    """A sparse file seems large enough; the system takes only the first half of what is written to it."""
+    target = tmp_path / "practise"
+    with open(target, "wb") as file:
+        file.truncate(6 * MIB)
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
+    done = subprocess.run([sys.executable, TOOL, image, target], input="practise\n", capture_output=True, text=True, timeout=60, preexec_fn=small)
+    refused((done.returncode, done.stdout, done.stderr), "File too large: 4.0 MiB are needed; what was written of it is of no use")
 
 
 @pytest.fixture

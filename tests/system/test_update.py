@@ -5,13 +5,14 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import struct
 import subprocess
 
 import pytest
 
-from lib import DEFAULT_BOARD, Machine, PATIENCE, ROOT, build_product, make
+from lib import DEFAULT_BOARD, LOGS, Machine, ROOT, make
 
 import gpt
 
@@ -19,7 +20,6 @@ PRODUCTS = ROOT / "tests/system/products"
 SECTOR = 512
 CHUNK = 64 << 10  # the beginning is written twice: zeros first
 BOOT = 60
-CONFIRMED = "update: (slot {0} is confirmed|version . runs, slot {0}, confirmed)"
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(300)]
 
@@ -41,12 +41,12 @@ def bundles():
     return {number: (built(name, "update-bundle") / "update.bundle").read_bytes() for number, name in ((2, "update-next"), (3, "update-sick"))}
 
 
-def nvme(path):
-    """The board's first NVMe namespace is this file, and the firmware starts from it."""
+def nvme(path, more=""):
+    """The board's first NVMe namespace is this file, and the firmware starts from it. `more`: of the drive."""
     def change(words):
         drive = next(i for i, word in enumerate(words) if word.startswith("if=none,id=disk1,"))
         space = next(i for i, word in enumerate(words) if word.startswith("nvme-ns,drive=disk1,"))
-        words[drive] = f"if=none,id=disk1,format=raw,file={path}"
+        words[drive] = f"if=none,id=disk1,format=raw,file={path}{more}"
         words[space] = words[space].replace("detached=on", "detached=off,bootindex=0")
         return words
     return change
@@ -55,14 +55,14 @@ def nvme(path):
 class Box:
     """A box and its disk; the power can be cut."""
 
-    def __init__(self, image, folder, product="update", extra=()):
-        self.path, self.machine, self.numbers, self.product, self.extra = folder / "disk.img", None, 0, product, extra
+    def __init__(self, image, folder, product="update", extra=(), drive=""):
+        self.path, self.machine, self.numbers, self.product, self.extra, self.drive = folder / "disk.img", None, 0, product, extra, drive
         subprocess.run(["cp", "--sparse=always", image, self.path], check=True)
         with open(self.path, "rb") as file:
             self.places = {place.name: place for place in gpt.read(file)}
 
     def on(self, *lines, timeout=BOOT):
-        self.machine = Machine(PRODUCTS / self.product, image="none", change_command=nvme(self.path), extra=self.extra)
+        self.machine = Machine(PRODUCTS / self.product, image="none", change_command=nvme(self.path, self.drive), extra=self.extra)
         self.says(*lines, timeout=timeout)
 
     def says(self, *lines, timeout=BOOT):
@@ -134,6 +134,64 @@ def test_manifest_names_fetched_sources(image):
     listed = json.loads(image.with_name("disk.json").read_text())["sources"]
     recipe = (ROOT / "partitions/port/sodium/build.sh").read_text()
     assert f'libsodium {listed["libsodium"]["version"]} {listed["libsodium"]["sha256"]} ' in recipe and list(listed) == ["libsodium"], listed
+
+
+@pytest.fixture
+def away(tmp_path):
+    """The box and its next version in folders outside of the tree, the table that one includes too: {folder: (words for make, where it is built)}."""
+    products = {}
+    for name, other in ("update", "update-away"), ("update-next", "next-away"):  # else what is built would go to the folder of the tree's own
+        table = shutil.copytree(PRODUCTS / name, tmp_path / other) / "product.c"
+        table.write_text(table.read_text().replace("../update/", "../update-away/"))
+        products[other] = [f"PRODUCT={tmp_path / other}", f"BOARD={DEFAULT_BOARD}"], ROOT / "build" / DEFAULT_BOARD / other
+        shutil.rmtree(products[other][1], ignore_errors=True)  # of a run that was ended
+    yield products
+    for _, folder in products.values():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_product_outside_the_tree(image, bundles, away, tmp_path):
+    """Disk image and bundle have the bytes of those of the same product in the tree, which the tests here start; `make flash` writes it to a file."""
+    for name, goal, file, wanted in ("update-away", "disk-image", "disk.img", image.read_bytes()), ("next-away", "update-bundle", "update.bundle", bundles[2]):
+        words, folder = away[name]
+        status, output = make(*words, goal)
+        assert status == 0, output
+        assert (folder / file).read_bytes() == wanted
+    practice = tmp_path / "practice"
+    with open(practice, "wb") as file:
+        file.truncate(image.stat().st_size)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(["make", "-s", *away["update-away"][0], "flash", f"DEV={practice}"], cwd=ROOT, input="practice\n", capture_output=True, text=True,
+                          env=clean, timeout=300)  # fmt: skip
+    assert done.returncode == 0 and f"{practice} has the image: written and read back" in done.stdout, done.stdout + done.stderr
+    assert practice.read_bytes() == image.read_bytes()  # what the map leaves out was zeros
+
+
+@pytest.mark.long
+def test_signed_product_outside_the_tree(image, away, tmp_path):
+    """The files of its slots are those of the product in the tree, with its keys' signatures beside them."""
+    keys = tmp_path / "keys"  # those of the tree would put signatures into the bundles that come after this
+    keys.mkdir()
+    for half in "key", "pub":
+        shutil.copy(ROOT / f"build/keys/update.{half}", keys)
+    assert make(f"KEYS={keys}", "keys")[0] == 0
+    words, folder = away["update-away"]
+    status, output = make(*words, "SIGNED=y", f"KEYS={keys}", "disk-image")
+    assert status == 0, output
+    plain, signed = (json.loads(path.read_text()) for path in (image.with_name("disk.json"), folder / "signed/disk.json"))
+    assert plain["slot"] == signed["slot"] and signed["signed"] and signed["keys"]["boot.pub"] == hashlib.sha256((keys / "boot.pub").read_bytes()).hexdigest()
+    assert "bulkhead.elf.sig" in subprocess.run(["mdir", "-/", "-b", "-i", f"{folder}/signed/disk.img@@{signed['partitions'][2]['start']}", "::"],
+                                                check=True, capture_output=True, text=True).stdout  # fmt: skip
+
+
+def test_a_full_disk_below_the_bundle(bundles, tmp_path):
+    """Refused at its last half sector: the bundle before stays, nothing half made lies beside it."""
+    (tmp_path / "bundle").write_text("the one before")
+    room = len(bundles[2]) - SECTOR // 2
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        bundle_of("update-next", ROOT / "build/keys", 2, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
+    assert re.fullmatch(r"bundle: the bundle: File too large: make room for it .*\n", failed.value.stderr), failed.value.stderr
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the one before"]
 
 
 def bad_bundles(bundle, folder):
@@ -217,10 +275,10 @@ def test_too_old_takes_only_a_newer_one(box, bundles):
     box.says("update: version 2 is in slot B and starts next", "slot B: start 1 of 3", "update: slot B is confirmed", r"books\| ledger: acknowledged \d+")
 
 
-def bundle_of(name, keys, number, folder, *more):
+def bundle_of(name, keys, number, folder, *more, **options):
     """A bundle of what was built under this name, under another number, signed with these keys."""
     subprocess.run([ROOT / "config/tool/bundle.py", "--folder", ROOT / "build" / DEFAULT_BOARD / name, "--product", "update", "--board", DEFAULT_BOARD,
-                    "--version", str(number), "--keys", keys, "--output", folder / "bundle", *more], check=True)  # fmt: skip
+                    "--version", str(number), "--keys", keys, "--output", folder / "bundle", *more], check=True, stderr=subprocess.PIPE, text=True, **options)  # fmt: skip
     return (folder / "bundle").read_bytes()
 
 
@@ -258,39 +316,106 @@ def test_update_of_a_signed_disk(bundles, tmp_path):
         box.cut()
 
 
-def cut_again_and_again(box, bundle, count, image):
-    """The power goes at points that the seed draws, while a bundle is applied; the request stands on the disk, so that each start goes on."""
-    seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-    print(f"TEST_SEED={seed} draws the same points again")
-    chance, whole, ends = random.Random(seed), len(bundle) - SECTOR, 0
-    digests = {"A": hashlib.sha256(box.slot("A", whole)).digest(), "B": bundle[88:120]}
-    box.bring(bundle)
+# Of an update, in its order: what storage or GRUB says when a phase begins, and how many seconds after that the power may go.
+PHASES = {
+    "count": (r"storage\.img: OK", 0, 0.2),  # GRUB writes down that the slot starts
+    "apply": ("update: version 2, ", 0, 0.6),  # which takes half a second or more: the disk is slowed
+    "restart": ("update: version 2 is in slot B and starts next", 0, 1),  # the switch was written, if the disk has not lied
+    "confirm": ("update: version 2 runs, slot B, not confirmed yet", 1.9, 2.5),  # after 2 s, looked at twice a second
+}
+SLOWED = ",throttling.bps-write=2000000"
+
+
+def drawn(seed, count):
+    """(phase, where in it from 0 to 1) of each cut. Never twice in GRUB one after the other: a slot has three starts, the last is let live."""
+    chance, points = random.Random(seed), []
     for _ in range(count):
-        box.on()
-        letter = box.machine.expect(r"slot (A|B): start \d of 3", BOOT)[1]
-        assert hashlib.sha256(box.slot(letter, whole)).digest() == digests[letter]
-        box.says(CONFIRMED.format(letter))
+        phases = [phase for phase in PHASES if not (points and phase == points[-1][0] == "count")]
+        points.append((chance.choice(phases), chance.random()))
+    return points
+
+
+class Cuts:
+    """A bundle is applied while the power goes and goes; the request stands on the disk, so that each start goes on."""
+
+    def __init__(self, box, bundle, image):
+        self.box, self.bundle, self.image = box, bundle, image
+        self.whole = len(bundle) - SECTOR
+        self.digests = {"A": hashlib.sha256(box.slot("A", self.whole)).digest(), "B": bundle[88:120]}
+
+    def anew(self):
+        subprocess.run(["cp", "--sparse=always", self.image, self.box.path], check=True)
+        self.box.bring(self.bundle)
+
+    def start(self):
+        """(slot, which of its three starts, whether it was confirmed before): one starts, and is whole."""
+        letter, number = self.box.machine.expect(r"slot (A|B): start (\d) of 3", BOOT).groups()
+        assert hashlib.sha256(self.box.slot(letter, self.whole)).digest() == self.digests[letter]
+        standing = self.box.machine.expect(rf"\] storage\| update: version . runs, slot {letter}, (confirmed|not confirmed yet)", BOOT)[1]
+        return letter, int(number), standing == "confirmed"
+
+    def confirmed(self, letter, already):
+        if not already:
+            self.box.says(f"update: slot {letter} is confirmed")
+
+    def until(self, phase):
+        """Start the box, and come to the phase; returns what started."""
+        self.box.on()
+        if phase == "count":
+            self.box.says(PHASES[phase][0])
+            return "GRUB"
+        letter, number, already = self.start()
+        if letter == "B" and phase == "confirm" and number == 1 and not already:
+            return "B"
+        self.confirmed(letter, already)
+        if letter == "B":  # the update has come to its end: the next one
+            self.box.cut()
+            self.anew()
+            self.until(phase)
+            return "B, then anew"
+        for name in list(PHASES)[1 : list(PHASES).index(phase) + 1]:
+            self.box.says(PHASES[name][0])
+        return "A"
+
+    def cut(self, phase, moment):
+        """Returns what had started."""
+        started, (_, least, most) = self.until(phase), PHASES[phase]
+        self.box.machine.drain(least + moment * (most - least))
+        self.box.cut()
+        return started
+
+    def last(self):
+        """After all that, the update comes to its end."""
+        self.box.on()
+        letter, _, already = self.start()
+        self.confirmed(letter, already)
         if letter == "A":
-            box.says("update: version 2, ")
-            box.machine.drain(chance.random() * 0.2 * PATIENCE)  # it takes a tenth of a second, on a busy machine half a one
-        box.cut()
-        if letter == "B":
-            ends += 1
-            subprocess.run(["cp", "--sparse=always", image, box.path], check=True)
+            self.box.says("update: version 2 is in slot B", "slot B: start 1 of 3", "update: slot B is confirmed")
+
+
+def cut_again_and_again(image, bundle, count, folder, note):
+    """At points that the seed draws, all of them before the first start. The seed is in pytest's summary, and with the points in build/test-logs."""
+    seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+    note("note", f"TEST_SEED={seed} draws the same {count} cuts again")
+    points, box = drawn(seed, count), Box(image, folder, drive=SLOWED)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(LOGS / f"power-cuts-{count}.txt", "w", encoding="utf-8", buffering=1) as log:
+            log.write(f"TEST_SEED={seed}\n")
+            cuts = Cuts(box, bundle, image)
             box.bring(bundle)
-    box.on()
-    letter = box.machine.expect(r"slot (A|B): start \d of 3", BOOT)[1]
-    box.says(CONFIRMED.format(letter))
-    if letter == "A":
-        box.says("update: version 2 is in slot B", "slot B: start 1 of 3", "update: slot B is confirmed")
-    print(f"{count} cuts, {ends} of them after the update's end")
+            for number, (phase, moment) in enumerate(points, 1):
+                log.write(f"cut {number}: {phase} at {moment:.4f}, started: {cuts.cut(phase, moment)}\n")
+            cuts.last()
+    finally:
+        box.cut()
 
 
-def test_power_cuts(box, bundles, image):
-    cut_again_and_again(box, bundles[2], 3, image)
+def test_power_cuts(bundles, image, tmp_path, record_property):
+    cut_again_and_again(image, bundles[2], 3, tmp_path, record_property)
 
 
 @pytest.mark.long
 @pytest.mark.limit(7200)
-def test_two_hundred_power_cuts(box, bundles, image):
-    cut_again_and_again(box, bundles[2], 200, image)
+def test_two_hundred_power_cuts(bundles, image, tmp_path, record_property):
+    cut_again_and_again(image, bundles[2], 200, tmp_path, record_property)
