@@ -111,6 +111,11 @@ def terminal(grub_cfg):
     return "\n".join(line for line in grub_cfg.read_text().splitlines() if re.match(r"(serial|terminal_\w+) ", line))
 
 
+def drivers(grub_cfg):
+    """What a slot's boot menu loads, for GRUB's core: the disk has no modules of it."""
+    return re.findall(r"^insmod (\w+)$", grub_cfg.read_text(), re.M)
+
+
 def copy_tree(image, offset, tree):
     """All of a folder into the FAT at this offset, in an order of its own."""
     for path in sorted(tree.rglob("*")):
@@ -181,7 +186,7 @@ def esp_tree(folder, tree, signer):
     (tree / "EFI/BOOT").mkdir(parents=True)
     (tree / "grub").mkdir()
     lines, program, config = terminal(folder / "grub.cfg"), tree / "EFI/BOOT/BOOTX64.EFI", tree / "grub/grub.cfg"
-    shutil.copyfile(grub_core("x86_64-efi", tree.parent, MODULES, signer, lines), program)
+    shutil.copyfile(grub_core("x86_64-efi", tree.parent, [*MODULES, *drivers(folder / "grub.cfg")], signer, lines), program)
     config.write_text(script("slots.cfg", lines))
     if signer:
         signer.sign_efi(program)
@@ -297,7 +302,7 @@ def build(options, image, work):
     bios, esp, *slots = partitions
     with open(image, "wb") as file:
         file.truncate(size)
-    code, core = bios_boot(work, bios.start, signer=signer, lines=terminal(folder / "grub.cfg"))
+    code, core = bios_boot(work, bios.start, drivers(folder / "grub.cfg"), signer, terminal(folder / "grub.cfg"))
     write_tables(image, names, partitions, size, code)
     write_at(image, bios.start, core)
     esp_sums = esp_tree(folder, work / "esp", signer)

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Started by a UEFI firmware: the same image, on a board whose table leaves alone what the firmware keeps. And a board without a UART."""
 import re
+import shutil
 import time
 
 import pytest
 
 from faults import WILD_WRITE, Physical, symbols
-from lib import Machine, PATIENCE, ROOT
+from lib import Machine, PATIENCE, ROOT, build_product, make
 
 BOARD = "qemu-q35-uefi"
+SCREEN_BY_UEFI = "screen-uefi"  # made here of qemu-q35-screen's table and qemu-q35-uefi's firmware
 SCREEN = "qemu-q35-screen"
 PRODUCTS = {  # who has the keyboard, what is typed, what comes
     "minimal": ("loop", "stats\r", r"cycles \d+, interval min"),
     "lab": ("probe", "peek 0x1000000\r", r"probe\| .*0x[0-9a-f]+"),
+    "gateway": ("supervisor", "list\r", r"router +running +unikernel"),
+    "hostile": ("attacker", "fetch\r", r"attacker\| attack fetch: .*: PASS"),
     "ops": ("supervisor", "list\r", r"control +running +unikernel +1 +16 .* observe, control, dump"),
 }
 
@@ -104,12 +108,39 @@ def test_without_a_uart_the_console_is_on_the_screen(tmp_path):
         assert "bulkhead|" not in machine.text  # nothing on the serial port, which the board's table does not name
 
 
+def disk_image(board, folder):
+    """A copy of minimal's disk image; this GRUB has no folder of modules, as that of the CD has."""
+    status, output = make("PRODUCT=minimal", f"BOARD={board}", "disk-image")
+    assert status == 0, output
+    return shutil.copy(build_product("minimal", board).folder / "disk.img", folder / "disk.img")
+
+
+def screen_by_uefi(folder):
+    """A board with UEFI and a screen, without a UART."""
+    board = folder / SCREEN_BY_UEFI
+    board.mkdir()
+    lines = (ROOT / "board/qemu-q35-screen/board.c").read_text().replace("../", f"{ROOT}/board/").replace(SCREEN, SCREEN_BY_UEFI)
+    (board / "board.c").write_text(lines.replace("#define BOARD_LOAD 0\n", "#define BOARD_LOAD 0x1000000\n"))
+    (board / "board.mk").write_text("include board/qemu-q35-uefi/board.mk\nQEMU_FLAGS += -device VGA,addr=01.0\n")
+    return board
+
+
+@pytest.mark.qemu
+def test_disk_image_without_a_uart_by_uefi(tmp_path):
+    """GRUB's choice of the slot and the hypervisor's first line are on the firmware's screen, and all that comes after them."""
+    board = screen_by_uefi(tmp_path)
+    with Machine("minimal", board, image=disk_image(board, tmp_path)) as machine:
+        text = Screen(machine, tmp_path).shows("hello[|] alive for 10 s", r"audit: 2 partitions, .* 0 findings")
+        assert f"bulkhead| Bulkhead 0.1, development image: product minimal on board {SCREEN_BY_UEFI}" in text
+        assert "bulkhead|" not in machine.text
+
+
 @pytest.mark.qemu
 def test_without_a_uart_a_refusal_is_on_the_screen(tmp_path):
-    """The board is not the one of the table: why, and nothing runs."""
+    """The board is not the one of the table: why, and nothing runs. From the disk image, by BIOS."""
     def change(words):
         return [word for i, word in enumerate(words) if "i6300esb" not in word and "i6300esb" not in " ".join(words[i + 1 : i + 2])]
 
-    with Machine("minimal", SCREEN, change_command=change) as machine:
+    with Machine("minimal", SCREEN, image=disk_image(SCREEN, tmp_path), change_command=change) as machine:
         text = Screen(machine, tmp_path).shows("CFG-910 board watchdog", "refused: CFG-900")
         assert "running, life" not in text and "refused" not in machine.text
