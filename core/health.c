@@ -8,7 +8,7 @@
 
 #define LOOKS 4u           /* at a core in hang_ms */
 #define PLACE_SIZE 64u     /* bytes of code in which a core that hangs goes round */
-#define BUDGET_SECONDS 10u /* over the budget in a row: one burst is none */
+#define BUDGET_SECONDS 10u /* over the budget, less the quiet ones between: one burst is none */
 #define RFLAGS_IF (1ull << 9)
 
 /* --- the table ------------------------------------------------------------------------------------------------------------------- */
@@ -198,7 +198,10 @@ void health_second(struct partition *partition, uint64_t now)
     if (atomic_load(&partition->state) != PARTITION_RUNNING ||
         now - partition->health.start < (uint64_t)partition->plan->exits_grace_ms * arch_tsc_khz())
         over = false;
-    partition->health.seconds_over = over ? partition->health.seconds_over + 1 : 0;
+    if (over)
+        partition->health.seconds_over++;
+    else if (partition->health.seconds_over > 0) /* not 0: a quiet second now and then is no way round it */
+        partition->health.seconds_over--;
     if (partition->health.seconds_over < BUDGET_SECONDS)
         return;
     partition->health.seconds_over = 0;

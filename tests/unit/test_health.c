@@ -337,7 +337,7 @@ static void budget_is_exceeded(void **state)
         seconds(9, 1000, cases[i].exits, cases[i].apic);
         assert_int_equal(fake_partition.order_count, 0);
         seconds(1, 1000, 100, 2000); /* one good second between */
-        seconds(9, 1000, cases[i].exits, cases[i].apic);
+        seconds(1, 1000, cases[i].exits, cases[i].apic);
         assert_int_equal(fake_partition.order_count, 0);
         seconds(1, 1000, cases[i].exits, cases[i].apic);
         assert_int_equal(fake_partition.order_count, 1);
@@ -348,6 +348,32 @@ static void budget_is_exceeded(void **state)
         seconds(1, 1000, cases[i].exits, cases[i].apic);
         assert_int_equal(fake_partition.order_count, 2);
     }
+}
+
+static void budget_with_quiet_seconds(void **state)
+{
+    (void)state;
+    budget_begin();
+    seconds(9, 1000, 101, 0);
+    seconds(1, 1000, 0, 0);
+    seconds(1, 1000, 101, 0);
+    assert_int_equal(fake_partition.order_count, 0);
+    seconds(1, 1000, 101, 0); /* nine of ten, for ever, is found */
+    assert_int_equal(fake_partition.order_count, 1);
+    for (unsigned i = 0; i < 100; i++) { /* each other second is a burst */
+        seconds(1, 1000, 101, 0);
+        seconds(1, 1000, 100, 0);
+    }
+    assert_int_equal(fake_partition.order_count, 1);
+    for (unsigned i = 0; i < 30; i++) { /* bursts far apart do not add up */
+        seconds(9, 1000, 101, 0);
+        seconds(20, 1000, 0, 0);
+    }
+    assert_int_equal(fake_partition.order_count, 1);
+    seconds(9, 1000, 101, 0); /* and quiet is not saved up */
+    assert_int_equal(fake_partition.order_count, 1);
+    seconds(1, 1000, 101, 0);
+    assert_int_equal(fake_partition.order_count, 2);
 }
 
 static void budget_of_zero(void **state)
@@ -423,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup(nobody_is_disturbed, setup),
         cmocka_unit_test_setup(budget_is_kept, setup),
         cmocka_unit_test_setup(budget_is_exceeded, setup),
+        cmocka_unit_test_setup(budget_with_quiet_seconds, setup),
         cmocka_unit_test_setup(budget_of_zero, setup),
         cmocka_unit_test_setup(budget_has_its_grace, setup),
         cmocka_unit_test_setup(no_budget_no_event, setup),
