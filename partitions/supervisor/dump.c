@@ -17,7 +17,6 @@
 #define PIECE 96u
 #define NS_PER_BYTE 25000u /* 40 KB/s: below what a console shows by default, beyond which it drops */
 #define FETCH_NS (2 * SECOND)
-#define CTRL_C 3
 
 static struct {
     unsigned lines;
@@ -61,7 +60,7 @@ static void piece(char tag, uint64_t address, const uint8_t *bytes, size_t size)
     out.lines++;
     out.due += (uint64_t)length * NS_PER_BYTE;
     while (bh_now_ns() < out.due && !out.interrupted)
-        out.interrupted = key(out.due) == CTRL_C;
+        out.interrupted = key_break(out.due);
 }
 
 /* The registers are no multiple of a piece and have zeros in them that mean something. */
@@ -116,7 +115,7 @@ static bool memory(unsigned n, uint64_t from, uint64_t size)
         if (!page(n, from + at))
             return false;
         if (at % (64 * BH_ANSWER_SIZE) == 0)
-            out.interrupted = out.interrupted || key(bh_now_ns()) == CTRL_C;
+            out.interrupted = out.interrupted || key_break(bh_now_ns());
     }
     return true;
 }
@@ -148,9 +147,10 @@ void dump_core(int argc, char **argv)
     uint64_t count;
     unsigned n;
 
-    (void)argc;
     if (!find(argv[1], &n, &status))
         return;
+    if (argc > 2)
+        printf("there are no files here: it is printed, and `make core FILE=` takes it out of a log of the console\n");
     count = bh_read(BH_READ_REGISTERS, n, 0, &answer);
     memcpy(&registers, answer, sizeof(registers));
     if (count == sizeof(registers))

@@ -83,14 +83,14 @@ void output_log(int argc, char **argv)
 static uint64_t keys_pack(int first, bool *leave)
 {
     uint64_t bytes = (uint8_t)first, count = 1;
-    char byte;
+    int next;
 
-    while (count < 7 && bh_console_read(&byte, 1) == 1) {
-        if (byte == KEY_LEAVE) {
+    while (count < 7 && (next = key(0)) != KEY_NONE) {
+        if (next == KEY_LEAVE) {
             *leave = true;
             break;
         }
-        bytes |= (uint64_t)(uint8_t)byte << 8 * count++;
+        bytes |= (uint64_t)(uint8_t)next << 8 * count++;
     }
     return bytes | count << 56;
 }

@@ -11,6 +11,8 @@
 
 /* The next key, or KEY_NONE at bh_now_ns() = deadline. All waiting is here: the watchdog is petted and the network served meanwhile. */
 int key(uint64_t deadline);
+/* Until bh_now_ns() = deadline; true: Ctrl-C came. Other keys are for whoever asks key() next. */
+bool key_break(uint64_t deadline);
 
 /* Index and status of the partition with this name. Says what to do where there is none. */
 bool find(const char *name, unsigned *n, struct bh_status *status);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "rate.h"
 #include "shell.h"
 
 #define PARTITIONS 16u
@@ -58,19 +59,43 @@ static const char *kind(const struct bh_status *s)
     return s->kind == 2 ? "Linux" : "unikernel";
 }
 
+static void list_row(const struct bh_status *s, bool bare)
+{
+    char text[32];
+
+    if (bare)
+        printf("%s\n", s->name);
+    else
+        printf("%-15s %-9s %-9s %5u %7lu %9s %5lu  %s\n", s->name, bh_state_name((enum bh_state)s->state), kind(s), s->cores,
+               s->memory >> 20, up(s, text), s->lives, rights(s));
+}
+
 void show_list(int argc, char **argv)
 {
-    const char *only = argc > 1 && strcmp(argv[1], "--all") != 0 ? argv[1] : 0;
+    bool bare = false, inactive = false;
+    const char *only = 0;
     struct bh_status s;
-    char text[32];
     unsigned first;
 
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--inactive") == 0) {
+            inactive = true;
+        } else if (strcmp(argv[i], "--name") == 0) {
+            bare = true;
+        } else if (argv[i][0] == '-' && strcmp(argv[i], "--all") != 0) {
+            printf("error: list: no option '%s': --all, --inactive or --name\n", argv[i]);
+            return;
+        } else if (argv[i][0] != '-') {
+            only = argv[i];
+        }
+    }
     if (only && !find(only, &first, &s))
         return;
-    printf("%-15s %-9s %-9s %5s %7s %9s %5s  %s\n", "NAME", "STATE", "KIND", "CORES", "MiB", "UP", "LIFE", "RIGHTS");
+    if (!bare)
+        printf("%-15s %-9s %-9s %5s %7s %9s %5s  %s\n", "NAME", "STATE", "KIND", "CORES", "MiB", "UP", "LIFE", "RIGHTS");
     for (unsigned n = only ? first : 0; bh_status(n, &s) && (!only || n == first); n++)
-        printf("%-15s %-9s %-9s %5u %7lu %9s %5lu  %s\n", s.name, bh_state_name((enum bh_state)s.state), kind(&s), s.cores,
-               s.memory >> 20, up(&s, text), s.lives, rights(&s));
+        if (!inactive || !alive(&s))
+            list_row(&s, bare);
 }
 
 void show_state(int argc, char **argv)
@@ -96,7 +121,6 @@ static void show_events(const struct bh_status *s)
 {
     unsigned shown = 0;
 
-    printf("events     ");
     for (unsigned i = 0; i < EVENTS; i++)
         if (s->events[i] != 0)
             printf("%s%s %u", shown++ ? ", " : "", event_names[i], s->events[i]);
@@ -120,6 +144,7 @@ static void show_all(const struct bh_status *s)
     counters("exits", s->exits, exit_names, EXITS);
     printf("hypervisor %lu us on its cores\n", bh_tsc_to_ns(s->busy) / 1000);
     counters("denied", s->denied, denied_names, DENIED);
+    printf("events     ");
     show_events(s);
     printf("channels   %u bytes written, %u doorbells rung\n", s->channel_bytes, s->doorbells);
     printf("console    %u bytes, %lu of them lost\n", s->out_produced, s->out_lost);
@@ -142,14 +167,16 @@ void show_health(int argc, char **argv)
     struct bh_status s;
 
     (void)argc, (void)argv;
-    printf("%-15s %-9s %5s %8s %15s %8s  %s\n", "NAME", "STATE", "STOPS", "RESTARTS", "WATCHDOG", "DENIED", "LAST STOP");
+    printf("%-15s %-9s %5s %8s %15s %8s  %-20s %s\n", "NAME", "STATE", "STOPS", "RESTARTS", "WATCHDOG", "DENIED", "LAST STOP",
+           "EVENTS");
     for (unsigned n = 0; bh_status(n, &s); n++) {
         char watchdog[32] = "-", restarts[24];
         if (s.watchdog_ms && s.state == BH_STATE_RUNNING)
             snprintf(watchdog, sizeof(watchdog), "%u/%u ms", s.watchdog_age, s.watchdog_ms);
         snprintf(restarts, sizeof(restarts), "%u/%u", s.restarts, s.restart_limit);
-        printf("%-15s %-9s %5u %8s %15s %8lu  %s\n", s.name, bh_state_name((enum bh_state)s.state), s.stops, restarts, watchdog,
+        printf("%-15s %-9s %5u %8s %15s %8lu  %-20s ", s.name, bh_state_name((enum bh_state)s.state), s.stops, restarts, watchdog,
                sum(s.denied, DENIED), s.cause[0] ? s.cause : "-");
+        show_events(&s);
     }
 }
 
@@ -169,12 +196,6 @@ void show_uptime(int argc, char **argv)
 
 static struct bh_status before[PARTITIONS];
 
-/* Per second, of a counter that may have been torn or begun anew. */
-static uint64_t rate(uint64_t now, uint64_t earlier, uint64_t ns)
-{
-    return now < earlier || ns == 0 ? 0 : (uint64_t)((unsigned __int128)(now - earlier) * SECOND / ns);
-}
-
 static void top_row(unsigned n, const struct bh_status *s)
 {
     const struct bh_status *b = &before[n];
@@ -187,8 +208,8 @@ static void top_row(unsigned n, const struct bh_status *s)
     printf("%-15s %-9s %9lu %4lu.%02lu %8lu %8lu %9lu %6lu %5lu %8s %8s\n", s->name, bh_state_name((enum bh_state)s->state),
            rate(sum(s->exits, EXITS), sum(b->exits, EXITS), ns), share / 100, share % 100,
            rate(sum(s->denied, DENIED), sum(b->denied, DENIED), ns), rate(s->out_produced, b->out_produced, ns),
-           rate((uint32_t)(s->channel_bytes - b->channel_bytes), 0, ns), rate((uint32_t)(s->doorbells - b->doorbells), 0, ns),
-           s->lives, restarts, watchdog);
+           rate_of_life(s->channel_bytes, b->channel_bytes, s->lives, b->lives, ns),
+           rate_of_life(s->doorbells, b->doorbells, s->lives, b->lives, ns), s->lives, restarts, watchdog);
 }
 
 static void top_round(bool shown)
@@ -205,6 +226,15 @@ static void top_round(bool shown)
     }
 }
 
+/* A key ends what is drawn for ever; what ends by itself leaves keys to the next line, but for Ctrl-C. */
+static bool top_ended(bool for_ever, uint64_t due)
+{
+    return for_ever ? key(due) != KEY_NONE : key_break(due);
+}
+
+/* Nothing of ours interrupts a partition's core, and one that rests does not tell us. */
+#define LEGEND "HV %: the hypervisor's share of its cores; a partition's own: n/a, nothing samples it. "
+
 /* Drawn over itself each second on a terminal; `top N` leaves the terminal alone. */
 void show_top(int argc, char **argv)
 {
@@ -217,14 +247,14 @@ void show_top(int argc, char **argv)
     }
     uint64_t busy = bh_busy_ns(), since = bh_now_ns();
     top_round(false);
-    printf(rounds ? "" : "\x1b[H\x1b[J");
+    fputs(rounds ? LEGEND "\n" : "\x1b[H\x1b[J", stdout);
     fflush(stdout);
     for (unsigned round = 0; rounds == 0 || round < rounds; round++, due += PERIOD) {
-        if (key(due) != KEY_NONE)
+        if (top_ended(rounds == 0, due))
             break;
         printf(rounds ? "" : "\x1b[H");
         top_round(true);
-        printf(rounds ? "" : "\x1b[Jany key ends it\n");
+        fputs(rounds ? "" : "\x1b[J" LEGEND "any key ends it\n", stdout);
         fflush(stdout);
     }
     busy = bh_busy_ns() - busy;

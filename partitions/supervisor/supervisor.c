@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "edit.h"
+#include "elsewhere.h"
 #include "shell.h"
 #include "visible.h"
 
@@ -12,10 +13,16 @@
 #define SETTLE_NS (20 * SECOND)
 #define RETRY_NS (SECOND / 20)
 #define ROUND_NS (SECOND / 2)
+#define AHEAD 256u
+#define CTRL_C 3
 
 static bool has_web;
+static struct {
+    char keys[AHEAD];
+    unsigned first, end; /* count on for ever */
+} ahead;                 /* typed while a command looked for Ctrl-C */
 
-int key(uint64_t deadline)
+static int new_key(uint64_t deadline)
 {
     char byte;
 
@@ -33,11 +40,33 @@ int key(uint64_t deadline)
     }
 }
 
+int key(uint64_t deadline)
+{
+    return ahead.first != ahead.end ? (unsigned char)ahead.keys[ahead.first++ % AHEAD] : new_key(deadline);
+}
+
+bool key_break(uint64_t deadline)
+{
+    int pressed;
+
+    while ((pressed = new_key(deadline)) != KEY_NONE) {
+        if (pressed == CTRL_C)
+            return true;
+        if (ahead.end - ahead.first < AHEAD)
+            ahead.keys[ahead.end++ % AHEAD] = (char)pressed;
+    }
+    return false;
+}
+
 bool find(const char *name, unsigned *n, struct bh_status *status)
 {
     for (*n = 0; bh_status(*n, status); (*n)++)
         if (strcmp(status->name, name) == 0)
             return true;
+    if (name[strspn(name, "0123456789")] == 0) {
+        printf("error: %s: partitions have names here and no numbers: list shows them\n", name);
+        return false;
+    }
     printf(
         "error: no partition '%s' that this one may observe: list shows them; more are named by .observes in the product's table\n",
         name);
@@ -153,10 +182,11 @@ static const struct command {
     void (*run)(int argc, char **argv);
     int least, most;   /* words that follow; where one has to, it is a partition's name */
     const char *usage; /* what they are */
-    const char *what;  /* 0: another name for the one of the same function */
+    const char *what;
 } commands[] = {
-    {"list", show_list, 0, 1, "[NAME|--all]", "partitions, their states and what this one may do to them"},
-    {"top", show_top, 0, 1, "[N]", "live counters, each second until a key; or N times, one below the other"},
+    {"list", show_list, 0, 3, "[NAME] [--all] [--inactive] [--name]", "partitions, their states and what this one may do to them"},
+    {"top", show_top, 0, 1, "[N]",
+     "live counters, each second until a key; or N times, one below the other. CHANNEL/s: as the writers say themselves"},
     {"info", show_info, 1, 1, "NAME", "all that is known of a partition"},
     {"state", show_state, 1, 1, "NAME", "its state and nothing else"},
     {"health", show_health, 0, 0, "", "stops, restarts, watchdogs and denied accesses"},
@@ -170,68 +200,32 @@ static const struct command {
     {"pause", act_pause, 1, 1, "NAME", "halt its cores where they are; its devices go on"},
     {"resume", act_resume, 1, 1, "NAME", "let a paused one go on"},
     {"trace", output_trace, 1, 2, "NAME on|off|show", "its exits to the hypervisor, for `make trace`"},
-    {"dump", dump_core, 1, 1, "NAME", "memory and registers of one that has stopped, for `make core`"},
+    {"dump", dump_core, 1, 2, "NAME", "memory and registers of one that has stopped, for `make core`"},
     {"record", dump_record, 0, 0, "", "what the boot before left, for `make decode`"},
     {"audit", output_audit, 0, 0, "", "compare all isolation tables with the plan, now"},
     {"help", help, 0, 1, "[COMMAND]", "this list"},
-    /* What fingers know from elsewhere. */
-    {"ls", show_list, 0, 1, 0, 0},
-    {"vm-list", show_list, 0, 1, 0, 0},
-    {"dominfo", show_info, 1, 1, 0, 0},
-    {"vcpu-info", show_info, 1, 1, 0, 0},
-    {"vcpuinfo", show_info, 1, 1, 0, 0},
-    {"vcpu-list", show_info, 1, 1, 0, 0},
-    {"domstats", show_info, 1, 1, 0, 0},
-    {"domstate", show_state, 1, 1, 0, 0},
-    {"create", act_start, 1, 1, 0, 0},
-    {"shutdown", act_stop, 1, 1, 0, 0},
-    {"destroy", act_stop, 1, 1, 0, 0},
-    {"kill", act_stop, 1, 1, 0, 0},
-    {"reboot", act_restart, 1, 1, 0, 0},
-    {"reset", act_restart, 1, 1, 0, 0},
-    {"suspend", act_pause, 1, 1, 0, 0},
-    {"unpause", act_resume, 1, 1, 0, 0},
-    {"dump-core", dump_core, 1, 1, 0, 0},
-    {"coredump", dump_core, 1, 1, 0, 0},
-    {"?", help, 0, 1, 0, 0},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* What others have and we do not, and why. */
-static const struct {
-    const char *names, *answer;
-} absent[] = {
-    {" migrate save restore managedsave snapshot snapshot-create clone ",
-     "a partition has no state outside its memory: restart it"},
-    {" define undefine edit rename domrename setvcpus setmem setmaxmem mem-set vcpu-set vcpu-pin vcpupin sched-credit ",
-     "nothing is made or moved at run time: change the product's table, then make"},
-    {" block-attach block-detach attach-disk detach-disk network-attach network-detach attach-device detach-device pci-attach "
-     "pci-detach attach-interface detach-interface ",
-     "a device belongs to one partition for ever: change the product's table, then make"},
-    {" exit quit logout ",
-     "there is nothing to leave: the attention key (Ctrl-] unless the board says otherwise) and a number show another screen"},
-    {" inject-nmi send-key sysrq trigger ", "type to it by console NAME; what the table says of a hang happens by itself"},
-};
-
+/* By its name, or what it is called elsewhere. */
 static const struct command *command_find(const char *name)
 {
+    const struct elsewhere_name *other = elsewhere_name(name);
+
     for (unsigned i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0)
+        if (strcmp(commands[i].name, other ? other->ours : name) == 0)
             return &commands[i];
     return 0;
 }
 
 static void unknown(const char *name)
 {
-    char padded[EDIT_LINE + 3];
+    const char *why = elsewhere_why(name);
 
-    snprintf(padded, sizeof(padded), " %s ", name);
-    for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
-        if (strstr(absent[i].names, padded)) {
-            printf("error: %s: there is no such command: %s\n", name, absent[i].answer);
-            return;
-        }
-    printf("error: no command '%s': help lists them\n", name);
+    if (why)
+        printf("error: %s: there is no such command: %s\n", name, why);
+    else
+        printf("error: no command '%s': help lists them\n", name);
 }
 
 static void help(int argc, char **argv)
@@ -244,7 +238,7 @@ static void help(int argc, char **argv)
         return;
     }
     for (unsigned i = 0; i < COMMANDS; i++) {
-        if (!commands[i].what || (wanted && commands[i].run != wanted->run))
+        if (wanted && &commands[i] != wanted)
             continue;
         snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].usage);
         printf("%-24s %s\n", left, commands[i].what);
@@ -253,26 +247,50 @@ static void help(int argc, char **argv)
         printf("Tab completes, arrows go through the line and the lines before. Ctrl-C leaves a line.\n");
 }
 
-/* The name it has here, where the one that was typed is from elsewhere. */
-static const struct command *command_main(const struct command *typed)
+/* Leaves out what options mean nothing here. How many words are left; 0: it is not to be carried out. */
+static int options_take(const struct command *command, int argc, char **argv)
 {
-    const struct command *main = commands;
+    int left = 1;
 
-    while (!main->what || main->run != typed->run)
-        main++;
-    return main;
+    for (int i = 1; i < argc; i++) {
+        const struct elsewhere_option *option = argv[i][0] == '-' ? elsewhere_option(command->name, argv[i]) : 0;
+
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            help(2, (char *[]){argv[0], argv[0]});
+            return 0;
+        }
+        if (argv[i][0] == '-' && !option && command->run != show_list) {
+            printf("error: %s: no option '%s': %s %s\n", argv[0], argv[i], command->name, command->usage);
+            return 0;
+        }
+        if (option && option->why) {
+            printf("error: %s %s: %s\n", argv[0], option->option, option->why);
+            return 0;
+        }
+        if (!option)
+            argv[left++] = argv[i];
+        else if (option->value && !strchr(argv[i], '='))
+            i++;
+    }
+    return left;
 }
 
 static void command_run(const struct command *command, int argc, char **argv)
 {
-    const struct command *main = command_main(command);
+    const struct elsewhere_name *other = elsewhere_name(argv[0]);
 
-    if (argc - 1 < command->least)
-        printf("error: %s: which partition? %s %s; list shows them\n", argv[0], main->name, main->usage);
-    else if (argc - 1 > command->most)
-        printf("error: %s: '%s' is a word too many: %s %s\n", argv[0], argv[command->most + 1], main->name, main->usage);
-    else
+    argc = options_take(command, argc, argv);
+    if (argc == 0)
+        return;
+    if (argc - 1 < command->least) {
+        printf("error: %s: which partition? %s %s; list shows them\n", argv[0], command->name, command->usage);
+    } else if (argc - 1 > command->most) {
+        printf("error: %s: '%s' is a word too many: %s %s\n", argv[0], argv[command->most + 1], command->name, command->usage);
+    } else {
+        if (other && other->note)
+            printf("%s: %s\n", argv[0], other->note);
         command->run(argc, argv);
+    }
 }
 
 /* Their commands follow as words of their own. */
@@ -303,6 +321,19 @@ static void run(char *line)
 
 /* --- the line ------------------------------------------------------------------------------------------------------------------- */
 
+/* All commands; behind another tool's name its own as well. */
+static unsigned first_words(bool of_tool, const char *list[EDIT_WORDS])
+{
+    const struct elsewhere_name *other;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < COMMANDS && count < EDIT_WORDS; i++)
+        list[count++] = commands[i].name;
+    for (unsigned i = 0; of_tool && count < EDIT_WORDS && (other = elsewhere_nth(i)); i++)
+        list[count++] = other->theirs;
+    return count;
+}
+
 static unsigned second_words(const char *line, size_t start, const char *list[EDIT_WORDS])
 {
     static char names[EDIT_WORDS][sizeof(((struct bh_status *)0)->name)];
@@ -311,12 +342,8 @@ static unsigned second_words(const char *line, size_t start, const char *list[ED
     char verb[EDIT_LINE + 1];
 
     snprintf(verb, sizeof(verb), "%.*s", (int)strcspn(line, " "), line);
-    if (strcmp(verb, "help") == 0) {
-        for (unsigned i = 0; i < COMMANDS && count < EDIT_WORDS; i++)
-            if (commands[i].what)
-                list[count++] = commands[i].name;
-        return count;
-    }
+    if (strcmp(verb, "help") == 0)
+        return first_words(false, list);
     if (!command_find(verb) || command_find(verb)->least == 0 || strspn(line + strlen(verb), " ") + strlen(verb) != start)
         return 0;
     for (; count < EDIT_WORDS && bh_status(count, &status); count++)
@@ -324,22 +351,35 @@ static unsigned second_words(const char *line, size_t start, const char *list[ED
     return count;
 }
 
+/* Where the line begins behind the name of another tool; 0: it does not begin with one. */
+static size_t behind_tool(const char *line)
+{
+    size_t length = strcspn(line, " ");
+    char word[8];
+
+    if (length >= sizeof(word) || line[length] != ' ')
+        return 0;
+    memcpy(word, line, length);
+    word[length] = 0;
+    return is_tool(word) ? length + strspn(line + length, " ") : 0;
+}
+
 static unsigned words(const char *line, size_t start, const char *list[EDIT_WORDS])
 {
     static const char *const switches[] = {"on", "off", "show"};
+    size_t behind = behind_tool(line);
     unsigned count = 0;
 
+    if (start < behind)
+        return 0;
+    line += behind;
+    start -= behind;
     if (start != 0 && strncmp(line, "trace ", 6) == 0 && strchr(line + 6, ' ') && strchr(line + 6, ' ') < line + start) {
         for (; count < 3; count++)
             list[count] = switches[count];
         return count;
     }
-    if (start != 0)
-        return second_words(line, start, list);
-    for (unsigned i = 0; i < COMMANDS && count < EDIT_WORDS; i++)
-        if (commands[i].what)
-            list[count++] = commands[i].name;
-    return count;
+    return start != 0 ? second_words(line, start, list) : first_words(behind != 0, list);
 }
 
 int main(int argc, char **argv)

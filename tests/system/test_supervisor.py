@@ -64,7 +64,12 @@ def test_info_has_counters(shell):
 
 
 def test_top_shows_rates(shell):
-    text = shell("top 2")
+    machine = shell.machine
+    place = machine.place()
+    machine.send("top 2\rstate guarded\r")  # what is typed ahead neither ends it nor is lost
+    machine.since(place, r"\nrunning", rf"state guarded\r?\n(?s:.*){PROMPT}(?=\r|\Z)")
+    text = machine.text[place:]
+    assert "a partition's own: n/a, nothing samples it" in text
     assert re.search(r"top itself: \d+ us of this core, \d+\.\d{3} %", text)
     assert len(re.findall(r"NAME +STATE +EXITS/s +HV % +DENIED/s +OUTPUT/s +CHANNEL/s +BELL/s +LIFE +RESTARTS +WATCHDOG", text)) == 2
     assert len(re.findall(r"\ncontrol +running +\d+ +\d+\.\d\d +0 +\d+ +0 +0 +1 +0/5 +\d\.\d s", text)) == 2
@@ -108,6 +113,8 @@ def test_keys_of_the_line(shell):
     shell("\x1b[A\x1b[A", r"\nrunning")  # the line before the last
     text = shell("info con\t\t\x17\x17list", r"\nguarded +running")
     assert "info control" in text
+    shell("virsh domst\te he\t", r"\nrunning")  # one of theirs behind a name of theirs
+    shell("xl upt\t", "UTC, the hypervisor")
     text = shell("st\t\x15", PROMPT)
     assert re.search(r"state  .*start  stop", text)
     machine = shell.machine
@@ -214,16 +221,30 @@ def test_names_of_other_tools(shell):
     shell("destroy hello", r"\nhello: stopped")
     shell("reboot hello", r"\nhello: running, life \d+")
     shell("vcpu-info hello", r"kind +unikernel, 1 core")
+    assert "\ncontrol" not in shell("virsh list --inactive", r"RIGHTS\r?\n")
+    assert "MiB" not in shell("virsh list --name", r"\nhello\r?\n")
+    shell("list --title", r"error: list: no option '--title'")
+    shell("virsh dump hello FILE", r"there are no files here", r"error: dump: not allowed")
+    shell("virsh start --paused hello", r"error: start --paused: it starts running: start NAME, then pause NAME")
+    shell("virsh destroy --help", r"\nstop NAME")
+    shell("destroy hello --now", r"error: destroy: no option '--now': stop NAME")
+    shell("xl pause 3", r"error: 3: partitions have names here and no numbers: list shows them")
+    shell("virsh dumpxml hello", r"error: dumpxml: there is no such command: there is no XML: info NAME shows what is")
+    assert shell.state("hello") == "running"
+    shell("virsh shutdown --mode acpi hello", r"shutdown: it is not asked to shut down: it is stopped at once", r"\nhello: stopped")
+    shell("virsh list --inactive", r"\nhello +stopped")
+    shell("start hello", r"\nhello: running, life \d+")
     shell("virsh migrate hello", r"error: migrate: there is no such command: a partition has no state outside its memory")
-    shell("setmem hello 5", "nothing is made or moved at run time")
+    shell("setmem hello 5", "memory is given out before the start, none is moved")
 
 
 def test_health_uptime_and_help(shell):
-    assert re.search(r"\nhello +running +\d+ +0/0 +- +\d+  operator", shell("health"))
+    assert re.search(r"\nhello +running +\d+ +0/0 +- +\d+  operator +none\r?\n", shell("health"))
     text = shell("help")
     for verb in "list top info console log start stop pause resume restart dump record uptime dmesg health audit trace".split():
         assert re.search(rf"\n{verb}\b.* \w", text), verb
     assert "start it" in shell("help start") and "NAME" in shell("help start")
+    shell("help top", "CHANNEL/s: as the writers say themselves")
 
 
 def test_audit(shell):

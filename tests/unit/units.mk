@@ -110,3 +110,5 @@ unit_router_link := $(lwip_sources) $(addprefix partitions/port/lwip/,net_random
 unit_net := $(lwip_sources) $(addprefix partitions/port/lwip/,bh_net.c net_args.c net_random.c net_reuse.c net_card.c net_e1000e.c)
 unit_pins := arch/x86/dev/ioapic.c
 unit_edit := partitions/supervisor/edit.c partitions/supervisor/visible.c
+unit_elsewhere := partitions/supervisor/elsewhere.c
+unit_rate := partitions/supervisor/rate.c
