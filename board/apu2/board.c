@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PC Engines APU2 with 4 GB: AMD GX-412TC (family 16h, model 30h). Made from documents, not run on the machine. The sources:
  *
- *   [log]       pcengines/apu2-documentation, issue 320, "iommu Linux kernel WARNING on every boot": log of Linux 6.1
- *   [e820]      pcengines/apu2-documentation, issue 289, "APU2E4 crashing frequently": memory map in the log of Linux 5.4
- *   [iommu]     pcengines/apu2-documentation, docs, "AMD I/O Virtualization Technology (IOMMU)": IVRS, features, IOMMU groups
- *   [hudson]    coreboot, src/southbridge/amd/pi/hudson/reset.c: the whole machine by port 0xcf9
+ *   [log]     github.com/pcengines/apu2-documentation/issues/320, "iommu Linux kernel WARNING on every boot", 2023: log of Linux 6.1
+ *   [e820]    github.com/pcengines/apu2-documentation/issues/289, "APU2E4 crashing frequently", 2022-01-13: memory map in the log of
+ *             Linux 5.4.154, of an APU2E4
+ *   [iommu]   github.com/pcengines/apu2-documentation, docs/debug/iommu.md at 4b1b5655dc63: IVRS, features, IOMMU groups
+ *   [hudson]  github.com/coreboot/coreboot, src/southbridge/amd/pi/hudson/reset.c at 182dbdeac4b2: the whole machine by cf9_reset, that is
+ *             port 0xcf9; the values are those of every PC that has it
+ *   [bkdg]    AMD 52740, "BKDG for AMD Family 16h Models 30h-3Fh Processors",
+ *             www.amd.com/system/files/TechDocs/52740_16h_Models_30h-3Fh_BKDG.pdf: where to look for what is blank here
  *
- * The cores have no x2APIC; docs/CAVEATS.md says what that costs. The PCI functions that [iommu] lists, without their BARs, which is too
+ * A field that has a value and is in .blanks too is the best guess that development builds can be tried with: a release is refused until
+ * somebody has looked at the machine.
+ *
+ * The cores have no x2APIC; docs/CAVEATS.md says what that costs. The PCI functions that [iommu] lists (the IOMMU itself is there by its IVRS
+ * alone; its identity is from no source that we can name), without their BARs, which is too
  * little for .functions (the firmware's bus numbers; network cards i210 or, on other models, i211):
  *
  *   00:00.0 1022:1566 host bridge   00:00.2 1022:1567 IOMMU   00:02.0 1022:156b host bridge   00:02.2, .3, .4 1022:1439 root ports
@@ -23,7 +31,8 @@ const struct board board = {
     .description = "PC Engines APU2, AMD GX-412TC, 4 cores, 4 GB; from documents",
     .virt = VIRT_SVM,
 
-    .cores = {{.apic_id = 0, .smt_group = 0}, /* [log]: 4 processors; the IO-APICs' ids 4 and 5 come behind theirs */
+    .cores = {{.apic_id = 0,
+               .smt_group = 0}, /* a guess: [log] has 4 processors, and the IO-APICs' ids 4 and 5 come behind theirs */
               {.apic_id = 1, .smt_group = 1},
               {.apic_id = 2, .smt_group = 2},
               {.apic_id = 3, .smt_group = 3}},

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WatchGuard Firebox M270 (Lanner NCB-WG2511): Intel Atom C3558, "Denverton". Made from documents, not run on the machine. The sources:
  *
- *   [m270]      rzsn/firebox-m270 on GitHub, README.md: lscpu, lspci -tvnn, sensors and the serial port of one machine
- *   [c3000]     lspci -nnkq of a Supermicro board with an Atom C3000, public notes "NAS PCIe Devices": classes of the same functions
- *   [denverton] coreboot, src/soc/intel/denverton_ns: lpc.c (IO-APIC), include/soc/iomap.h, acpi.c
- *   [nct6776]   Nuvoton NCT6776F data sheet, logical device 2: addresses of UART A after a reset
+ *   [m270]      github.com/rzsn/firebox-m270, README.md at 4849c5ffa1b7: lscpu, lspci -tvnn, sensors and the serial port of one machine
+ *   [denverton] github.com/coreboot/coreboot, src/soc/intel/denverton_ns: lpc.c at 04a40379b0cb (IO-APIC), include/soc/iomap.h at
+ *               a0e5046a08d9, acpi.c at 85f87e823f6c
+ *   [nct6776]   the same, util/superiotool/nuvoton.c at b33ee1da7d35: what UART A of an NCT6776F is set to after a reset (logical
+ *               device 2, registers 0x60, 0x61 and 0x70)
+ *
+ * A field that has a value and is in .blanks too is the best guess that development builds can be tried with: a release is refused until
+ * somebody has looked at the machine.
  *
  * coreboot is not this machine's firmware: what [denverton] tells of addresses that a firmware chooses is a hint, in .blanks. The PCI
  * functions of [m270], without their BARs, which is too little for .functions:
@@ -21,20 +25,24 @@ const struct board board = {
     .description = "WatchGuard Firebox M270, Intel Atom C3558, 4 cores; from documents",
     .virt = VIRT_VMX, /* [m270]: vmx, ept, vpid, x2apic */
 
-    /* [m270]: 4 cores without siblings, an L2 each; cores 2, 6, 8, 12, whose APIC ids are twice that where a core could have two threads. */
+    /* [m270]: 4 cores without siblings, an L2 each; cores 2, 6, 8, 12. That APIC ids are twice that, as where a core could have two
+     * threads, is a guess. */
     .cores = {{.apic_id = 4, .smt_group = 0, .cache = 0},
               {.apic_id = 12, .smt_group = 1, .cache = 1},
               {.apic_id = 16, .smt_group = 2, .cache = 2},
               {.apic_id = 24, .smt_group = 3, .cache = 3}},
     .core_count = 4,
 
-    /* No public memory map: a part of the 4 GB or more of [m270] that a PC has there. The machine's map is looked at when it boots. */
+    /* A guess, for want of a public memory map: a part of the 4 GB or more of [m270] that a PC has there. The machine's map is looked at when
+     * it boots. */
     .ram = {{.base = 0x100000, .size = 0x3ff00000}},
     .ram_count = 1,
-    .pci_hole = 0x80000000,
+    .pci_hole = 0x80000000, /* a guess */
 
-    .uart = {.port = 0x3f8, .gsi = 4, .baud = 115200}, /* [m270] the speed, [nct6776] the port, if the socket is its UART A */
-    .ioapic = {.base = 0xfec00000, .gsi_base = 0, .pins = 120}, /* [denverton] lpc.c: PCH_REDIR_ETR */
+    .uart = {.port = 0x3f8, .gsi = 4, .baud = 115200}, /* [m270] the speed; a guess: that the socket is UART A, [nct6776] */
+    .ioapic = {.base = 0xfec00000,
+               .gsi_base = 0,
+               .pins = 120},                 /* [denverton] lpc.c: PCH_REDIR_ETR; the address and first input are a PC's */
     .pit = {.gsi = 2},                       /* as on all of Intel's chipsets; compared with the MADT when it boots */
     .reset = {.port = 0xcf9, .value = 0x06}, /* as on all of Intel's chipsets */
 
