@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A ledger on a slice of a disk, as a database would keep its log: writes entries, flushes, and only then says that they are acknowledged.
- * What has been acknowledged must be there whatever becomes of the server. When it starts it says what it has found.
+ * What has been acknowledged must be there whatever becomes of the server: when that has come back it looks, and says so. When it starts
+ * itself it says what it has found.
  * Arguments: slice=NAME. Commands on the console: see help. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ static uint8_t large[BH_SLICE_MAX];
 static uint64_t *numbers; /* of each place, as read last */
 static uint32_t places;
 static uint64_t acknowledged;
+static uint64_t batches; /* flushed */
+static uint64_t renewals_seen;
 static bool stopped;
 
 static bool read_all(void)
@@ -44,8 +47,8 @@ static bool read_all(void)
     return true;
 }
 
-/* With nothing under way, each place has the last entry that belongs there. */
-static void verify(void)
+/* With nothing under way, each place has the last entry that belongs there. `what`: the beginning of what is said. */
+static void verify(const char *what)
 {
     uint64_t lost = 0, first = acknowledged > places ? acknowledged - places + 1 : 1;
 
@@ -55,8 +58,20 @@ static void verify(void)
         if (numbers[n % places] != n && lost++ < 8)
             printf("error: entry %" PRIu64 " is not there, place %" PRIu64 " has %" PRIu64 "\n", n, n % places,
                    numbers[n % places]);
-    printf("ledger: verified %" PRIu64 " entries up to %" PRIu64 ", lost %" PRIu64 "\n", acknowledged + 1 - first, acknowledged,
+    printf("ledger: %s %" PRIu64 " entries up to %" PRIu64 ", lost %" PRIu64 "\n", what, acknowledged + 1 - first, acknowledged,
            lost);
+}
+
+/* The server has come back. Nothing is written before this has looked: a later entry would hide that the one before it was lost. */
+static void verify_after_renewal(void)
+{
+    char text[48];
+
+    while (renewals_seen != slice.renewals) {
+        renewals_seen = slice.renewals;
+        snprintf(text, sizeof(text), "server met %" PRIu64 " times, found", renewals_seen);
+        verify(text);
+    }
 }
 
 /* --- what must be refused ---------------------------------------------------------------------------------------------------------------- */
@@ -130,6 +145,7 @@ static void status_show(void)
     printf("ledger: acknowledged %" PRIu64 ", server met %" PRIu64 " times, %" PRIu64 " requests sent again, %" PRIu64
            " strange answers, %" PRIu64 " times the ring made no sense%s\n",
            acknowledged, slice.renewals, slice.repeated, slice.strangers, slice.end.count.bad, stopped ? ", stopped" : "");
+    printf("ledger: %" PRIu64 " batches, a flush each\n", batches);
 }
 
 static void command(char *line)
@@ -142,7 +158,7 @@ static void command(char *line)
     if (strcmp(words[0], "stop") == 0 || strcmp(words[0], "go") == 0)
         stopped = words[0][0] == 's';
     else if (strcmp(words[0], "verify") == 0)
-        verify();
+        verify("verified");
     else if (strcmp(words[0], "outside") == 0)
         outside();
     else if (strcmp(words[0], "nonsense") == 0)
@@ -217,6 +233,8 @@ static bool batch(void)
     if (!settle())
         return false;
     acknowledged += count;
+    batches++;
+    verify_after_renewal();
     return true;
 }
 
@@ -236,6 +254,7 @@ static bool start(const char *name)
     if (!read_all())
         return false;
     acknowledged = entries_last(numbers, places, BATCH);
+    renewals_seen = slice.renewals;
     printf("ledger: slice %s, %" PRIu32 " places, found %" PRIu64 "\n", name, places, acknowledged);
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bh.h"
@@ -17,6 +18,7 @@ static struct slice_disk under;
 static struct nvme *disk;
 static struct nvme_namespace space;
 static uint64_t base; /* sector of the namespace that is the server's first */
+static uint32_t dies; /* at so many requests from now that the disk has done; 0: it does not */
 
 static bool start(void *context, enum bh_slice_type type, uint64_t sector, uint32_t sectors, void *memory, void *token)
 {
@@ -34,6 +36,10 @@ static bool done(void *context, void **token, bool *good)
     (void)context;
     if (!nvme_done(disk, QUEUE, token, &status) || disk->failed)
         return false;
+    if (dies > 0 && --dies == 0) {
+        printf("storage: dies, as it was told\n");
+        exit(1); /* this request is done and not answered, others are under way, the controller is as it is */
+    }
     *good = status == 0;
     return true;
 }
@@ -122,6 +128,11 @@ bool slices_find(const char *name, uint64_t *first, uint64_t *sectors)
             return true;
         }
     return false;
+}
+
+void slices_die(uint32_t after)
+{
+    dies = after;
 }
 
 void slices_list(void)

@@ -16,5 +16,7 @@ bool slices_step(void);
 /* Halt until a client, the disk or the console has something, or until `deadline`. */
 void slices_wait(uint64_t deadline);
 void slices_list(void);
+/* For tests: end as by a fault when the disk has done so many requests more, before the last of them is answered. 0: do not. */
+void slices_die(uint32_t after);
 
 #endif

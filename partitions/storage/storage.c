@@ -260,6 +260,9 @@ static void command(char *line)
     } else if (strcmp(words[0], "exit") == 0) {
         nvme_close(&disk);
         exit(function);
+    } else if (strcmp(words[0], "die") == 0 && function > 0) {
+        slices_die((uint32_t)function);
+        printf("storage: dies at request %d that the disk has done from now\n", function);
     } else if (strcmp(words[0], "online") == 0 && function > 0 && function <= (int)SETTINGS_VFS) {
         vf_up((unsigned)function);
     } else if (strcmp(words[0], "offline") == 0 && function > 0 && function <= (int)SETTINGS_VFS) {
@@ -273,6 +276,7 @@ static void command(char *line)
             "update     which version runs, whether it is confirmed, and what became of the last new one\n"
             "online N   give virtual function N what the arguments say, and bring it online\n"
             "offline N  take it offline, whatever its owner does\n"
+            "die N      for tests: end, as by a fault, when the disk has done N requests more for slices\n"
             "exit N     shut the controller down and end with status N\n");
     } else {
         printf("error: no command '%s'; try help\n", words[0]);

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slices of a disk: what a client was told is stable stays, however often the server starts again; nobody reaches another's sectors."""
-import os
-import random
 import re
 
 import pytest
 
 from lib import EACH_QEMU, Machine
+from seed import drawn
 
 SLICES = "tests/system/products/slices"
 CLIENTS = "books", "tills"
+PLACES = 1024  # of a ledger: what was safe before is written over after so many
+LOOKED = r"ledger: server met (\d+) times, found (\d+) entries up to (\d+), lost (\d+)"
 
 pytestmark = [pytest.mark.qemu, pytest.mark.limit(600)]
 
@@ -17,12 +18,9 @@ pytestmark = [pytest.mark.qemu, pytest.mark.limit(600)]
 class Rig:
     def __init__(self, board):
         self.machine = Machine(SLICES, board)
-        self.seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-        print(f"TEST_SEED={self.seed} draws the same points again")
-        self.random = random.Random(self.seed)
         self.life = 1
         self.machine.seen(r"storage\| storage: serves 3 slices on namespace 1",
-                          *(rf"{name}\| ledger: slice {name}, 1024 places, found 0\s" for name in CLIENTS), timeout=60)
+                          *(rf"{name}\| ledger: slice {name}, {PLACES} places, found 0\s" for name in CLIENTS), timeout=60)
 
     def acknowledged(self, name, text=None):
         """The newest number that a ledger has said to be safe."""
@@ -47,17 +45,39 @@ class Rig:
         assert seen[3] == "0", self.machine.text[-3000:]
         return int(seen[2])
 
-    def kill_server(self):
-        """After so many more entries of one of the ledgers as the seed says; both go on then."""
-        name = self.random.choice(CLIENTS)
+    def kill_server(self, draw, by_operator):
+        """At a request that `draw` draws: the server ends when the disk has done so many more, and has answered neither that one nor those
+        under way. Or by the operator, after that many entries of a ledger, wherever the server is then. Before a ledger goes on it looks
+        whether all that it has said to be safe is there."""
         self.machine.keyboard("storage")
-        self.reach(name, self.acknowledged(name) + self.random.randrange(1, 400))
         place = self.machine.place()
-        self.machine.attention("r")
+        before = {name: self.acknowledged(name) for name in CLIENTS}
+        if by_operator:
+            name = draw.choice(CLIENTS)
+            self.reach(name, self.acknowledged(name) + draw.randrange(1, 400))
+            self.machine.attention("r")
+        else:
+            self.machine.send(f"die {draw.randrange(1, 800)}\r")
+            self.machine.since(place, r"storage\| storage: dies, as it was told", timeout=60)
         self.life += 1
-        self.machine.since(place, rf"partition storage: running, life {self.life},", r"storage\| storage: serves 3 slices", timeout=60)
-        for client in CLIENTS:
-            self.reach(client, self.acknowledged(client) + 20)
+        self.machine.since(place, rf"partition storage: running, life {self.life},", r"storage\| storage: serves 3 slices",
+                           *(rf"{name}\| {LOOKED}" for name in CLIENTS), timeout=60)
+        for name in CLIENTS:
+            looked = re.findall(rf"{name}\| {LOOKED}", self.machine.text[place:])
+            assert [lost for _, _, _, lost in looked] == ["0"], self.machine.text[place:][-3000:]
+            found, upto = map(int, looked[0][1:3])
+            assert upto >= self.acknowledged(name, self.machine.text[:place]) >= before[name] and found == min(upto, PLACES)
+            self.reach(name, upto + 20)
+
+    def batches(self):
+        """Of both ledgers in this life of theirs."""
+        return sum(int(self.command(name, "status", r"ledger: (\d+) batches, a flush each")[1]) for name in CLIENTS)
+
+    def flushes_from_now_on(self, log):
+        """A function that says how many the emulator's controller has done since; it does not count them among its blocks' statistics."""
+        self.machine.monitor(f"logfile {log}")
+        self.machine.qmp("trace-event-set-state", name="pci_nvme_flush_ns", enable=True)
+        return lambda: log.read_text().count("pci_nvme_flush_ns")
 
     def nothing_lost(self):
         for name in CLIENTS:
@@ -96,36 +116,50 @@ def test_nobody_reaches_another_ones_sectors(rig):
 
 
 def test_sep4_server_killed_under_load_loses_nothing_acknowledged(rig):
-    """Six times, at numbers of entries that the seed draws."""
-    for _ in range(6):
-        rig.kill_server()
+    """Six times, at points that the seed draws."""
+    draw = drawn("test_sep4_server_killed_under_load_loses_nothing_acknowledged")
+    for time in range(6):
+        rig.kill_server(draw, by_operator=time % 3 == 2)
     rig.nothing_lost()
     rig.command("storage", "slices", r"slice prices: namespace 1 sector 16384, 1 MiB, read only")
     rig.good()
 
 
+def test_each_flush_reaches_the_disk(rig, tmp_path):
+    """A ledger's batch is safe by a flush of its own: the disk has done as many as there were batches."""
+    flushes = rig.flushes_from_now_on(tmp_path / "flushes")
+    before = rig.batches()
+    for name in CLIENTS:
+        rig.reach(name, rig.acknowledged(name) + 200)
+    batches = rig.batches() - before
+    rig.machine.qmp("trace-event-set-state", name="pci_nvme_flush_ns", enable=False)
+    assert 0 < batches <= flushes(), (batches, flushes())
+
+
 @pytest.mark.long
 @pytest.mark.limit(1800)
 def test_sep4_a_hundred_lives_of_the_server(rig):
+    draw = drawn("test_sep4_a_hundred_lives_of_the_server")
     for _ in range(10):
-        for _ in range(10):
-            rig.kill_server()
+        for time in range(10):
+            rig.kill_server(draw, by_operator=time % 3 == 2)
         rig.nothing_lost()
     rig.good()
 
 
 def test_sep4_client_and_server_start_again(rig):
     """The client in its next life finds at least what it has said to be safe; its neighbour is not disturbed."""
+    draw = drawn("test_sep4_client_and_server_start_again")
     for both in False, True, False:
         rig.machine.keyboard("books")
-        rig.reach("books", rig.acknowledged("books") + rig.random.randrange(1, 200))
+        rig.reach("books", rig.acknowledged("books") + draw.randrange(1, 200))
         place = rig.machine.place()
         rig.machine.attention("r")
         if both:
             rig.machine.keyboard("storage")
             rig.machine.attention("r")
             rig.life += 1
-        found = int(rig.machine.since(place, r"books\| ledger: slice books, 1024 places, found (\d+)\s", timeout=60)[1])
+        found = int(rig.machine.since(place, rf"books\| ledger: slice books, {PLACES} places, found (\d+)\s", timeout=60)[1])
         assert found >= rig.acknowledged("books", rig.machine.text[:place])
         rig.reach("books", found + 20)
         rig.reach("tills", rig.acknowledged("tills") + 20)

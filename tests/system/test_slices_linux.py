@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Linux with ext4 on a slice, by its own virtio driver: what it has synced stays, when the server is killed and when it is killed itself."""
-import os
-import random
 import re
 
 import pytest
 
 from lib import Machine
+from seed import drawn
 from test_linux import Shell, booted
 
 VDA = "tests/system/products/vda"
@@ -22,9 +21,6 @@ pytestmark = [pytest.mark.qemu, pytest.mark.limit(600)]
 class Rig:
     def __init__(self):
         self.machine = Machine(VDA)
-        seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-        print(f"TEST_SEED={seed} draws the same points again")
-        self.random = random.Random(seed)
         self.life = 1
         self.up()
 
@@ -73,9 +69,10 @@ def test_what_is_on_it(rig):
 
 def test_sep4_server_killed_under_load(rig):
     """Three times, at numbers of files that the seed draws: the Linux sees a pause."""
+    draw = drawn("test_sep4_server_killed_under_load")
     rig.shell.run(LOAD)
     for life in range(2, 5):
-        rig.reach(rig.synced() + rig.random.randrange(1, 40))
+        rig.reach(rig.synced() + draw.randrange(1, 40))
         place = rig.machine.place()
         rig.machine.keyboard("storage")
         rig.machine.attention("r")
@@ -90,7 +87,7 @@ def test_sep4_server_killed_under_load(rig):
 def test_sep4_client_killed_under_load(rig):
     """Its next life replays the journal, and all is there."""
     rig.shell.run("rm /tmp/enough; " + LOAD)
-    rig.reach(rig.synced() + rig.random.randrange(5, 40))
+    rig.reach(rig.synced() + drawn("test_sep4_client_killed_under_load").randrange(5, 40))
     rig.machine.attention("a")
     place = rig.machine.place()
     rig.machine.attention("r")
@@ -115,9 +112,7 @@ def test_sep4_linux_killed_under_load_beside_another_client():
     """Three times, at numbers of blocks that a seed draws: what it said to be on the disk is there; the server lives on, and serves the other
     client meanwhile, which loses nothing either."""
     with Machine("tests/system/products/till") as machine:
-        seed = int(os.environ.get("TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-        print(f"TEST_SEED={seed} draws the same points again")
-        draw = random.Random(seed)
+        draw = drawn("test_sep4_linux_killed_under_load_beside_another_client")
 
         def reach(pattern, number, timeout=90):
             for _ in range(timeout * 10):
