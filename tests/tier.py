@@ -34,6 +34,9 @@ OTHER_QEMU = "qemu-q35-amd"
 OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test_boot.py::test_sep1_sep7_audit_and_seal_at_boot",
              *(f"tests/hostile/test_{name}.py" for name in ("device_attacks", "disks", "dma_before", "channel_attacks")), "tests/system/test_trace.py", "-k", "not sep5 and not bars"]
 OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer") for word in ("--ignore", f"tests/system/test_{name}.py")]
+UEFI = "qemu-q35-uefi"
+# What starts from a disk again and again, there by OVMF.
+UEFI_FEW = [*(f"tests/system/test_update.py::test_{name}" for name in ("refused_applied_started_confirmed", "power_cuts")), "tests/system/test_tpm.py"]
 REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx", "apu2", "firebox-m270")}  # fewer cores, less memory, or no devices
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry", "channels", "trace")), "tests/hostile",
@@ -264,12 +267,13 @@ def boards(_):
 
 def all_boards(_):
     boards(None)
-    hil(["qemu-q35-uefi", *PLAYED[1:3]])  # network boot by UEFI
+    hil([UEFI, *PLAYED[1:3]])  # network boot by UEFI
+    other_qemu(UEFI_FEW, UEFI)
     other_qemu([*SYSTEM, *OTHER_NOT])
 
 
-def other_qemu(tests):
-    os.environ["TEST_BOARD"] = OTHER_QEMU
+def other_qemu(tests, board=OTHER_QEMU):
+    os.environ["TEST_BOARD"] = board
     pytest(*PAIRED, "-m", "not long and not boards", *tests)
     os.environ.pop("TEST_BOARD", None)
 

@@ -10,6 +10,7 @@ import pytest
 from lib import DEFAULT_BOARD, EACH_QEMU, Machine, ROOT, make
 import scaffold
 
+BOARDS = [*EACH_QEMU, pytest.param("qemu-q35-uefi", marks=pytest.mark.boards)]
 PROGRAM = ROOT / "build/survey/survey-linux"
 IMAGE = ROOT / "build/survey/survey.iso"
 INIT = """#!/bin/busybox sh
@@ -70,7 +71,7 @@ def board_of(text, folder, like):
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("name", EACH_QEMU)
+@pytest.mark.parametrize("name", BOARDS)
 def test_a_board_made_of_a_survey_runs(name, tmp_path):
     """All that the table says of cores, memory, chipset and functions is compared with the machine when it boots."""
     text = by_image(name)
@@ -84,7 +85,7 @@ def test_a_board_made_of_a_survey_runs(name, tmp_path):
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("name", EACH_QEMU)
+@pytest.mark.parametrize("name", BOARDS)
 def test_linux_and_the_image_say_the_same(name, tmp_path):
     """Byte for byte. Without the virtual functions on, what they have stays blank, and no release image is made of it."""
     assert make("PRODUCT=demo", "build/linux/kernel")[0] == 0
