@@ -24,9 +24,10 @@ struct update_disk {
 };
 
 struct layout {
-    struct extent slots[2]; /* A, B */
-    struct extent data;     /* of 0 sectors: there is none */
-    uint64_t environment;   /* first sector of GRUB's environment block */
+    struct extent slots[2];    /* A, B */
+    struct extent data;        /* of 0 sectors: there is none */
+    uint64_t environment;      /* first sector of GRUB's environment block */
+    uint64_t environment_rest; /* its second one */
 };
 
 /* 0, or why this disk is none of ours. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GRUB's environment block, one sector of it: a line with its name, lines of the form name=value, and '#' up to the end. */
+/* GRUB's environment block, the sector of it that has something: a line with its name, lines of the form name=value, and '#' up to the end. */
 #include "environment.h"
 
 #include <stdio.h>
@@ -21,6 +21,15 @@ bool environment_good(const struct environment *environment)
 {
     return memcmp(environment->text, signature, sizeof(signature) - 1) == 0 && filler(environment) > 0 &&
            memchr(environment->text, 0, SECTOR) == 0;
+}
+
+bool environment_rest_good(const uint8_t rest[SECTOR])
+{
+    unsigned at = 0;
+
+    while (at < SECTOR && rest[at] == '#')
+        at++;
+    return at == SECTOR;
 }
 
 void environment_new(struct environment *environment)

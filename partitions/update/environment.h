@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GRUB's environment block, of which only the first sector is ours: all variables stand in it, so that a write of it happens whole or not
- * at all. What is behind it is GRUB's filler.
+/* GRUB's environment block, two sectors: all variables stand in the first, so that a write of them happens whole or not at all. The second
+ * is GRUB's filler, all of it: where it is not, GRUB reads the block, but neither counts a start any more nor says what has started.
  *
  *     ORDER       slots in the order in which they are tried, such as "A B"
  *     A_OK        1 if it may start
@@ -22,6 +22,8 @@ struct environment {
 
 /* Is this the first sector of a block whose variables all stand in it? */
 bool environment_good(const struct environment *environment);
+/* Is this its second one, as it has to be? */
+bool environment_rest_good(const uint8_t rest[SECTOR]);
 /* As it is on a new disk, for a block that is none any more. */
 void environment_new(struct environment *environment);
 /* A variable's value; empty if there is none, or it is too long. */

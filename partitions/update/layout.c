@@ -183,19 +183,25 @@ static uint32_t entry_cluster(const struct fat_entry *entry)
     return (uint32_t)entry->cluster_high << 16 | entry->cluster_low;
 }
 
-/* First sector of grub/grubenv, 0 if there is none. Its second one follows it, or may lie anywhere: nobody but GRUB reads it. */
-static uint64_t environment_find(const struct update_disk *disk, struct extent esp)
+/* The two sectors of grub/grubenv. The second one follows the first, or where a cluster has but one it may lie anywhere. */
+static bool environment_find(struct layout *layout, const struct update_disk *disk, struct extent esp)
 {
     struct fat fat;
     struct fat_entry entry;
 
     if (!fat_open(&fat, disk, esp))
-        return 0;
+        return false;
     if (!directory_find(&fat, fat.root, "GRUB       ", &entry) || !(entry.attributes & 0x10) ||
         !directory_find(&fat, entry_cluster(&entry), "GRUBENV    ", &entry) || entry.attributes & 0x10 ||
         entry.size != ENVIRONMENT_BYTES)
-        return 0;
-    return cluster_sector(&fat, entry_cluster(&entry));
+        return false;
+    uint64_t first = cluster_sector(&fat, entry_cluster(&entry));
+    if (first == 0)
+        return false;
+    layout->environment = first;
+    layout->environment_rest =
+        fat.cluster_sectors > 1 ? first + 1 : cluster_sector(&fat, cluster_next(&fat, entry_cluster(&entry)));
+    return layout->environment_rest != 0 && layout->environment_rest != first;
 }
 
 const char *layout_find(struct layout *layout, const struct update_disk *disk)
@@ -218,6 +224,5 @@ const char *layout_find(struct layout *layout, const struct update_disk *disk)
         !apart(layout->slots[0], layout->slots[1]) || !apart(esp, layout->slots[0]) || !apart(esp, layout->slots[1]) ||
         !apart(layout->data, layout->slots[0]) || !apart(layout->data, layout->slots[1]) || !apart(layout->data, esp))
         return "the disk has no esp, slot-a and slot-b of its own each";
-    layout->environment = environment_find(disk, esp);
-    return layout->environment ? 0 : "the disk's ESP has no grub/grubenv of 1024 bytes";
+    return environment_find(layout, disk, esp) ? 0 : "the disk's ESP has no grub/grubenv of 1024 bytes";
 }

@@ -84,15 +84,30 @@ static bool too_old(const struct update *update, const struct environment *envir
     return update->trust->version < oldest(update, environment);
 }
 
+/* A block that GRUB did not write at this start: what it says has started may have at an earlier one, so that this is taken out of it; all
+ * else stays where the first sector is good. That sector comes first: while the other one is damaged, the next start of ours sees it. */
+static bool block_mend(struct update *update, struct environment *environment, bool rest_good)
+{
+    const struct update_disk *disk = update->disk;
+
+    if (!environment_good(environment))
+        environment_new(environment);
+    else
+        environment_set(environment, "STARTED", ""); /* there is room, or it is not there */
+    if (!environment_store(update, environment))
+        return false;
+    if (rest_good)
+        return true;
+    memset(disk->memory, '#', SECTOR);
+    update->written += SECTOR;
+    return disk->write(disk->context, update->layout.environment_rest, 1, disk->memory) && disk->flush(disk->context);
+}
+
 static const char *standing_find(struct update *update, struct environment *environment, enum update_standing *standing)
 {
     unsigned slot = started(update, environment);
 
     *standing = STANDING_UNKNOWN;
-    if (!environment_good(environment)) {
-        environment_new(environment);
-        return environment_store(update, environment) ? 0 : cannot_write;
-    }
     if (slot > 1)
         return 0;
     *standing = slot_number(environment, slot, "TRY") > 0 ? STANDING_OPEN : STANDING_CONFIRMED;
@@ -117,7 +132,13 @@ const char *update_open(struct update *update, const struct update_disk *disk, c
     const char *wrong = layout_find(&update->layout, disk);
     if (wrong)
         return wrong;
-    return environment_load(update, &environment) ? standing_find(update, &environment, standing) : cannot_read;
+    if (!environment_load(update, &environment) || !disk->read(disk->context, update->layout.environment_rest, 1, disk->memory))
+        return cannot_read;
+    bool rest_good = environment_rest_good(disk->memory);
+    if (environment_good(&environment) && rest_good)
+        return standing_find(update, &environment, standing);
+    *standing = STANDING_UNKNOWN;
+    return block_mend(update, &environment, rest_good) ? 0 : cannot_write;
 }
 
 char update_started(const struct update *update)

@@ -56,7 +56,7 @@ struct update {
 
 /* What the environment block says of the slot that runs. */
 enum update_standing {
-    STANDING_UNKNOWN,   /* the block did not say which slot started: it is written anew, and the next start says it */
+    STANDING_UNKNOWN,   /* the block did not say which slot started: where it is damaged it is mended, and the next start says it */
     STANDING_CONFIRMED, /* it was, at this start or an earlier one of this version, or its start was not counted */
     STANDING_OPEN,      /* not yet */
     STANDING_TOO_OLD,   /* older than the oldest that this box takes: the other slot is the next to start, where there is one */

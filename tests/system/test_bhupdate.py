@@ -43,9 +43,7 @@ class Disk(Box):
         self.bundle.write_bytes(self.good)
         self.size = len(self.good) - SECTOR
         self.old = {slot: self.slot(slot, self.size) for slot in "AB"}
-        place = f"{self.path}@@{self.places['esp'].start}"
-        text = subprocess.run(["mtype", "-i", place, "::grub/grubenv"], check=True, capture_output=True).stdout
-        self.sector = self.places["esp"].start + self.read(self.places["esp"].start, 8 << 20).index(text)
+        self.sector = self.places["esp"].start + self.read(self.places["esp"].start, 8 << 20).index(self.grubenv())
         self.first_state()
 
     def first_state(self):
@@ -182,6 +180,23 @@ def test_other_disks_are_refused(disk):
     disk.refused("the disk's ESP has no grub/grubenv of 1024 bytes", "--status")
     disk.path.write_bytes(bytes(20 * SECTOR))
     disk.refused("the disk's partition table cannot be read")
+
+
+def test_a_block_that_grub_cannot_write(disk):
+    """Both its sectors are mended, wherever they lie; what the first one says stays, but for the slot that has started."""
+    unknown = "the environment block does not say which slot started: start the box again first"
+    disk.block(ORDER="B A", A_OK=1, A_TRY=0, B_OK=1, B_TRY=0, STARTED="A", MIN_VERSION=1)
+    kept = disk.environment()
+    disk.grubenv(disk.grubenv()[:SECTOR] + bytes(SECTOR))
+    disk.refused("GRUB's block is damaged; the next update or confirmation mends it", "--status")
+    status, _, error = disk.run(disk.bundle)
+    assert status == 1 and error.endswith(f": {unknown}\n")
+    assert disk.environment() == {**kept, "STARTED": ""} and disk.grubenv()[SECTOR:] == b"#" * SECTOR
+    disk.refused(unknown)
+    disk.grubenv(b"\xff" * 2 * SECTOR)
+    assert disk.run("--started")[1] == "version 1 runs, slot ?, unknown: the next start says it\n"
+    assert disk.environment() == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0"} and disk.grubenv()[SECTOR:] == b"#" * SECTOR
+    assert disk.run("--status")[0] == 0
 
 
 def test_two_broken_slots(disk):

@@ -238,7 +238,8 @@ def test_counter_and_fallback(image, tmp_path):
 
 @pytest.mark.qemu
 def test_order_and_damage(image, tmp_path):
-    """ORDER and OK are obeyed; a block that is none starts slot A; a changed byte in a slot is found before it starts."""
+    """ORDER and OK are obeyed; a block that is none, or whose second sector is, starts slot A, and no start is counted then; a changed byte in a
+    slot is found before it starts."""
     disk = Disk(image, tmp_path)
     block = disk.read("esp", "grub/grubenv")
     with Machine(PRODUCT, image=disk.path) as machine:
@@ -248,15 +249,17 @@ def test_order_and_damage(image, tmp_path):
         box.starts("slot B: start 1 of 3")
         box.again(lambda: disk.set(tmp_path, B_OK=0))
         box.starts("slot B: not good, passed over", "slot A: start 2 of 3")
-        box.again(lambda: disk.write("esp", "grub/grubenv", bytes(1024)))
-        box.starts("invalid environment block", "slot A: start 1 of 3")
-        box.again(lambda: disk.write("esp", "grub/grubenv", block[:512] + b"\xff" * 512))
-        box.starts("slot A: start 1 of 3")
+        for damaged, why in (bytes(1024), "invalid environment block"), (block[:512] + b"\xff" * 512, "environment block too small"):
+            box.again(lambda: disk.write("esp", "grub/grubenv", damaged))
+            box.starts(why, "slot A: start 1 of 3")  # GRUB does not mend it: nothing is counted
+            machine.ours("development image", BOOT)
+            assert disk.read("esp", "grub/grubenv") == damaged
         payload = bytearray(disk.read("slot-a", "boot/hello.img"))
         payload[-1] ^= 1
-        box.again(lambda: disk.write("slot-a", "boot/hello.img", bytes(payload)))
+        box.again(lambda: (disk.write("slot-a", "boot/hello.img", bytes(payload)), disk.write("esp", "grub/grubenv", block)))
         box.starts("hello.img: HASH MISMATCH", "slot A: damaged, passed over", "slot B: start 1 of 3")
         machine.ours("development image", BOOT)
+        assert disk.environment() == {**ENVIRONMENT, "B_TRY": "1", "STARTED": "B"}
         box.again(lambda: tool("mdel", "-i", disk.at("slot-b"), "::boot/SHA256SUMS"))
         box.starts("slot A: damaged", "slot B: damaged", "counting anew", "no slot can be started: next attempt in one minute")
 

@@ -106,9 +106,15 @@ class Box:
     def slot(self, letter, size):
         return self.read(self.places[f"slot-{letter.lower()}"].start, size)
 
+    def grubenv(self, data=None):
+        """GRUB's block, where it is not to be written over."""
+        place = f"{self.path}@@{self.places['esp'].start}"
+        if data is not None:
+            subprocess.run(["mcopy", "-o", "-D", "o", "-i", place, "-", "::grub/grubenv"], input=data, check=True, capture_output=True)
+        return subprocess.run(["mtype", "-i", place, "::grub/grubenv"], check=True, capture_output=True).stdout
+
     def environment(self):
-        text = subprocess.run(["mtype", "-i", f"{self.path}@@{self.places['esp'].start}", "::grub/grubenv"], check=True, capture_output=True)
-        return dict(line.split("=", 1) for line in text.stdout.decode().splitlines() if not line.startswith("#"))
+        return dict(line.split("=", 1) for line in self.grubenv().decode().splitlines() if not line.startswith("#"))
 
 
 @pytest.fixture
@@ -215,10 +221,15 @@ def bad_bundles(bundle, folder):
 
 def test_refused_applied_started_confirmed(box, bundles, tmp_path):
     """Bad bundles leave both slots and GRUB's block as they are, and the neighbours at work. A good one comes from A to B and is confirmed;
-    from then on the box takes nothing older than that version says. A version that was tried in vain is not tried again."""
+    from then on the box takes nothing older than that version says. A version that was tried in vain is not tried again. Before all that both
+    sectors of GRUB's block are lost: storage writes them, and GRUB counts again."""
     whole = len(bundles[2]) - SECTOR
     before = {letter: box.slot(letter, whole) for letter in "AB"}
-    box.on("slot A: start 1 of 3", "update: version 1 runs, slot A, not confirmed yet", "update: slot A is confirmed")
+    box.grubenv(b"\xff" * 2 * SECTOR)
+    box.on("invalid environment block", "slot A: start 1 of 3", r"update: version 1 runs, slot \?, unknown: the next start says it")
+    assert box.environment() == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0"} and box.grubenv()[SECTOR:] == b"#" * SECTOR
+    box.machine.qmp("system_reset")
+    box.says("slot A: start 1 of 3", "update: version 1 runs, slot A, not confirmed yet", "update: slot A is confirmed")
     block = box.environment()
     assert block == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0", "STARTED": "A", "A_VERSION": "1", "A_CONFIRMED": "1"}
     box.machine.keyboard("storage")

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct fake_bundle fake_bundle;
 uint8_t fake_memory[CHUNK] __attribute__((aligned(4096)));
 struct update_trust fake_trust;
 struct update_floor fake_floor;
+bool fake_counted;
 static uint8_t public[KEY_BYTES], secret[crypto_sign_ed25519_SECRETKEYBYTES];
 
 /* --- the disk ---------------------------------------------------------------------------------------------------------------------- */
@@ -271,22 +273,95 @@ uint32_t fake_slot_version(unsigned slot)
     return 0;
 }
 
-/* Stricter than GRUB, which also passes over a slot whose digests are wrong: one that may start must be whole. */
+/* The block as GRUB reads and writes it: both sectors, one text. */
+static char block[2 * SECTOR];
+
+static void block_load(void)
+{
+    memcpy(block, fake.seen + ENVIRONMENT * SECTOR, SECTOR);
+    memcpy(block + SECTOR, fake.seen + ENVIRONMENT_REST * SECTOR, SECTOR);
+}
+
+static bool block_is_one(void)
+{
+    return memcmp(block, "# GRUB Environment Block\n", 25) == 0;
+}
+
+/* Where there is room for more. 0: none, what is filled does not end with a line, and GRUB writes nothing. */
+static unsigned block_end(void)
+{
+    unsigned end = sizeof(block);
+
+    while (end > 0 && block[end - 1] == '#')
+        end--;
+    return end > 0 && block[end - 1] == '\n' ? end : 0;
+}
+
+/* Bounds of the last line that sets it: what comes later counts. False: none does. */
+static bool block_find(const char *name, unsigned *from, unsigned *to)
+{
+    unsigned next, length = (unsigned)strlen(name);
+    bool found = false;
+
+    for (unsigned at = 0; block_is_one() && at < sizeof(block); at = next) {
+        const char *end = memchr(block + at, '\n', sizeof(block) - at);
+        next = end ? (unsigned)(end - block) + 1 : sizeof(block);
+        if (next - at > length && memcmp(block + at, name, length) == 0 && block[at + length] == '=')
+            *from = at, *to = next, found = true;
+    }
+    return found;
+}
+
+/* As config/tool/slots.cfg has it where the block has none. */
+static const char *grub_load(const char *name, const char *otherwise, char value[ENVIRONMENT_VALUE])
+{
+    unsigned from, to, head = (unsigned)strlen(name) + 1;
+
+    snprintf(value, ENVIRONMENT_VALUE, "%s", otherwise);
+    if (block_find(name, &from, &to))
+        snprintf(value, ENVIRONMENT_VALUE, "%.*s", (int)(to - from - head - 1), block + from + head);
+    return value;
+}
+
+static bool grub_save(const char *name, const char *value)
+{
+    unsigned from, to, end = block_end(), length = (unsigned)(strlen(name) + strlen(value)) + 2;
+    char line[48];
+
+    if (!block_is_one() || end == 0)
+        return false;
+    if (block_find(name, &from, &to)) {
+        memmove(block + from, block + to, sizeof(block) - to);
+        memset(block + sizeof(block) - (to - from), '#', to - from);
+        end = block_end();
+    }
+    if (end + length > sizeof(block))
+        return false;
+    snprintf(line, sizeof(line), "%s=%s\n", name, value);
+    memcpy(block + end, line, length);
+    memcpy(fake.seen + ENVIRONMENT * SECTOR, block, SECTOR);
+    memcpy(fake.seen + ENVIRONMENT_REST * SECTOR, block + SECTOR, SECTOR);
+    memcpy(fake.stable, fake.seen, sizeof(fake.stable));
+    return true;
+}
+
+/* Stricter than GRUB, which also passes over a slot whose digests are wrong: one that may start must be whole. A start that cannot be counted
+ * is one all the same. */
 char fake_grub(void)
 {
-    const char *order = strcmp(fake_variable("ORDER"), "B A") == 0 ? "BA" : "AB";
+    char value[ENVIRONMENT_VALUE];
 
-    assert_memory_equal(fake.seen + ENVIRONMENT * SECTOR, "# GRUB Environment Block\n", 25);
+    block_load();
+    const char *order = strcmp(grub_load("ORDER", "A B", value), "B A") == 0 ? "BA" : "AB";
     for (unsigned i = 0; i < 2; i++) {
         char name[] = {order[i], '_', 'O', 'K', 0}, count[] = {order[i], '_', 'T', 'R', 'Y', 0}, letter[] = {order[i], 0};
-        if (strcmp(fake_variable(name), "1") != 0)
+        if (strcmp(grub_load(name, "1", value), "1") != 0)
             continue;
         assert_int_not_equal(fake_slot_version(order[i] == 'B'), 0);
-        unsigned starts = (unsigned)atoi(fake_variable(count));
+        int starts = atoi(grub_load(count, "0", value));
         if (starts >= 3)
             continue;
-        fake_set(count, (const char *[]){"1", "2", "3"}[starts]);
-        fake_set("STARTED", letter);
+        fake_counted = grub_save(count, starts == 1 ? "2" : starts == 2 ? "3" : "1") && grub_save("STARTED", letter);
         return order[i];
     }
     return 0;

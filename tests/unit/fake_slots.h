@@ -38,6 +38,7 @@ extern const struct update_disk fake_update_disk;
 extern struct update_source fake_source;
 extern struct update_trust fake_trust;
 extern struct update_floor fake_floor;
+extern bool fake_counted; /* by the last fake_grub() */
 
 void fake_disk_new(void);               /* both slots have version 1, A has started and is confirmed */
 void fake_bundle_new(uint32_t version); /* signed by the key of fake_trust */
@@ -48,7 +49,7 @@ const char *fake_variable(const char *name);
 void fake_set(const char *name, const char *value);
 /* Of a slot: the version that fills it, whole; 0: none does. */
 uint32_t fake_slot_version(unsigned slot);
-/* What config/tool/slots.cfg would start: 'A' or 'B', after it has counted; 0: none. */
+/* What config/tool/slots.cfg would start: 'A' or 'B', after it has counted, where the block can be written; 0: none. */
 char fake_grub(void);
 
 #endif

@@ -278,6 +278,25 @@ static void a_disk_that_keeps_something_else(void **state)
     assert_int_equal(fake_grub(), 'A');
 }
 
+/* Whatever is on the disk now: something whole starts, and an update from there comes to its end. */
+static void box_goes_on(void)
+{
+    char slot = fake_grub();
+
+    assert_true(slot == 'A' || slot == 'B');
+    uint32_t version = fake_slot_version(slot == 'B');
+    assert_true(version == (slot == 'A' ? 1 : 2));
+    fake_trust.version = version;
+    assert_true(opened() != STANDING_UNKNOWN);
+    assert_null(update_confirm(&update));
+    fake_bundle_new(version + 1);
+    assert_null(update_begin(&update, &fake_source));
+    run();
+    assert_int_equal(update.stage, UPDATE_DONE);
+    assert_int_equal(fake_slot_version(slot == 'A'), version + 1);
+    assert_int_equal(fake_grub(), slot == 'A' ? 'B' : 'A');
+}
+
 /* --- the box remembers -------------------------------------------------------------------------------------------------------------------- */
 
 static void too_old_gives_way(void **state)
@@ -349,24 +368,115 @@ static void a_floor_that_is_not_known(void **state)
     assert_null(update_begin(&update, &fake_source));
 }
 
+/* One way in which the block's first sector is none any more, and one for the second; 0: it stays. */
+static void first_damaged(unsigned how)
+{
+    uint8_t *sector = fake.seen + ENVIRONMENT * SECTOR;
+
+    if (how == 1)
+        memset(sector, 0, SECTOR);
+    if (how == 2)
+        sector[SECTOR - 1] = 'x';
+    if (how == 3)
+        memset(sector + 25, '\n', SECTOR - 25);
+    if (how == 4)
+        memset(sector + 25, '#', SECTOR - 25), sector[24] = 'x';
+    if (how == 5)
+        memset(sector, 0xff, SECTOR);
+}
+
+static void second_damaged(unsigned how)
+{
+    uint8_t *sector = fake.seen + ENVIRONMENT_REST * SECTOR;
+
+    for (unsigned i = 0; how == 4 && i < SECTOR; i++)
+        sector[i] = (uint8_t)(i * 89 + 7);
+    if (how == 1 || how == 2)
+        memset(sector, how == 1 ? 0 : 0xff, SECTOR);
+    if (how == 3)
+        memset(sector, '\n', SECTOR);
+    if (how == 5)
+        sector[0] = 0;
+    if (how == 6)
+        sector[SECTOR - 1] = '\n';
+}
+
+/* The box starts from slot A all the same; then the block is GRUB's again: it counts, and says what has started. */
 static void a_block_that_is_none(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 1; i < 6 * 7; i++) {
         fresh(2);
-        if (i == 0)
-            memset(fake.seen + ENVIRONMENT * SECTOR, 0, SECTOR);
-        if (i == 1)
-            fake.seen[ENVIRONMENT * SECTOR + SECTOR - 1] = 'x';
-        if (i == 2)
-            memset(fake.seen + ENVIRONMENT * SECTOR + 25, '\n', SECTOR - 25);
-        if (i == 3)
-            memset(fake.seen + ENVIRONMENT * SECTOR + 25, '#', SECTOR - 25), fake.seen[ENVIRONMENT * SECTOR + 24] = 'x';
+        first_damaged(i % 6);
+        second_damaged(i / 6);
+        assert_int_equal(fake_grub(), 'A');
         assert_int_equal(opened(), STANDING_UNKNOWN);
         is_refused("the environment block does not say which slot started: start the box again first");
         assert_non_null(update_confirm(&update));
         assert_int_equal(fake_grub(), 'A');
+        assert_true(fake_counted);
+        assert_string_equal(fake_variable("STARTED"), "A");
         assert_int_equal(opened(), STANDING_OPEN);
+    }
+}
+
+/* The slot that GRUB has named last is not the one that runs: no bundle may be written over that one. All but this stays. */
+static void a_second_sector_that_is_none(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < 6; i++) {
+        if (i == 3)
+            continue; /* that GRUB can write as long as no value gets longer */
+        fresh(2);
+        fake_set("MIN_VERSION", "1");
+        assert_null(update_begin(&update, &fake_source));
+        run();
+        second_damaged(i);
+        for (unsigned start = 0; start < 4; start++) {
+            assert_int_equal(fake_grub(), 'B');
+            assert_false(fake_counted);
+            assert_string_equal(fake_variable("STARTED"), "A");
+        }
+        fake_trust.version = 2;
+        fake_bundle_new(3);
+        assert_int_equal(opened(), STANDING_UNKNOWN);
+        is_refused("the environment block does not say which slot started: start the box again first");
+        assert_int_equal(opened(), STANDING_UNKNOWN);
+        assert_string_equal(fake_variable("MIN_VERSION"), "1");
+        assert_string_equal(fake_variable("B_TRY"), "0");
+        assert_int_equal(fake_grub(), 'B');
+        assert_true(fake_counted);
+        assert_int_equal(opened(), STANDING_OPEN);
+        assert_null(update_confirm(&update));
+        assert_null(update_begin(&update, &fake_source));
+        run();
+        assert_int_equal(fake_slot_version(0), 3);
+    }
+}
+
+/* Whatever the mending has come to. A failure is said, and the next start of ours tries again. */
+static void cut_while_mending(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * 5 * 4; i++) {
+        enum update_standing standing;
+        fresh(2);
+        first_damaged(i % 2);
+        second_damaged(2);
+        memcpy(fake.stable, fake.seen, sizeof(fake.stable));
+        fake.operations = 0;
+        fake.fail_at = 1 + i / 2 % 5;
+        fake.cut = i >= 10;
+        assert_string_equal(update_open(&update, &fake_update_disk, &fake_trust, &fake_floor, &standing),
+                            "the disk cannot be written");
+        if (fake.cut)
+            fake_power_cut(i / 10 - 1);
+        fake.fail_at = 0;
+        fake.cut = false;
+        char slot = fake_grub();
+        assert_int_equal(slot, 'A');
+        assert_int_equal(opened(), fake_counted ? STANDING_OPEN : STANDING_UNKNOWN);
+        box_goes_on();
     }
 }
 
@@ -450,6 +560,8 @@ static void other_file_systems_are_refused(void **state)
                  {(CLUSTERS + 3) * SECTOR + 32 + 28, 1023, 4},
                  {(CLUSTERS + 3) * SECTOR + 32 + 26, 1, 2},
                  {(CLUSTERS + 3) * SECTOR + 32 + 26, ESP_SECTORS, 2},
+                 {(ESP_FIRST + FAT_RESERVED) * SECTOR + 4 * 9, 0x0fffffff, 4}, /* the block has one sector */
+                 {(ESP_FIRST + FAT_RESERVED) * SECTOR + 4 * 9, 9, 4},          /* the same one twice */
                  {(ESP_FIRST + FAT_RESERVED) * SECTOR + 12, 0x0fffffff, 4},
                  {(ESP_FIRST + FAT_RESERVED) * SECTOR + 12, 3, 4}}; /* a folder that goes on in itself */
 
@@ -461,26 +573,20 @@ static void other_file_systems_are_refused(void **state)
     }
 }
 
-/* --- power ----------------------------------------------------------------------------------------------------------------------------------- */
-
-/* Whatever is on the disk now: something whole starts, and an update from there comes to its end. */
-static void box_goes_on(void)
+/* A cluster of two sectors, as on a larger ESP. */
+static void a_block_in_one_cluster(void **state)
 {
-    char slot = fake_grub();
+    struct layout layout;
 
-    assert_true(slot == 'A' || slot == 'B');
-    uint32_t version = fake_slot_version(slot == 'B');
-    assert_true(version == (slot == 'A' ? 1 : 2));
-    fake_trust.version = version;
-    assert_true(opened() != STANDING_UNKNOWN);
-    assert_null(update_confirm(&update));
-    fake_bundle_new(version + 1);
-    assert_null(update_begin(&update, &fake_source));
-    run();
-    assert_int_equal(update.stage, UPDATE_DONE);
-    assert_int_equal(fake_slot_version(slot == 'A'), version + 1);
-    assert_int_equal(fake_grub(), slot == 'A' ? 'B' : 'A');
+    (void)state;
+    fresh(2);
+    fake.seen[ESP_FIRST * SECTOR + 13] = 2;
+    assert_null(layout_find(&layout, &fake_update_disk));
+    assert_int_equal(layout.environment, CLUSTERS + 2 * (9 - 2));
+    assert_int_equal(layout.environment_rest, layout.environment + 1);
 }
+
+/* --- power ----------------------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t operations_of_an_update(void)
 {
@@ -545,11 +651,75 @@ static void block_torn_between_its_sectors(void **state)
     run();
     fake_set("MIN_VERSION", "999999999");
     fake_set("A_VERSION", "999999999");
-    assert_memory_equal(fake.seen + ENVIRONMENT_REST * SECTOR, before[1], SECTOR);
-    memcpy(fake.seen + ENVIRONMENT_REST * SECTOR, before[1], SECTOR);
     assert_int_equal(fake_grub(), 'B');
+    assert_true(fake_counted);
+    assert_memory_equal(fake.seen + ENVIRONMENT_REST * SECTOR, before[1], SECTOR);
     memcpy(fake.seen + ENVIRONMENT * SECTOR, before[0], SECTOR);
     assert_int_equal(fake_grub(), 'A');
+    assert_true(fake_counted);
+}
+
+static void block_copy(uint8_t copy[2 * SECTOR])
+{
+    memcpy(copy, fake.seen + ENVIRONMENT * SECTOR, SECTOR);
+    memcpy(copy + SECTOR, fake.seen + ENVIRONMENT_REST * SECTOR, SECTOR);
+}
+
+/* Something whole starts; storage looks at the block. */
+static void box_starts(void)
+{
+    char slot = fake_grub();
+
+    assert_true(slot == 'A' || slot == 'B');
+    fake_trust.version = fake_slot_version(slot == 'B');
+    assert_int_equal(fake_trust.version, slot == 'A' ? 1 : 2);
+    assert_true(opened() != STANDING_TOO_OLD);
+}
+
+/* From this byte of the block on, 0: zeros; 1: ones; 2: what stood there before. */
+static void tear(unsigned at, unsigned how, const uint8_t before[2 * SECTOR])
+{
+    static const uint8_t lost[] = {0, 0xff};
+
+    for (unsigned i = at; i < 2 * SECTOR; i++) {
+        unsigned sector = i < SECTOR ? ENVIRONMENT : ENVIRONMENT_REST;
+        fake.seen[sector * SECTOR + i % SECTOR] = how < 2 ? lost[how] : before[i];
+    }
+}
+
+/* At the write that ends an update, and at GRUB's next one, by a disk that does not write a sector whole, or loses what it did not write:
+ * at the second start after it the box is as ever. Only where a sector has the old text behind the new one, a line may be there twice:
+ * a slot starts all the same, whatever is said of it. */
+static void block_torn_anywhere(void **state)
+{
+    static struct fake_disk torn[2];
+    uint8_t before[2][2 * SECTOR];
+
+    (void)state;
+    fresh(2);
+    assert_null(update_begin(&update, &fake_source));
+    while (update.stage != UPDATE_SWITCH)
+        assert_true(update_step(&update));
+    block_copy(before[0]);
+    run();
+    torn[0] = fake;
+    block_copy(before[1]);
+    assert_int_equal(fake_grub(), 'B');
+    torn[1] = fake;
+    for (unsigned i = 0; i < 2 * 3 * 2 * SECTOR; i++) {
+        unsigned at = i / 6, how = i / 2 % 3;
+        if ((at > 200 && at % SECTOR > 1 && at % 64 != 63) || (how < 2 && at % 2 == how && at % SECTOR > 1))
+            continue; /* filler on both sides; zeros and ones by turns */
+        fake = torn[i % 2];
+        tear(at, how, before[i % 2]);
+        box_starts();
+        if (how < 2 || at % SECTOR == 0) {
+            box_goes_on();
+            assert_true(fake_counted);
+        } else {
+            box_starts();
+        }
+    }
 }
 
 static void cut_while_confirming(void **state)
@@ -626,11 +796,15 @@ int main(void)
         cmocka_unit_test(a_floor_that_is_not_on_the_disk),
         cmocka_unit_test(a_floor_that_is_not_known),
         cmocka_unit_test(a_block_that_is_none),
+        cmocka_unit_test(a_second_sector_that_is_none),
+        cmocka_unit_test(cut_while_mending),
+        cmocka_unit_test(a_block_in_one_cluster),
         cmocka_unit_test(other_tables_are_refused),
         cmocka_unit_test(other_file_systems_are_refused),
         cmocka_unit_test(power_cut_anywhere_leaves_a_slot),
         cmocka_unit_test(a_failing_disk_is_said),
         cmocka_unit_test(block_torn_between_its_sectors),
+        cmocka_unit_test(block_torn_anywhere),
         cmocka_unit_test(cut_while_confirming),
         cmocka_unit_test(variables_fit_or_are_refused),
     };

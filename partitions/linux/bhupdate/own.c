@@ -67,13 +67,14 @@ int disk_status(const struct options *options)
 
     if (!wrong)
         wrong = layout_find(&layout, &disk);
-    if (!wrong && !block_read(&block, layout.environment, 1, disk.memory))
+    if (!wrong && (!block_read(&block, layout.environment, 1, disk.memory) ||
+                   !block_read(&block, layout.environment_rest, 1, disk.memory + SECTOR)))
         wrong = "the disk cannot be read";
     if (wrong)
         return refuse(options->disk, wrong);
     memcpy(&environment, disk.memory, sizeof(environment));
-    if (!environment_good(&environment))
-        return refuse(options->disk, "GRUB's block is none any more; the next update or confirmation writes it anew");
+    if (!environment_good(&environment) || !environment_rest_good(disk.memory + SECTOR))
+        return refuse(options->disk, "GRUB's block is damaged; the next update or confirmation mends it");
     for (char slot = 'A'; slot <= 'B'; slot++) {
         for (unsigned i = 0; i < 4; i++) {
             snprintf(name, sizeof(name), "%c_%s", slot, words[i]);
