@@ -89,11 +89,15 @@ static bool too_old(const struct update *update, const struct environment *envir
 static bool block_mend(struct update *update, struct environment *environment, bool rest_good)
 {
     const struct update_disk *disk = update->disk;
+    char order[ENVIRONMENT_VALUE];
 
     if (!environment_good(environment))
         environment_new(environment);
     else
         environment_set(environment, "STARTED", ""); /* there is room, or it is not there */
+    environment_get(environment, "ORDER", order);
+    if (too_old(update, environment))
+        order_set(environment, strcmp(order, "B A") != 0); /* most likely the first one has started */
     if (!environment_store(update, environment))
         return false;
     if (rest_good)
@@ -107,7 +111,7 @@ static const char *standing_find(struct update *update, struct environment *envi
 {
     unsigned slot = started(update, environment);
 
-    *standing = STANDING_UNKNOWN;
+    *standing = too_old(update, environment) ? STANDING_TOO_OLD : STANDING_UNKNOWN;
     if (slot > 1)
         return 0;
     *standing = slot_number(environment, slot, "TRY") > 0 ? STANDING_OPEN : STANDING_CONFIRMED;
@@ -135,10 +139,9 @@ const char *update_open(struct update *update, const struct update_disk *disk, c
     if (!environment_load(update, &environment) || !disk->read(disk->context, update->layout.environment_rest, 1, disk->memory))
         return cannot_read;
     bool rest_good = environment_rest_good(disk->memory);
-    if (environment_good(&environment) && rest_good)
-        return standing_find(update, &environment, standing);
-    *standing = STANDING_UNKNOWN;
-    return block_mend(update, &environment, rest_good) ? 0 : cannot_write;
+    if ((!environment_good(&environment) || !rest_good) && !block_mend(update, &environment, rest_good))
+        return cannot_write;
+    return standing_find(update, &environment, standing);
 }
 
 char update_started(const struct update *update)

@@ -59,7 +59,7 @@ enum update_standing {
     STANDING_UNKNOWN,   /* the block did not say which slot started: where it is damaged it is mended, and the next start says it */
     STANDING_CONFIRMED, /* it was, at this start or an earlier one of this version, or its start was not counted */
     STANDING_OPEN,      /* not yet */
-    STANDING_TOO_OLD,   /* older than the oldest that this box takes: the other slot is the next to start, where there is one */
+    STANDING_TOO_OLD,   /* older than the oldest that this box takes, in whichever slot: the other one is the next to start */
 };
 
 /* Once at the start of the disk's owner; the floor may change later. 0, or why this disk is none to update; *standing where it is 0. */

@@ -356,6 +356,36 @@ static void a_floor_that_is_not_on_the_disk(void **state)
     assert_null(update_begin(&update, &fake_source));
 }
 
+/* The floor counts whatever the block says, or no longer says, of what has started. */
+static void too_old_in_no_slot(void **state)
+{
+    const char *why = "the environment block does not say which slot started: start the box again first";
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        fresh(2);
+        if (i < 2) {
+            assert_null(update_begin(&update, &fake_source));
+            run();
+        }
+        fake_floor.oldest = 2;
+        if (i == 0) {
+            fake_set("A_VERSION", "7");
+            assert_int_equal(opened(), STANDING_TOO_OLD);
+            is_refused(why);
+            continue;
+        }
+        memset(fake.seen + (i == 1 ? ENVIRONMENT : ENVIRONMENT_REST) * SECTOR, 0, SECTOR);
+        assert_int_equal(fake_grub(), 'A');
+        assert_int_equal(opened(), STANDING_TOO_OLD);
+        assert_int_equal(opened(), STANDING_TOO_OLD);
+        is_refused(why);
+        assert_int_equal(fake_grub(), 'B');
+        fake_trust.version = fake_slot_version(1);
+        assert_int_equal(opened(), i == 1 ? STANDING_OPEN : STANDING_TOO_OLD);
+    }
+}
+
 /* Nothing is taken then, but what runs goes on. */
 static void a_floor_that_is_not_known(void **state)
 {
@@ -794,6 +824,7 @@ int main(void)
         cmocka_unit_test(too_old_gives_way),
         cmocka_unit_test(too_old_can_be_mended),
         cmocka_unit_test(a_floor_that_is_not_on_the_disk),
+        cmocka_unit_test(too_old_in_no_slot),
         cmocka_unit_test(a_floor_that_is_not_known),
         cmocka_unit_test(a_block_that_is_none),
         cmocka_unit_test(a_second_sector_that_is_none),
