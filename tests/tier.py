@@ -36,7 +36,8 @@ OTHER_FEW = ["tests/system/test_boot.py::test_minimal_boots", "tests/system/test
 OTHER_NOT = [word for name in ("docs", "build", "demo", "devices", "unsafe", "net", "lab_device", "owners", "peer") for word in ("--ignore", f"tests/system/test_{name}.py")]
 UEFI = "qemu-q35-uefi"
 # What starts from a disk again and again, there by OVMF.
-UEFI_FEW = [*(f"tests/system/test_update.py::test_{name}" for name in ("refused_applied_started_confirmed", "power_cuts")), "tests/system/test_tpm.py"]
+UEFI_FEW = [*(f"tests/system/test_update.py::test_{name}" for name in ("refused_applied_started_confirmed", "power_cuts")), "tests/system/test_tpm.py",
+            "tests/system/test_signed.py::test_changed_files_and_keys"]
 REFUSED = {(product, board) for product in ("demo", "gateway") for board in ("bochs-svm", "bochs-vmx", "apu2", "firebox-m270")}  # fewer cores, less memory, or no devices
 BOCHS_BOARDS = ["bochs-svm", "bochs-vmx"]
 BOCHS = [*(f"tests/system/test_{name}.py" for name in ("boot", "console", "life", "faults", "lab", "steady", "tick_off", "entry", "channels", "trace")), "tests/hostile",
