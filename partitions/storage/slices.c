@@ -96,8 +96,10 @@ const char *slices_open(struct nvme *nvme, uint32_t id, uint64_t first, uint64_t
     base = first;
     under = (struct slice_disk){0, (sectors ? sectors : space.blocks - first) * BH_SLICE_SECTOR, start, done};
     const char *wrong = slice_server_open(&server, &under, channels);
-    if (!wrong && only)
+    if (!wrong && only) {
         keep(only);
+        *count = server.count;
+    }
     return wrong ? wrong : bells_open() ? 0 : "no vector for the clients' doorbells";
 }
 

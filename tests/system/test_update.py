@@ -280,6 +280,7 @@ def test_too_old_takes_only_a_newer_one(box, bundles):
     text = block.rstrip(b"#") + b"MIN_VERSION=2\n"
     box.write(box.read(box.places["esp"].start, box.places["esp"].size).index(block) + box.places["esp"].start, text)
     box.on("slot A: start 1 of 3", "update: version 1 runs, slot A, too old", "error: version 1 is older than the oldest that this box takes")
+    assert box.machine.expect(r"storage: serves (\d+) slices", BOOT)[1] == "1", "more is served than the way for a newer one"
     assert (box.environment()["ORDER"], box.environment()["A_OK"]) == ("B A", "1")
     assert "ledger: acknowledged" not in box.machine.drain(2)
     box.bring(bundles[2])
