@@ -230,6 +230,9 @@ def test_refused_applied_started_confirmed(box, bundles, tmp_path):
     assert box.environment() == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0"} and box.grubenv()[SECTOR:] == b"#" * SECTOR
     box.machine.qmp("system_reset")
     box.says("slot A: start 1 of 3", "update: version 1 runs, slot A, not confirmed yet", "update: slot A is confirmed")
+    lines = "version 1 runs, slot A", "slot A is confirmed"
+    looked, confirmed = (float(re.search(rf"\[ *([\d.]+)\] storage\| update: {line}", box.machine.text)[1]) for line in lines)
+    assert confirmed - looked > 1.5, "confirmed before all was well for 2 s"  # the stamps are the console's: it takes lines in rounds
     block = box.environment()
     assert block == {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0", "STARTED": "A", "A_VERSION": "1", "A_CONFIRMED": "1"}
     box.machine.keyboard("storage")
