@@ -45,6 +45,7 @@ const struct product product = {
                 .name = "guarded",
                 .kind = IMAGE_UNIKERNEL,
                 .program = "control",
+                .trace = true, /* from its start on; who only observes it may read that, and not switch it */
                 .cores = 1,
                 .memory = MIB(16),
             },

@@ -57,6 +57,8 @@ def test_trace_of_a_running_partition(tmp_path):
             return machine.text[place:]
 
         assert "lost" not in shell("trace control show", "trace control end")  # off: no record
+        shell("info guarded", r"trace +on")  # by its table
+        shell("trace guarded show", r"trace guarded/0 \d+ [0-9a-f]{64}", "trace guarded end")
         shell("trace control on", "control: trace on")
         shell("info control", r"trace +on")
         machine.drain(3)  # about 900 exits a second: more than the ring holds
