@@ -89,7 +89,7 @@ program_diskcheck := partitions/diskcheck/diskcheck.c
 program_httpd := $(addprefix partitions/httpd/,httpd.c http.c page.c server.c text.c)
 program_supervisor := $(addprefix partitions/supervisor/,supervisor.c edit.c elsewhere.c rate.c visible.c show.c output.c \
 	dump.c web.c) $(addprefix partitions/httpd/,http.c page.c server.c text.c)
-program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c)
+program_router := $(addprefix partitions/router/,router.c link.c services.c packet.c nat.c filter.c rules_file.c forward.c vlan.c clock.c relay.c)
 program_nettest := partitions/nettest/nettest.c $(addprefix partitions/httpd/,http.c page.c server.c text.c)
 program_fetch := $(addprefix partitions/fetch/,fetch.c look.c feed.c answer.c choice.c wire.c stage.c)
 

@@ -18,6 +18,7 @@ bool sntp_answer(const uint8_t *bytes, size_t size, uint64_t cookie, uint64_t se
 /* Our answer to a client's question. `stratum` 0: we do not know the time, and say so. False: not a question. */
 bool sntp_serve(const uint8_t *bytes, size_t size, uint64_t now, uint8_t stratum, uint8_t out[SNTP_SIZE]);
 
+#define SYSLOG_PORT 514u
 #define SYSLOG_MAX 480u /* bytes of a message: what every receiver takes (RFC 5426) */
 enum { SYSLOG_WARNING = 4, SYSLOG_NOTICE = 5, SYSLOG_INFO = 6 };
 /* A message as one datagram; `now` 0: the time is not known. Characters that are none are made visible. Returns its length. */

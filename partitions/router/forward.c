@@ -42,13 +42,14 @@ static enum fate send(struct router *r, struct packet *p, size_t *size, uint64_t
     return FATE_SEND;
 }
 
-/* To the router itself: an echo, and the time. */
+/* To the router itself: an echo, the time, and messages where it has a log host. */
 static enum fate inside_ours(struct router *r, const struct packet *p)
 {
     bool ping = p->protocol == PROTOCOL_ICMP && p->type == ICMP_ECHO;
     bool time = p->protocol == PROTOCOL_UDP && p->target_port == SNTP_PORT;
+    bool message = p->protocol == PROTOCOL_UDP && p->target_port == SYSLOG_PORT && r->rules.syslog;
 
-    return ping || time ? FATE_OURS : refuse(r, p, true);
+    return ping || time || message ? FATE_OURS : refuse(r, p, true);
 }
 
 enum fate router_from_inside(struct router *r, uint8_t *bytes, size_t *size, uint64_t now)

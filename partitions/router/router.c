@@ -33,6 +33,7 @@ static void show(void)
         router.nat.used, NAT_FLOWS, (unsigned long long)router.nat.count.begun, (unsigned long long)router.nat.count.full,
         (unsigned long long)link_counters.tagged, (unsigned long long)link_counters.frames,
         (unsigned long long)link_counters.no_room);
+    services_show();
 }
 
 static void show_flows(void)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "nat.h"
 #include "vlan.h"
 
@@ -296,7 +297,7 @@ bool rules_parse(struct router_rules *rules, const uint8_t *bytes, size_t size, 
 {
     struct line line = {0};
 
-    *rules = (struct router_rules){.syslog_port = 514};
+    *rules = (struct router_rules){.syslog_port = SYSLOG_PORT};
     for (size_t at = 0; at < size && !line.problem;) {
         size_t length = 0;
         line.number++;

@@ -4,7 +4,7 @@
  *     vlan 20                                          tag of all frames outside, 1 to 4094
  *     allow|deny tcp|udp|icmp|any [from NET] [to NET] [port N|N-M]     who inside may begin what; the first that fits counts, none: refused
  *     forward tcp|udp N to ADDRESS [port M] [from NET] our port N, below 32768, is that host's port M (N if not said)
- *     syslog ADDRESS [port N]                          where our messages go (514)
+ *     syslog ADDRESS [port N]                          where our messages go (514), and those that come to our port 514 from inside
  *     sntp ADDRESS                                     where the time comes from; we offer it inside
  * NET is an address, an address with a prefix, or `any`. */
 #ifndef ROUTER_RULES_FILE_H

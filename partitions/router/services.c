@@ -11,13 +11,15 @@
 #include "bh.h"
 #include "clock.h"
 #include "link.h"
+#include "relay.h"
 
 #define ASK_FIRST_NS (8 * NAT_SECOND) /* until the time is known */
 #define ASK_THEN_NS (256 * NAT_SECOND)
 #define MESSAGES 16u /* that wait to be sent; further ones are on the console only */
 #define MESSAGE_NS (NAT_SECOND / 10)
 
-static struct udp_pcb *log_pcb, *ask_pcb, *serve_pcb;
+static struct udp_pcb *log_pcb, *relay_pcb, *ask_pcb, *serve_pcb;
+static struct relay relay;
 static struct message {
     size_t size;
     char line[SYSLOG_MAX];
@@ -86,6 +88,44 @@ bool services_waiting(void)
     return log_pcb && message_first != message_end && router.nat.address;
 }
 
+/* Of those inside, as it is: it names its host itself, or the log host sees ours. */
+static void on_message(void *arg, struct udp_pcb *pcb, struct pbuf *pbuf, const ip_addr_t *from, u16_t port)
+{
+    ip_addr_t to;
+
+    (void)arg, (void)pcb, (void)from, (void)port;
+    ip_addr_set_ip4_u32_val(to, lwip_htonl(router.rules.syslog));
+    if (router.nat.address && pbuf->tot_len != 0 && relay_takes(&relay, bh_now_ns()))
+        udp_sendto(log_pcb, pbuf, &to, router.rules.syslog_port);
+    pbuf_free(pbuf);
+}
+
+/* A log host inside needs nobody between. */
+static bool start_messages(void)
+{
+    bool host_inside = ((router.rules.syslog ^ router.rules.inside) & router.rules.inside_mask) == 0;
+    ip_addr_t here;
+
+    if (!router.rules.syslog)
+        return true;
+    log_pcb = udp_new_ip_type(IPADDR_TYPE_V4);
+    if (!log_pcb || host_inside)
+        return log_pcb;
+    ip_addr_set_ip4_u32_val(here, lwip_htonl(router.rules.inside));
+    relay_pcb = udp_new_ip_type(IPADDR_TYPE_V4);
+    if (!relay_pcb || udp_bind(relay_pcb, &here, SYSLOG_PORT) != ERR_OK)
+        return false;
+    udp_recv(relay_pcb, on_message, 0);
+    return true;
+}
+
+void services_show(void)
+{
+    if (relay_pcb)
+        printf("messages from inside passed on %llu, beyond %u a second %llu\n", (unsigned long long)relay.passed, RELAY_PER_SECOND,
+               (unsigned long long)relay.dropped);
+}
+
 /* --- the time ------------------------------------------------------------------------------------------------------------------ */
 
 static void on_answer(void *arg, struct udp_pcb *pcb, struct pbuf *pbuf, const ip_addr_t *from, u16_t port)
@@ -148,11 +188,8 @@ static bool start_time(void)
 
 const char *services_start(void)
 {
-    if (router.rules.syslog) {
-        log_pcb = udp_new_ip_type(IPADDR_TYPE_V4);
-        if (!log_pcb)
-            return "lwIP has no room for syslog";
-    }
+    if (!start_messages())
+        return "lwIP has no room for syslog";
     return start_time() ? 0 : "lwIP has no room for the time";
 }
 

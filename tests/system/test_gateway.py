@@ -274,6 +274,14 @@ def test_messages(world):
     assert int(kinds["refused"][1]) == 3 * 8 + 4 and kinds["refused"][2].startswith("2026-11-30T")
 
 
+def test_messages_of_those_inside_go_to_the_log_host(world):
+    """As the Linux made them, from the router's address."""
+    world.shell.run("syslogd -R 192.168.7.1; sleep 1; logger -t inside fire in the engine room")
+    message = world.message("inside: fire in the engine room")
+    assert re.match(r"<13>[A-Z][a-z]{2} .*inside: fire in the engine room", message), message
+    assert world.seen(lambda source, target, protocol, body, _: b"engine room" in body)[:2] == (ROUTER, SERVER)
+
+
 def test_the_time_is_offered_inside(world):
     """The router has it from outside; the Linux asks the router."""
     assert world.shell.run("date -s '2001-01-01 00:00:00' >/dev/null; sntp 192.168.7.1; date -u +%s").splitlines()[0] == "sntp: clock set"

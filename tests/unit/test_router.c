@@ -13,6 +13,7 @@
 #include "../fuzz/fuzz_router.h"
 #include "clock.h"
 #include "forward.h"
+#include "relay.h"
 #include "types.h"
 #include "vlan.h"
 
@@ -577,6 +578,7 @@ static void test_ours(void **state)
     } cases[] = {{true, PROTOCOL_ICMP, ICMP_ECHO, HOST, GATE, 0, FATE_OURS},
                  {true, PROTOCOL_UDP, 0, HOST, GATE, 123, FATE_OURS},
                  {true, PROTOCOL_UDP, 0, HOST, GATE, 68, FATE_DROP},
+                 {true, PROTOCOL_UDP, 0, HOST, GATE, 514, FATE_DROP}, /* there is no log host */
                  {true, PROTOCOL_TCP, TCP_FLAG_SYN, HOST, GATE, 80, FATE_DROP},
                  {true, PROTOCOL_ICMP, ICMP_ECHO, HOST, OUTSIDE, 0, FATE_DROP},
                  {false, PROTOCOL_ICMP, ICMP_ECHO, SERVER, OUTSIDE, 0, FATE_OURS},
@@ -830,6 +832,42 @@ static void test_sntp(void **state)
     assert_in_range((uint64_t)offset, now - 2, now + 2);
 }
 
+/* A host inside that floods has a burst and its rate, and what it cannot have is counted. */
+static void test_relay(void **state)
+{
+    struct relay relay = {0};
+    unsigned passed = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        passed += relay_takes(&relay, 5 * S);
+    assert_int_equal(passed, RELAY_BURST);
+    for (unsigned i = 0; i < 10000; i++)
+        passed += relay_takes(&relay, 5 * S + i * (S / 1000));
+    assert_in_range(passed, RELAY_BURST + 10 * RELAY_PER_SECOND - 1, RELAY_BURST + 10 * RELAY_PER_SECOND);
+    assert_int_equal(relay.passed, passed);
+    assert_int_equal(relay.dropped, 11000 - passed);
+    passed = 0;
+    for (unsigned i = 0; i < 1000; i++)
+        passed += relay_takes(&relay, 1000 * S);
+    assert_int_equal(passed, RELAY_BURST); /* a long rest makes no longer burst */
+}
+
+/* With a log host, messages from inside are for it; from outside they are not. */
+static void test_messages_come_from_inside(void **state)
+{
+    (void)state;
+    r.rules.syslog = SERVER;
+    make(PROTOCOL_UDP, HOST, 1000, GATE, SYSLOG_PORT, 0);
+    assert_int_equal(out(1), FATE_OURS);
+    make(PROTOCOL_TCP, HOST, 1000, GATE, SYSLOG_PORT, TCP_FLAG_SYN);
+    assert_int_equal(out(1), FATE_DROP);
+    make(PROTOCOL_UDP, SERVER, 1000, OUTSIDE, SYSLOG_PORT, 0);
+    assert_int_equal(in(1), FATE_DROP);
+    make(PROTOCOL_UDP, SERVER, 1000, GATE, SYSLOG_PORT, 0);
+    assert_int_equal(in(1), FATE_DROP);
+}
+
 static void test_syslog(void **state)
 {
     (void)state;
@@ -902,6 +940,8 @@ int main(void)
         cmocka_unit_test(test_vlan),
         cmocka_unit_test(test_sntp),
         cmocka_unit_test(test_syslog),
+        cmocka_unit_test(test_relay),
+        cmocka_unit_test_setup(test_messages_come_from_inside, start),
         cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, 0, 0);
