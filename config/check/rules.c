@@ -212,6 +212,8 @@ const struct rule rules[] = {
     {"CFG-711", rule_update_staging, "updates come in a slice that their owner serves"},
     {"CFG-712", rule_update_data, "the slices of updates' owner fit the data partition"},
     {"CFG-713", rule_update_fetch, "who fetches updates is told the version that runs"},
+    {"CFG-714", rule_update_ends,
+     "the owner of updates that gives a version up does not stay stopped: at its limit the board is reset"},
     {"CFG-719", rule_update_linux, "a Linux that owns updates is promised nothing that only storage does"},
     {"CFG-720", rule_tpm_board, "the TPM is given away where the board has one"},
     {"CFG-721", rule_tpm_one, "the TPM has one owner at most"},

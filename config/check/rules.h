@@ -313,6 +313,7 @@ RULE(rule_update_owner);
 RULE(rule_update_observes);
 RULE(rule_update_confirm);
 RULE(rule_update_restarts);
+RULE(rule_update_ends);
 RULE(rule_update_staging);
 RULE(rule_update_data);
 RULE(rule_update_fetch);

@@ -125,6 +125,27 @@ void rule_update_restarts(struct check *check)
               owner->on_reboot);
 }
 
+/* storage asks for no power off; the rest is watched or not. */
+static bool can_come(const struct partition_spec *p, unsigned event)
+{
+    return event == EVENT_HANG ? p->hang_ms != 0 : event == EVENT_WATCHDOG ? p->watchdog.period_ms != 0 : event != EVENT_POWEROFF;
+}
+
+void rule_update_ends(struct check *check)
+{
+    static const char reason[] = "who gives a version up would stay stopped, and the box with it, instead of falling back";
+    const struct partition_spec *owner = storage_of(check);
+
+    if (!owner || update_of(check)->give_up_seconds == 0)
+        return;
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        if (can_come(owner, event) && event_resolve(owner, event) == ACTION_STOP)
+            found(check, (struct place){"product", owner, event_rows[event].field}, reason, "give ACTION_RESTART, or ACTION_RESET",
+                  "stop");
+    if (owner->restart.limit && owner->restart.then != ACTION_RESET)
+        found(check, (struct place){"product", owner, "restart.then"}, reason, "give ACTION_RESET", "%u", owner->restart.then);
+}
+
 void rule_update_staging(struct check *check)
 {
     const struct update_spec *update = update_of(check);

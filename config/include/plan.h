@@ -201,6 +201,7 @@ struct plan {
     bool tick_off;         /* single ticks, on demand */
     enum all_stopped all_stopped;
     bool release;
+    uint32_t refused_reset_s;              /* so long after a refused launch the board is reset; 0: it halts */
     const struct plan_function *functions; /* partition by partition, ascending slots */
     uint32_t function_count;
     const struct plan_bridge *bridges; /* in the order of their bus numbers: the upper before the lower */

@@ -25,6 +25,10 @@ static const char *all_stopped_text(enum all_stopped all_stopped)
     return text[all_stopped];
 }
 
+/* A box that takes updates may have a version that does run in its other slot: GRUB is to count this start and, after three, to try that one.
+ * Long enough for a person to read the refusal. */
+#define REFUSED_RESET_S 30u
+
 static const char *bool_text(bool value)
 {
     return value ? "true" : "false";
@@ -333,6 +337,7 @@ static void emit_top(FILE *out, const struct product *product, const struct boar
     fprintf(out, "    .cores = cores,\n    .core_count = %u,\n    .housekeeping = %u,\n", board->core_count, layout->housekeeping);
     fprintf(out, "    .tick_hz = %u,\n    .tick_off = %s,\n    .all_stopped = %s,\n    .release = %s,\n", product_tick_hz(product),
             bool_text(product->tick_off), all_stopped_text(product->all_stopped), bool_text(release));
+    fprintf(out, "    .refused_reset_s = %u,\n", product->update.version ? REFUSED_RESET_S : 0);
     emit_list(out, "functions", "function_count", layout->devices.function_count);
     emit_list(out, "bridges", "bridge_count", layout->devices.bridge_count);
     emit_list(out, "sriov", "sriov_count", layout->devices.sriov_count);

@@ -313,8 +313,10 @@ int main(int argc, char **argv)
                word);
         return 1;
     }
-    if (!start() || !slices_start())
+    if (!start() || !slices_start()) {
+        updates_without_disk();
         return 1;
+    }
     self_test();
     printf("storage: ready; type help\n");
     while (!disk.failed) {

@@ -16,6 +16,7 @@
 #define QUEUE 1u
 #define LOOK_NS 500000000ull
 #define AGAIN_NS 10000000000ull /* after a block that could not be written */
+#define LIVES_MAX 3u            /* that end because the disk does not open: another is not worth trying */
 #define FAILURES_MAX 10u        /* that make the next one wait longer: half a second, doubled each time */
 
 static struct nvme *nvme;
@@ -27,7 +28,7 @@ static struct update_floor least;
 static enum update_standing standing;
 static uint64_t staging_first, staging_sectors; /* of the namespace */
 static uint64_t next_look, begun;
-static bool works;
+static bool works, late;  /* late: this life began after the time in which a version is given up */
 static unsigned failures; /* since the last bundle that came to its end */
 static struct staging_note request;
 static struct {
@@ -65,11 +66,29 @@ static bool staging_read(void *context, uint64_t sector, uint32_t sectors, void 
 
 /* --- start --------------------------------------------------------------------------------------------------------------------------------- */
 
-static const char *disk_open(uint32_t id, const struct bh_file *facts)
+static uint64_t box_seconds(void)
 {
-    if (facts->size != sizeof(trust))
+    return bh_tsc_to_ns(bh_tsc() - bh_start_info()->tsc_base) / 1000000000u;
+}
+
+/* False: the product has no updates. Where they are none of this version it is as if nothing were to be given up. */
+static bool trust_read(bool *sound)
+{
+    struct bh_file facts;
+
+    if (!bh_file_open("update.trust", &facts))
+        return false;
+    *sound = facts.size == sizeof(trust);
+    if (*sound)
+        memcpy(&trust, facts.bytes, sizeof(trust));
+    late = box_seconds() - bh_now_ns() / 1000000000u >= trust.give_up_seconds;
+    return true;
+}
+
+static const char *disk_open(uint32_t id, bool sound)
+{
+    if (!sound)
         return "update.trust is none of this version";
-    memcpy(&trust, facts->bytes, sizeof(trust));
     if (nvme->queues <= QUEUE)
         return "the controller has no second queue";
     if (id == 0 || nvme_namespace(nvme, id, &space) != 0 || space.blocks == 0)
@@ -85,12 +104,12 @@ enum updates_state updates_open(struct nvme *controller, uint32_t id, uint64_t *
 {
     static const char *const words[] = {"unknown: the next start says it", "confirmed", "not confirmed yet", "too old"};
 
-    struct bh_file facts;
+    bool sound;
 
-    if (!bh_file_open("update.trust", &facts))
+    if (!trust_read(&sound))
         return UPDATES_NONE;
     nvme = controller;
-    const char *wrong = disk_open(id, &facts);
+    const char *wrong = disk_open(id, sound);
     if (wrong) {
         printf("error: no updates on namespace %" PRIu32 ", and nothing is served from it: %s\n", id, wrong);
         return UPDATES_REFUSED;
@@ -179,7 +198,8 @@ static void request_look(void)
 
 static void start_again(void)
 {
-    nvme_close(nvme);
+    if (nvme)
+        nvme_close(nvme);
     bh_end(BH_END_REBOOT, 0, 0);
 }
 
@@ -232,10 +252,37 @@ static void confirm_look(uint64_t now)
             printf("update: slot %c is confirmed\n", update_started(&update));
         standing = wrong ? STANDING_OPEN : STANDING_CONFIRMED;
         next_look = wrong ? now + AGAIN_NS : next_look;
-    } else if (trust.give_up_seconds && now >= trust.give_up_seconds * 1000000000ull) {
+    } else if (trust.give_up_seconds && box_seconds() >= trust.give_up_seconds) {
         printf("error: not all was well for %" PRIu32 " s within %" PRIu32 " s: the box starts again\n", trust.confirm_seconds,
                trust.give_up_seconds);
         start_again();
+    }
+}
+
+/* What runs may have been confirmed or not: it stands on a disk that this version cannot use. GRUB could, counts the start, and falls back. A life
+ * that began late is another matter: the box was confirmed then, its disk has died since, and is not to take the other partitions with it. */
+static void give_up_blind(void)
+{
+    if (late || trust.give_up_seconds == 0 || box_seconds() < trust.give_up_seconds)
+        return;
+    printf("error: without its disk nothing could be confirmed within %" PRIu32 " s: the box starts again\n",
+           trust.give_up_seconds);
+    start_again();
+}
+
+void updates_without_disk(void)
+{
+    char line[8];
+    bool sound;
+
+    if (!trust_read(&sound) || trust.give_up_seconds == 0 || bh_start_info()->lives < LIVES_MAX)
+        return;
+    printf("error: there is no disk to be used: the box %s; an empty line tries again\n",
+           late ? "goes on without it" : "is to start again");
+    while (!bh_getline(line, sizeof(line))) {
+        bh_watchdog_pet();
+        give_up_blind();
+        bh_console_wait(bh_now_ns() + LOOK_NS);
     }
 }
 
@@ -243,8 +290,10 @@ bool updates_step(void)
 {
     uint64_t now = bh_now_ns();
 
-    if (!works)
+    if (!works) {
+        give_up_blind();
         return false;
+    }
     if (update.stage != UPDATE_IDLE && update.stage < UPDATE_DONE) {
         if (update_step(&update))
             return true;

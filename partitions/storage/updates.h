@@ -19,6 +19,9 @@ const char *updates_only(void);
 void updates_staging(void);
 /* A round. True: there is more to do at once. */
 bool updates_step(void);
+/* There is no disk to be opened. Comes back where it is worth another try, with a life of its own; else it waits for the time in which a version is
+ * given up, and starts the box again, or stays, if that time was over before. */
+void updates_without_disk(void);
 /* Has the product any? Then the disk is not to be tested by writing. */
 bool updates_there(void);
 void updates_show(void);

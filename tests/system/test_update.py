@@ -290,6 +290,30 @@ def test_too_old_takes_only_a_newer_one(box, bundles):
     box.says("update: version 2 is in slot B and starts next", "slot B: start 1 of 3", "update: slot B is confirmed", r"books\| ledger: acknowledged \d+")
 
 
+@pytest.mark.long
+def test_refused_version_is_left(box):
+    """A payload in slot B is not that of the plan, and GRUB's list of digests was changed along: the hypervisor refuses to launch, the box
+    starts again by itself, and after three starts has the other slot. Nobody touches it."""
+    place, worker = box.places["slot-b"], (ROOT / f"build/{DEFAULT_BOARD}/update/payloads/worker.img").read_bytes()
+    slot, changed = box.read(place.start, place.size), worker[:-1] + bytes([worker[-1] ^ 1])
+    box.write(place.start + slot.index(worker), changed)
+    box.write(place.start + slot.index(hashlib.sha256(worker).hexdigest().encode()), hashlib.sha256(changed).hexdigest().encode())
+    esp = box.read(box.places["esp"].start, box.places["esp"].size)
+    box.write(box.places["esp"].start + esp.index(b"ORDER=A B"), b"ORDER=B A")
+    box.on()
+    for number in 1, 2, 3:
+        box.says(f"slot B: start {number} of 3", "refused: IMG-1: the payload of partition worker", "the box starts again in 30 seconds")
+    box.says("slot B: not confirmed in 3 starts, passed over", "slot A: start 1 of 3", "update: version 1 runs, slot A, not confirmed yet")
+
+
+@pytest.mark.long
+def test_disk_that_only_grub_can_use(box):
+    """Its partition table is damaged so that GRUB does not mind: storage cannot say what was confirmed, the others run meanwhile, and GRUB counts."""
+    box.write(SECTOR + 16, bytes(4))
+    box.on("slot A: start 1 of 3", "error: no updates on namespace 1", "error: without its disk nothing could be confirmed within 20 s",
+           "slot A: start 2 of 3")  # fmt: skip
+
+
 def bundle_of(name, keys, number, folder, *more, **options):
     """A bundle of what was built under this name, under another number, signed with these keys."""
     subprocess.run([ROOT / "config/tool/bundle.py", "--folder", ROOT / "build" / DEFAULT_BOARD / name, "--product", "update", "--board", DEFAULT_BOARD,

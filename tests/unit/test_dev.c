@@ -26,6 +26,7 @@ static struct {
     unsigned updating; /* reads of status A that still show an update */
     unsigned tick_at;  /* the clock goes on after this many register reads; 0: never */
     unsigned reads;
+    unsigned seconds_every; /* reads of the time; 0: it stands still but for tick_at */
 } rtc;
 
 static struct {
@@ -125,6 +126,8 @@ static uint8_t rtc_in(void)
         }
         return 0x26;
     }
+    if (rtc.index == 0 && rtc.seconds_every && (rtc.reads + 1) % rtc.seconds_every == 0)
+        rtc.registers[0]++;
     if (rtc.index < 10 && ++rtc.reads == rtc.tick_at)
         memcpy(rtc.registers, next, 10);
     return rtc.registers[rtc.index & 15];
@@ -269,6 +272,24 @@ static void test_rtc_update_while_reading(void **state)
     rtc_set(1709251199, false, true);
     rtc.updating = 1000;
     assert_int_equal(rtc_epoch(), 1709251199);
+}
+
+/* Ten seconds, in each of which it is read some times; during an update it says anything. */
+static void test_rtc_wait(void **state)
+{
+    (void)state;
+    rtc_set(1709251199, false, true);
+    rtc.seconds_every = 100;
+    rtc_wait(10);
+    assert_in_range(rtc.reads, 900, 1000);
+    rtc_set(1709251199, false, true);
+    rtc.seconds_every = 100;
+    rtc.updating = 1000000; /* noise all the time */
+    rtc_wait(10);
+    assert_true(rtc.reads > 1000000);
+    rtc_set(1709251199, false, true); /* it stands still: a bound all the same */
+    rtc_wait(10);
+    assert_in_range(rtc.reads, 1000000, 100000000);
 }
 
 static void test_rtc_that_is_broken(void **state)
@@ -656,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_rtc_every_day_of_a_century),
         cmocka_unit_test(test_rtc_every_hour_in_every_mode),
         cmocka_unit_test(test_rtc_update_while_reading),
+        cmocka_unit_test(test_rtc_wait),
         cmocka_unit_test(test_rtc_that_is_broken),
         cmocka_unit_test(test_calibration),
         cmocka_unit_test(test_calibration_on_a_busy_machine),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the boot loader's hand-over to running partitions: the launch as a numbered list. Every refusal is one line with a code,
- * what was found and what to do; then the machine halts, so that the line stays on the screen. */
+ * what was found and what to do; then the machine halts, or, if it takes updates, starts again for its loader to count. */
 #include "arch.h"
 #include "audit.h"
 #include "bootinfo.h"
@@ -37,9 +37,16 @@ static _Atomic bool go;                              /* the launch is complete: 
 static const char *_Atomic core_refusals[MAX_CORES]; /* why a core cannot run partitions */
 static _Atomic uint32_t cores_ready;
 
+/* So that the line stays on the screen; where another version may be in the other slot, for a while. */
 static _Noreturn void halt(void)
 {
+    if (plan.refused_reset_s != 0)
+        log_line("the box starts again in %u seconds", plan.refused_reset_s);
     console_flush();
+    if (plan.refused_reset_s != 0) {
+        rtc_wait(plan.refused_reset_s);
+        arch_reset();
+    }
     for (;;)
         __asm__ volatile("cli; hlt");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PC's real-time clock (MC146818), read once at boot; years are 2000 to 2099, time is UTC. */
+/* The PC's real-time clock (MC146818), read once at boot, and waited by where the launch is refused; years are 2000 to 2099, time is UTC. */
 #include "dev.h"
 #include "memory.h"
 #include "x86.h"
@@ -14,6 +14,8 @@
 #define STATUS_B_BINARY 4u
 #define HOUR_PM 0x80u
 #define UPDATE_ROUNDS 1000000u /* an update takes 2 ms; a port read 1 us on hardware, 10 ns under -icount */
+
+#define WAIT_ROUNDS 30000000u /* of four port accesses, 0.25 us each at least: half a minute at least if the RTC stands still */
 
 enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
 static const uint8_t field_register[FIELDS] = {0, 2, 4, 7, 8, 9};
@@ -84,4 +86,21 @@ uint64_t rtc_epoch(void)
         }
     }
     return 0;
+}
+
+/* No clock is measured yet when a launch is refused, and the board may not be the one of the table: the RTC is on every PC. What it says
+ * during an update is not looked at. */
+void rtc_wait(unsigned seconds)
+{
+    uint8_t last = rtc_register(field_register[SECOND]);
+
+    for (unsigned round = 0; seconds > 0 && round < WAIT_ROUNDS; round++) {
+        bool updating = (rtc_register(REG_STATUS_A) & STATUS_A_UPDATING) != 0;
+        uint8_t now = rtc_register(field_register[SECOND]);
+
+        if (updating || now == last)
+            continue;
+        last = now;
+        seconds--;
+    }
 }

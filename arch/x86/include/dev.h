@@ -44,6 +44,8 @@ uint32_t pit_reference(void); /* counts up, 16 bits */
 
 /* Seconds since 1970 UTC from the RTC, or 0 if it does not answer sensibly. Waits for at most one update (2 ms). */
 uint64_t rtc_epoch(void);
+/* So many seconds, by the RTC, which needs no calibration. If it stands still: some minutes at most. */
+void rtc_wait(unsigned seconds);
 
 /* Measure TSC and local APIC timer against the board's reference clock: about 60 ms. lapic_init() comes first. boot_ticks: the TSC
  * at the hypervisor's entry. Returns 0, or why there is no usable clock. */

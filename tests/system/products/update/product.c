@@ -51,7 +51,8 @@ const struct product product = {
                 .on_reboot = ACTION_RESET,
                 .on_crash = ACTION_RESTART,
                 .on_exit = ACTION_RESTART,
-                .restart = {.limit = 10, .window_ms = 10000},
+                .on_machine_check = ACTION_RESTART,
+                .restart = {.limit = 10, .window_ms = 10000, .then = ACTION_RESET},
             },
             {WORKER},
             {
