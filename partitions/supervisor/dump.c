@@ -15,7 +15,8 @@
 #include "shell.h"
 
 #define PIECE 96u
-#define NS_PER_BYTE 25000u /* 40 KB/s: below what a console shows by default, beyond which it drops */
+#define ROOM_NS 20000000ull /* until there may be room again */
+#define NS_PER_BYTE 25000u  /* 40 KB/s: below what a console shows by default, beyond which it drops */
 #define FETCH_NS (2 * SECOND)
 
 static struct {
@@ -53,10 +54,15 @@ static void piece(char tag, uint64_t address, const uint8_t *bytes, size_t size)
 {
     char text[PIECE / 3 * 4 + 1];
     uint32_t sum = sum_add(sum_add(sum_add(0x811c9dc5u, &tag, 1), &address, sizeof(address)), bytes, size);
+    char line[sizeof(text) + 40];
     int length;
 
     base64(text, bytes, size);
-    length = printf("=%c %" PRIx64 " %s %08" PRIx32 "\n", tag, address, text, sum);
+    length = snprintf(line, sizeof(line), "=%c %" PRIx64 " %s %08" PRIx32 "\n", tag, address, text, sum);
+    for (size_t done = 0; done < (size_t)length && !out.interrupted;) { /* a console that is slow for a while costs no line */
+        done += bh_console_write(line + done, (size_t)length - done);
+        out.interrupted = done < (size_t)length && key_break(bh_now_ns() + ROOM_NS);
+    }
     out.lines++;
     out.due += (uint64_t)length * NS_PER_BYTE;
     while (bh_now_ns() < out.due && !out.interrupted)
